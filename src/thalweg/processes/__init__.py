@@ -1,0 +1,6 @@
+"""The priors: equations, one file each, readable beside the paper."""
+
+from thalweg.processes.hbv import hbv
+from thalweg.processes.process import Parameter, Process, State, Variable
+
+__all__ = ["Parameter", "Process", "State", "Variable", "hbv"]

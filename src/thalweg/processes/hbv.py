@@ -1,0 +1,151 @@
+"""HBV: snow, soil, two response boxes (Bergström 1976; Seibert & Vis 2012), in the differentiable form.
+
+The equations and their order follow Feng et al. (2022, doi:10.1029/2022WR032404) for HBV 1.0 and Song et al. (2024,
+doi:10.5194/hess-28-3051-2024) for the capillary rise of HBV 1.1p. States in mm, fluxes in mm/day, a step of one day.
+The partition of precipitation is a hard threshold, so TT has no gradient from it; melt and refreezing give it one.
+"""
+
+from thalweg.processes.operations import clip, minimum, power, where
+from thalweg.processes.process import Parameter, Process, State, Variable
+
+EPSILON = 1e-5  # mm left in a store that a step would empty
+
+STATES = (
+    State("snowpack", 0.001, "mm", "snow, as water equivalent"),
+    State("meltwater", 0.001, "mm", "liquid water held in the snow"),
+    State("soil_moisture", 0.001, "mm", "soil water"),
+    State("upper_zone", 0.001, "mm", "upper groundwater box"),
+    State("lower_zone", 0.001, "mm", "lower groundwater box"),
+)
+
+FORCINGS = (
+    Variable("precipitation", "mm/day", "precipitation"),
+    Variable("temperature", "degC", "mean air temperature"),
+    Variable("potential_evapotranspiration", "mm/day", "potential evapotranspiration"),
+)
+
+FLUXES = (
+    Variable("runoff", "mm/day", "Q0 + Q1 + Q2"),
+    Variable("evapotranspiration", "mm/day", "actual evapotranspiration"),
+    Variable("quick_flow", "mm/day", "Q0, near-surface flow"),
+    Variable("interflow", "mm/day", "Q1, flow of the upper zone"),
+    Variable("baseflow", "mm/day", "Q2, flow of the lower zone"),
+    Variable("recharge", "mm/day", "soil to upper zone"),
+    Variable("percolation", "mm/day", "upper to lower zone"),
+    Variable("capillary_rise", "mm/day", "lower zone to soil (0 in HBV 1.0)"),
+    Variable("snowmelt", "mm/day", "melt of the snowpack"),
+)
+
+PARAMETERS = (
+    Parameter("BETA", 1.0, 6.0, "dimensionless", "shape of the recharge function"),
+    Parameter("FC", 50.0, 1000.0, "mm", "field capacity"),
+    Parameter("K0", 0.05, 0.9, "1/day", "recession of near-surface flow"),
+    Parameter("K1", 0.01, 0.5, "1/day", "recession of the upper zone"),
+    Parameter("K2", 0.001, 0.2, "1/day", "recession of the lower zone"),
+    Parameter("LP", 0.2, 1.0, "dimensionless", "soil moisture, as a share of FC, above which ET is potential"),
+    Parameter("PERC", 0.0, 10.0, "mm/day", "greatest percolation"),
+    Parameter("UZL", 0.0, 100.0, "mm", "upper-zone threshold of near-surface flow"),
+    Parameter("TT", -2.5, 2.5, "degC", "threshold temperature of snow and melt"),
+    Parameter("CFMAX", 0.5, 10.0, "mm/degC/day", "degree-day factor"),
+    Parameter("CFR", 0.0, 0.1, "dimensionless", "refreezing factor"),
+    Parameter("CWH", 0.0, 0.2, "dimensionless", "water-holding share of the snowpack"),
+)
+
+BETAET = Parameter("BETAET", 0.3, 5.0, "dimensionless", "shape of the evapotranspiration function")
+CAPILLARY = Parameter("C", 0.0, 1.0, "1/day", "capillary rise from the lower zone (HBV 1.1p)")
+
+
+def hbv(capillary_rise=True, shaped_evapotranspiration=True):
+    """The HBV process.
+
+    Args:
+        capillary_rise: HBV 1.1p, water rises from the lower zone to a soil in deficit; False is HBV 1.0.
+        shaped_evapotranspiration: learn the exponent BETAET; False fixes it at 1, the classical 12-parameter HBV.
+
+    Returns:
+        Process: states in mm, fluxes in mm/day.
+    """
+
+    def step(state, forcing, parameters):
+        p = parameters
+        snowpack, meltwater, soil = state["snowpack"], state["meltwater"], state["soil_moisture"]
+        upper, lower = state["upper_zone"], state["lower_zone"]
+        precipitation, temperature = forcing["precipitation"], forcing["temperature"]
+        potential = forcing["potential_evapotranspiration"]
+
+        # Snow
+        rain = where(temperature >= p["TT"], precipitation, 0.0)
+        snowpack = snowpack + (precipitation - rain)
+        warmth = temperature - p["TT"]
+        melt = minimum(clip(p["CFMAX"] * warmth, 0.0, None), snowpack)
+        meltwater, snowpack = meltwater + melt, snowpack - melt
+        refreezing = minimum(clip(p["CFR"] * p["CFMAX"] * (-warmth), 0.0, None), meltwater)
+        snowpack, meltwater = snowpack + refreezing, meltwater - refreezing
+        to_soil = clip(meltwater - p["CWH"] * snowpack, 0.0, None)
+        meltwater = meltwater - to_soil
+
+        # Soil
+        wetness = clip(power(soil / p["FC"], p["BETA"]), 0.0, 1.0)
+        recharge = (rain + to_soil) * wetness
+        soil = soil + (rain + to_soil - recharge)
+        excess = clip(soil - p["FC"], 0.0, None)
+        soil = soil - excess
+        supply = soil / (p["LP"] * p["FC"])
+        if shaped_evapotranspiration:
+            supply = power(supply, p["BETAET"])
+        evapotranspiration = minimum(soil, potential * clip(supply, 0.0, 1.0))
+        soil = clip(soil - evapotranspiration, EPSILON, None)
+        if capillary_rise:
+            deficit = 1.0 - clip(soil / p["FC"], None, 1.0)
+            rise = minimum(lower, p["C"] * lower * deficit)
+            soil = clip(soil + rise, EPSILON, None)
+            lower = clip(lower - rise, EPSILON, None)
+        else:
+            rise = 0.0 * lower
+
+        # Response
+        upper = upper + (recharge + excess)
+        percolation = minimum(upper, p["PERC"])
+        upper = upper - percolation
+        quick_flow = p["K0"] * clip(upper - p["UZL"], 0.0, None)
+        upper = upper - quick_flow
+        interflow = p["K1"] * upper
+        upper = upper - interflow
+        lower = lower + percolation
+        baseflow = p["K2"] * lower
+        lower = lower - baseflow
+
+        new_state = {
+            "snowpack": snowpack,
+            "meltwater": meltwater,
+            "soil_moisture": soil,
+            "upper_zone": upper,
+            "lower_zone": lower,
+        }
+        fluxes = {
+            "runoff": quick_flow + interflow + baseflow,
+            "evapotranspiration": evapotranspiration,
+            "quick_flow": quick_flow,
+            "interflow": interflow,
+            "baseflow": baseflow,
+            "recharge": recharge + excess,
+            "percolation": percolation,
+            "capillary_rise": rise,
+            "snowmelt": melt,
+        }
+        return new_state, fluxes
+
+    parameters = PARAMETERS
+    if shaped_evapotranspiration:
+        parameters += (BETAET,)
+    if capillary_rise:
+        parameters += (CAPILLARY,)
+    return Process(
+        name="hbv",
+        source="Feng et al. 2022; Song et al. 2024",
+        states=STATES,
+        parameters=parameters,
+        forcings=FORCINGS,
+        fluxes=FLUXES,
+        step=step,
+    )

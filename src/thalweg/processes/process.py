@@ -1,0 +1,72 @@
+"""What a process is: a prior with declared states, parameters, forcings and fluxes, and one time step.
+
+A process holds equations and nothing else. Time, devices, data and learning belong to the floors above.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter that a network may learn, with the range it is allowed."""
+
+    name: str
+    low: float
+    high: float
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class State:
+    """A storage carried from one step to the next."""
+
+    name: str
+    initial: float
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A forcing read, or a flux produced, at every step."""
+
+    name: str
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Process:
+    """One prior.
+
+    ``step(state, forcing, parameters) -> (state, fluxes)`` maps names to values of one time step. The values are
+    tensors of any broadcastable shape, or symbols when an integrator traces the step, so the step uses the
+    operators and the functions of :mod:`thalweg.processes.operations` only.
+    """
+
+    name: str
+    source: str
+    states: tuple[State, ...]
+    parameters: tuple[Parameter, ...]
+    forcings: tuple[Variable, ...]
+    fluxes: tuple[Variable, ...]
+    step: Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], tuple[dict, dict]]
+
+    @property
+    def parameter_names(self):
+        return tuple(parameter.name for parameter in self.parameters)
+
+    @property
+    def state_names(self):
+        return tuple(state.name for state in self.states)
+
+    @property
+    def forcing_names(self):
+        return tuple(variable.name for variable in self.forcings)
+
+    @property
+    def flux_names(self):
+        return tuple(variable.name for variable in self.fluxes)

@@ -1,0 +1,110 @@
+"""Units at the boundary: the pint registry and the checks that data pass on their way in.
+
+Inside the study every tensor is in hydrological units (mm/day, degC, m3/s, m, s); nothing below the boundary
+carries units. Everything that enters (files, configuration) is converted here.
+"""
+
+from functools import cache
+
+import numpy as np
+
+
+class UnitError(ValueError):
+    """A value or variable whose unit is missing, unknown or of the wrong dimension."""
+
+
+# Spellings found in real files that pint does not read.
+SPELLINGS = {
+    "": "dimensionless",
+    "1": "dimensionless",
+    "-": "dimensionless",
+    "none": "dimensionless",
+    "decimal fraction": "dimensionless",
+    "dec. fraction": "dimensionless",
+    "in": "inch",
+    "inches": "inch",
+    "cfs": "foot ** 3 / second",
+    "ft3 s-1": "foot ** 3 / second",
+    "m3 s-1": "meter ** 3 / second",
+    "m3/s": "meter ** 3 / second",
+    "cms": "meter ** 3 / second",
+    "mm d-1": "millimeter / day",
+    "mi2": "mile ** 2",
+    "km2": "kilometer ** 2",
+    "m2": "meter ** 2",
+    "degf": "degree_Fahrenheit",
+    "degc": "degree_Celsius",
+    "degrees fahrenheit": "degree_Fahrenheit",
+    "angular degrees": "degree",
+    "degrees north": "degree",
+    "degrees east": "degree",
+    "degrees_north": "degree",
+    "degrees_east": "degree",
+    "degree_north": "degree",
+    "degree_east": "degree",
+    "fraction/day": "1 / day",
+    "seconds / meter ** (1/3)": "second / meter ** (1/3)",
+}
+
+
+@cache
+def registry():
+    """The one pint registry of the study."""
+    import pint
+
+    return pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
+
+
+def parse_unit(text):
+    """The pint unit that ``text`` names, accepting the spellings of real files.
+
+    Raises:
+        UnitError: when pint does not know the unit.
+    """
+    name = SPELLINGS.get(str(text).strip().lower(), str(text).strip())
+    try:
+        return registry().parse_units(name)
+    except Exception as error:
+        raise UnitError(
+            f"unit {text!r} is not known to pint; write it as pint does, for example 'mm/day'"
+        ) from error
+
+
+def convert(values, unit, to, what="value"):
+    """``values`` (array or scalar) converted from ``unit`` to ``to``, as a plain numpy array or float.
+
+    Args:
+        values: number or array in ``unit``.
+        unit: the unit the source states.
+        to: the unit wanted.
+        what: file and variable, for the error message.
+
+    Raises:
+        UnitError: when the units do not have the same dimension.
+    """
+    source, target = parse_unit(unit), parse_unit(to)
+    if not source.is_compatible_with(target):
+        raise UnitError(
+            f"{what}: unit {unit!r} ({source.dimensionality}) does not convert to {to!r} "
+            f"({target.dimensionality}); correct the unit attribute or name the right variable"
+        )
+    magnitude = registry().Quantity(np.asarray(values, dtype=float), source).to(target).magnitude
+    return float(magnitude) if np.ndim(magnitude) == 0 else magnitude
+
+
+def parse_quantity(text, to):
+    """A configuration value such as ``"365 days"`` or ``"100 km2"`` as a float in the unit ``to``.
+
+    Raises:
+        UnitError: when ``text`` is not a number with a unit, or its unit has another dimension than ``to``.
+    """
+    words = str(text).strip().split(maxsplit=1)
+    try:
+        number = float(words[0])
+    except (ValueError, IndexError) as error:
+        raise UnitError(
+            f"{text!r} is not a quantity; write a number and a unit, for example '365 days'"
+        ) from error
+    if len(words) == 1:
+        raise UnitError(f"{text!r} has no unit; write for example '{text} {to}'")
+    return convert(number, words[1], to, what=repr(text))
