@@ -32,6 +32,8 @@ SPELLINGS = {
     "mi2": "mile ** 2",
     "km2": "kilometer ** 2",
     "m2": "meter ** 2",
+    "degree_fahrenheit": "degree_Fahrenheit",
+    "degree_celsius": "degree_Celsius",
     "degf": "degree_Fahrenheit",
     "degc": "degree_Celsius",
     "degrees fahrenheit": "degree_Fahrenheit",
@@ -82,7 +84,10 @@ def convert(values, unit, to, what="value"):
     Raises:
         UnitError: when the units do not have the same dimension.
     """
-    source, target = parse_unit(unit), parse_unit(to)
+    try:
+        source, target = parse_unit(unit), parse_unit(to)
+    except UnitError as error:
+        raise UnitError(f"{what}: {error}") from error
     if not source.is_compatible_with(target):
         raise UnitError(
             f"{what}: unit {unit!r} ({source.dimensionality}) does not convert to {to!r} "

@@ -1,0 +1,1 @@
+"""Real data brought into the canonical form: one file per source."""

@@ -1,0 +1,110 @@
+"""River topology: reaches, the reach each one drains to, and what lies upstream of what.
+
+Reaches are known by their ids; nothing depends on their order in a file.
+"""
+
+import numpy as np
+import scipy.sparse as sparse
+
+
+class NetworkError(ValueError):
+    """A river network that cannot be: a cycle, a missing or doubled reach."""
+
+
+class River:
+    """A forest of reaches.
+
+    Args:
+        reach: ids (reach,), unique.
+        downstream: id of the reach downstream of each (reach,); ``""`` at an outlet.
+        source: the file or domain the network is from, for messages.
+
+    Raises:
+        NetworkError: naming the first doubled reach, the first reach that drains to one that is absent, or the
+            reaches of a cycle.
+    """
+
+    def __init__(self, reach, downstream, source="network"):
+        self.reach = np.asarray(reach).astype(str)
+        self.source = source
+        self.index = {name: position for position, name in enumerate(self.reach)}
+        if len(self.index) < len(self.reach):
+            names, counts = np.unique(self.reach, return_counts=True)
+            raise NetworkError(f"{source}: reach {names[counts > 1][0]!r} is there more than once; reach ids must be unique")
+        self.downstream = np.full(len(self.reach), -1)
+        for position, target in enumerate(np.asarray(downstream).astype(str)):
+            if target == "":
+                continue
+            if target not in self.index:
+                raise NetworkError(
+                    f"{source}: reach {self.reach[position]!r} drains to {target!r}, which is not in the network; "
+                    "add that reach, or mark this one as an outlet with an empty id"
+                )
+            self.downstream[position] = self.index[target]
+        self.order = self._topological_order()
+
+    def _topological_order(self):
+        waiting = np.bincount(self.downstream[self.downstream >= 0], minlength=len(self.reach))
+        ready = list(np.flatnonzero(waiting == 0))
+        order = []
+        while ready:
+            here = ready.pop()
+            order.append(here)
+            target = self.downstream[here]
+            if target >= 0:
+                waiting[target] -= 1
+                if waiting[target] == 0:
+                    ready.append(target)
+        if len(order) < len(self.reach):
+            raise NetworkError(f"{self.source}: the network has a cycle: {' -> '.join(self._cycle(set(order)))}; correct a downstream reach")
+        return np.array(order, dtype=int)
+
+    def _cycle(self, done):
+        here = next(position for position in range(len(self.reach)) if position not in done)
+        seen = []
+        while here not in seen:
+            seen.append(here)
+            here = self.downstream[here]
+        loop = seen[seen.index(here) :] + [here]
+        return [str(self.reach[position]) for position in loop]
+
+    @property
+    def outlets(self):
+        """Positions of the reaches that drain to none."""
+        return np.flatnonzero(self.downstream < 0)
+
+    def positions(self, names):
+        """Positions of reach ids; NetworkError names the first that is absent."""
+        for name in np.asarray(names).astype(str):
+            if name not in self.index:
+                raise NetworkError(f"{self.source}: reach {name!r} is not in the network")
+        return np.array([self.index[name] for name in np.asarray(names).astype(str)], dtype=int)
+
+    def accumulate(self, local):
+        """Sum of ``local`` (reach,) over each reach and everything upstream of it, (reach,)."""
+        total = np.array(local, dtype=float)
+        for here in self.order:
+            if self.downstream[here] >= 0:
+                total[self.downstream[here]] += total[here]
+        return total
+
+    def upstream(self, names):
+        """Which reaches lie at or upstream of each named reach.
+
+        Returns:
+            scipy.sparse.csr_matrix: (len(names), reach) of 0 and 1.
+        """
+        above = [[] for _ in self.reach]
+        for position, target in enumerate(self.downstream):
+            if target >= 0:
+                above[target].append(position)
+        rows, columns = [], []
+        for row, start in enumerate(self.positions(names)):
+            stack = [start]
+            while stack:
+                here = stack.pop()
+                rows.append(row)
+                columns.append(here)
+                stack.extend(above[here])
+        shape = (len(names), len(self.reach))
+        return sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
