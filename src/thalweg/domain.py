@@ -73,14 +73,18 @@ def check_complete(values, name, source):
     values = np.asarray(values)
     if not np.isfinite(values).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
-        raise DataError(f"{source}: variable {name!r} is {values[where]} at position {where}; it must have no gaps: fill or drop it")
+        raise DataError(
+            f"{source}: variable {name!r} is {values[where]} at position {where}; it must have no gaps: fill or drop it"
+        )
 
 
 def require(dataset, names, source):
     """Raise DataError naming the first of ``names`` that ``dataset`` (or a table) lacks."""
     for name in names:
         if name not in dataset:
-            raise DataError(f"{source}: variable {name!r} is missing; there are {', '.join(map(str, list(dataset)[:20]))}")
+            raise DataError(
+                f"{source}: variable {name!r} is missing; there are {', '.join(map(str, list(dataset)[:20]))}"
+            )
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,9 @@ class Domain:
             for variable, unit in variables.items():
                 stated = dataset[variable].attrs.get("units")
                 if unit is not None and (stated is None or parse_unit(stated) != parse_unit(unit)):
-                    raise DataError(f"{source}: variable {variable!r} has unit {stated!r}, expected {unit!r}; convert it with thalweg.units.convert")
+                    raise DataError(
+                        f"{source}: variable {variable!r} has unit {stated!r}, expected {unit!r}; convert it with thalweg.units.convert"
+                    )
                 if variable in NEVER_NEGATIVE:
                     check_range(dataset[variable].values, variable, source, low=0)
         check_dates(self.forcing.time.values, f"{self.name}/forcing")
@@ -173,7 +179,8 @@ class Domain:
         )
         attributes["area"] = ("unit", self.gauges.drainage_area.values, self.attributes.area.attrs)
         network = xr.Dataset(
-            {"downstream": ("reach", [""] * len(ids)), "unit_reach": ("unit", ids)}, coords={"reach": ids, "unit": ids}
+            {"downstream": ("reach", [""] * len(ids)), "unit_reach": ("unit", ids)},
+            coords={"reach": ids, "unit": ids},
         )
         gauges = self.gauges.assign(reach=("gauge", ids))
         return Domain(self.name, forcing, attributes, network, gauges)

@@ -34,16 +34,22 @@ def potential_evapotranspiration(method, time, latitude, mean, minimum=None, max
     import pyet
 
     if method not in METHODS:
-        raise DataError(f"{source}: potential evapotranspiration method {method!r} is not known; use one of {', '.join(METHODS)}")
+        raise DataError(
+            f"{source}: potential evapotranspiration method {method!r} is not known; use one of {', '.join(METHODS)}"
+        )
     units = np.arange(len(latitude))
 
     def array(values):
-        return xr.DataArray(values, dims=("time", "unit"), coords={"time": pd.DatetimeIndex(time, name="time"), "unit": units})
+        return xr.DataArray(
+            values, dims=("time", "unit"), coords={"time": pd.DatetimeIndex(time, name="time"), "unit": units}
+        )
 
     radians = xr.DataArray(np.deg2rad(latitude), dims="unit", coords={"unit": units})
     if method == "hargreaves":
         if minimum is None or maximum is None:
-            raise DataError(f"{source}: method 'hargreaves' needs minimum and maximum temperature; use 'oudin' or 'hamon'")
+            raise DataError(
+                f"{source}: method 'hargreaves' needs minimum and maximum temperature; use 'oudin' or 'hamon'"
+            )
         result = pyet.hargreaves(array(mean), array(maximum), array(minimum), lat=radians)
     else:
         result = getattr(pyet, method)(array(mean), lat=radians)

@@ -30,7 +30,9 @@ class River:
         self.index = {name: position for position, name in enumerate(self.reach)}
         if len(self.index) < len(self.reach):
             names, counts = np.unique(self.reach, return_counts=True)
-            raise NetworkError(f"{source}: reach {names[counts > 1][0]!r} is there more than once; reach ids must be unique")
+            raise NetworkError(
+                f"{source}: reach {names[counts > 1][0]!r} is there more than once; reach ids must be unique"
+            )
         self.downstream = np.full(len(self.reach), -1)
         for position, target in enumerate(np.asarray(downstream).astype(str)):
             if target == "":
@@ -56,7 +58,9 @@ class River:
                 if waiting[target] == 0:
                     ready.append(target)
         if len(order) < len(self.reach):
-            raise NetworkError(f"{self.source}: the network has a cycle: {' -> '.join(self._cycle(set(order)))}; correct a downstream reach")
+            raise NetworkError(
+                f"{self.source}: the network has a cycle: {' -> '.join(self._cycle(set(order)))}; correct a downstream reach"
+            )
         return np.array(order, dtype=int)
 
     def _cycle(self, done):

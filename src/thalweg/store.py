@@ -124,9 +124,7 @@ def write_netcdf(data, path, record):
     encoding = {}
     for node in tree.subtree:
         numeric = [
-            name
-            for name, variable in node.to_dataset(inherit=False).data_vars.items()
-            if variable.dtype.kind in "fiu"
+            name for name, variable in node.to_dataset(inherit=False).data_vars.items() if variable.dtype.kind in "fiu"
         ]
         encoding[node.path] = {name: {"zlib": True, "complevel": 1, "shuffle": True} for name in numeric}
     with atomic(path) as temporary:

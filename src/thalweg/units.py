@@ -67,9 +67,7 @@ def parse_unit(text):
     try:
         return registry().parse_units(name)
     except Exception as error:
-        raise UnitError(
-            f"unit {text!r} is not known to pint; write it as pint does, for example 'mm/day'"
-        ) from error
+        raise UnitError(f"unit {text!r} is not known to pint; write it as pint does, for example 'mm/day'") from error
 
 
 def convert(values, unit, to, what="value"):
@@ -107,9 +105,7 @@ def parse_quantity(text, to):
     try:
         number = float(words[0])
     except (ValueError, IndexError) as error:
-        raise UnitError(
-            f"{text!r} is not a quantity; write a number and a unit, for example '365 days'"
-        ) from error
+        raise UnitError(f"{text!r} is not a quantity; write a number and a unit, for example '365 days'") from error
     if len(words) == 1:
         raise UnitError(f"{text!r} has no unit; write for example '{text} {to}'")
     return convert(number, words[1], to, what=repr(text))

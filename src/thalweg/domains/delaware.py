@@ -26,15 +26,60 @@ ATTRIBUTES = {
     "longitude": ("parameters_dis_both.nc", "hru_lon", "degree", "longitude of the unit's centroid"),
     "elevation": ("parameters_dis_both.nc", "hru_elev", "m", "mean elevation"),
     "slope": ("parameters_dis_both.nc", "hru_slope", "dimensionless", "mean slope, rise over run"),
-    "summer_cover_density": ("parameters_PRMSCanopy.nc", "covden_sum", "dimensionless", "vegetation cover in summer"),
-    "winter_cover_density": ("parameters_PRMSCanopy.nc", "covden_win", "dimensionless", "vegetation cover in winter"),
-    "rain_interception_capacity": ("parameters_PRMSCanopy.nc", "srain_intcp", "mm", "canopy storage of summer rain"),
-    "radiation_transmission": ("parameters_PRMSSnow.nc", "rad_trncf", "dimensionless", "shortwave passing the winter canopy"),
-    "impervious_fraction": ("parameters_PRMSRunoff.nc", "hru_percent_imperv", "dimensionless", "impervious share of the area"),
-    "depression_fraction": ("parameters_PRMSRunoff.nc", "dprst_frac", "dimensionless", "share with surface depressions"),
-    "soil_type": ("parameters_PRMSSoilzone.nc", "soil_type", "dimensionless", "soil texture: 1 sand, 2 loam, 3 clay"),
-    "soil_water_capacity": ("parameters_PRMSSoilzone.nc", "soil_moist_max", "mm", "soil water capacity, national model"),
-    "groundwater_coefficient": ("parameters_PRMSGroundwater.nc", "gwflow_coef", "1/day", "groundwater recession, national model"),
+    "summer_cover_density": (
+        "parameters_PRMSCanopy.nc",
+        "covden_sum",
+        "dimensionless",
+        "vegetation cover in summer",
+    ),
+    "winter_cover_density": (
+        "parameters_PRMSCanopy.nc",
+        "covden_win",
+        "dimensionless",
+        "vegetation cover in winter",
+    ),
+    "rain_interception_capacity": (
+        "parameters_PRMSCanopy.nc",
+        "srain_intcp",
+        "mm",
+        "canopy storage of summer rain",
+    ),
+    "radiation_transmission": (
+        "parameters_PRMSSnow.nc",
+        "rad_trncf",
+        "dimensionless",
+        "shortwave passing the winter canopy",
+    ),
+    "impervious_fraction": (
+        "parameters_PRMSRunoff.nc",
+        "hru_percent_imperv",
+        "dimensionless",
+        "impervious share of the area",
+    ),
+    "depression_fraction": (
+        "parameters_PRMSRunoff.nc",
+        "dprst_frac",
+        "dimensionless",
+        "share with surface depressions",
+    ),
+    "soil_type": (
+        "parameters_PRMSSoilzone.nc",
+        "soil_type",
+        "dimensionless",
+        "soil texture: 1 sand, 2 loam, 3 clay",
+    ),
+    "soil_water_capacity": (
+        "parameters_PRMSSoilzone.nc",
+        "soil_moist_max",
+        "mm",
+        "soil water capacity, national model",
+    ),
+    "groundwater_coefficient": (
+        "parameters_PRMSGroundwater.nc",
+        "gwflow_coef",
+        "1/day",
+        "groundwater recession, national model",
+    ),
 }
 
 COVER_TYPES = {"bare_soil": 0, "grass": 1, "shrub": 2, "forest": 3}
@@ -76,16 +121,32 @@ def build(folder, period, method="hargreaves", minimum_days=700, area_tolerance=
     units = files.read("parameters_dis_both.nc", "nhm_id").values.astype(int).astype(str)
     attributes = xr.Dataset(coords={"unit": units})
     for name, (file, variable, unit, meaning) in ATTRIBUTES.items():
-        attributes[name] = ("unit", files.converted(file, variable, unit), {"units": unit, "long_name": meaning})
+        attributes[name] = (
+            "unit",
+            files.converted(file, variable, unit),
+            {"units": unit, "long_name": meaning},
+        )
         check_complete(attributes[name].values, variable, folder / file)
     aspect = np.deg2rad(files.converted("parameters_dis_both.nc", "hru_aspect", "degree"))
-    attributes["northness"] = ("unit", np.cos(aspect), {"units": "dimensionless", "long_name": "cosine of the aspect"})
-    attributes["eastness"] = ("unit", np.sin(aspect), {"units": "dimensionless", "long_name": "sine of the aspect"})
+    attributes["northness"] = (
+        "unit",
+        np.cos(aspect),
+        {"units": "dimensionless", "long_name": "cosine of the aspect"},
+    )
+    attributes["eastness"] = (
+        "unit",
+        np.sin(aspect),
+        {"units": "dimensionless", "long_name": "sine of the aspect"},
+    )
     cover = files.read("parameters_PRMSCanopy.nc", "cov_type").values
     check_range(cover, "cov_type", folder / "parameters_PRMSCanopy.nc", low=0, high=4)
     for name, code in COVER_TYPES.items():
         chosen = (cover >= code) if name == "forest" else (cover == code)
-        attributes[name] = ("unit", chosen.astype(float), {"units": "dimensionless", "long_name": f"cover is {name.replace('_', ' ')}"})
+        attributes[name] = (
+            "unit",
+            chosen.astype(float),
+            {"units": "dimensionless", "long_name": f"cover is {name.replace('_', ' ')}"},
+        )
 
     forcing = _forcing(files, units, dates, attributes.latitude.values, method)
     network = _network(files, units, attributes)
@@ -128,7 +189,9 @@ def _forcing(files, units, dates, latitude, method):
         series[variable] = frame.loc[dates, list(units)]
         check_complete(series[variable].values, variable, files.folder / file)
         if series[variable].empty:
-            raise DataError(f"{files.folder / file}: no day between {dates.start} and {dates.stop}; there are {frame.index[0].date()} to {frame.index[-1].date()}")
+            raise DataError(
+                f"{files.folder / file}: no day between {dates.start} and {dates.stop}; there are {frame.index[0].date()} to {frame.index[-1].date()}"
+            )
     check_range(series["prcp"].values, "prcp", files.folder / "prcp.nc", low=0)
     mean = (series["tmin"] + series["tmax"]) / 2
     time = series["prcp"].index
@@ -139,10 +202,26 @@ def _forcing(files, units, dates, latitude, method):
     return xr.Dataset(
         {
             "precipitation": (dims, series["prcp"].values, {"units": "mm/day", "long_name": "precipitation"}),
-            "temperature": (dims, mean.values, {"units": "degC", "long_name": "mean of the daily extremes of air temperature"}),
-            "minimum_temperature": (dims, series["tmin"].values, {"units": "degC", "long_name": "minimum air temperature"}),
-            "maximum_temperature": (dims, series["tmax"].values, {"units": "degC", "long_name": "maximum air temperature"}),
-            "potential_evapotranspiration": (dims, potential, {"units": "mm/day", "long_name": f"potential evapotranspiration, {method}"}),
+            "temperature": (
+                dims,
+                mean.values,
+                {"units": "degC", "long_name": "mean of the daily extremes of air temperature"},
+            ),
+            "minimum_temperature": (
+                dims,
+                series["tmin"].values,
+                {"units": "degC", "long_name": "minimum air temperature"},
+            ),
+            "maximum_temperature": (
+                dims,
+                series["tmax"].values,
+                {"units": "degC", "long_name": "maximum air temperature"},
+            ),
+            "potential_evapotranspiration": (
+                dims,
+                potential,
+                {"units": "mm/day", "long_name": f"potential evapotranspiration, {method}"},
+            ),
         },
         coords={"time": time, "unit": units},
     )
@@ -162,19 +241,35 @@ def _network(files, units, attributes):
     network["downstream"] = ("reach", downstream, {"long_name": "reach downstream, empty at an outlet"})
     drained = segment > 0  # a few units on the coast drain to no reach
     unit_reach = np.where(drained, reaches[np.maximum(segment, 1) - 1], "")
-    network["unit_reach"] = ("unit", unit_reach, {"long_name": "reach that the unit drains to, empty for none"})
+    network["unit_reach"] = (
+        "unit",
+        unit_reach,
+        {"long_name": "reach that the unit drains to, empty for none"},
+    )
     for name, (source, variable, unit, meaning) in NETWORK.items():
-        network[name] = ("reach", files.converted(source, variable, unit), {"units": unit, "long_name": meaning})
+        network[name] = (
+            "reach",
+            files.converted(source, variable, unit),
+            {"units": unit, "long_name": meaning},
+        )
 
     def total(values):
         return np.bincount(segment[drained] - 1, values[drained], len(reaches))
 
     area = total(attributes.area.values)
-    network["drainage_area"] = ("reach", river.accumulate(area), {"units": "km2", "long_name": "area drained at the reach's end"})
+    network["drainage_area"] = (
+        "reach",
+        river.accumulate(area),
+        {"units": "km2", "long_name": "area drained at the reach's end"},
+    )
     for name in ("latitude", "longitude"):
         local = total(attributes.area.values * attributes[name].values)
         place = np.where(area > 0, local / np.where(area > 0, area, 1), np.nan)
-        network[name] = ("reach", _fill_from_neighbours(place, river), {"units": "degree", "long_name": f"{name} of the reach, the centroid of its units"})
+        network[name] = (
+            "reach",
+            _fill_from_neighbours(place, river),
+            {"units": "degree", "long_name": f"{name} of the reach, the centroid of its units"},
+        )
     return network
 
 
@@ -188,7 +283,9 @@ def _fill_from_neighbours(place, river):
         count = adjacency @ known.astype(float)
         fillable = ~known & (count > 0)
         if not fillable.any():
-            raise DataError(f"{river.source}: reach {river.reach[~known][0]!r} and its neighbours have no units, so no place")
+            raise DataError(
+                f"{river.source}: reach {river.reach[~known][0]!r} and its neighbours have no units, so no place"
+            )
         place = np.where(fillable, (adjacency @ np.nan_to_num(place)) / np.maximum(count, 1), place)
     return place
 
@@ -241,15 +338,25 @@ def _gauges(files, dates, network, attributes, minimum_days, area_tolerance):
     )
     kept = table[table.kept]
     if kept.empty:
-        raise DataError(f"{files.folder / file}: no gauge has {minimum_days} days of discharge and an area within {area_tolerance:.0%}; loosen minimum_days or area_tolerance")
+        raise DataError(
+            f"{files.folder / file}: no gauge has {minimum_days} days of discharge and an area within {area_tolerance:.0%}; loosen minimum_days or area_tolerance"
+        )
     gauges = xr.Dataset(
         {
             "name": ("gauge", kept["name"].values),
             "reach": ("gauge", kept.reach.values.astype(str)),
             "latitude": ("gauge", kept.latitude.values, {"units": "degree"}),
             "longitude": ("gauge", kept.longitude.values, {"units": "degree"}),
-            "drainage_area": ("gauge", kept.stated_area_km2.values, {"units": "km2", "long_name": "drainage area that the gauge states"}),
-            "discharge": (("gauge", "time"), flow.loc[kept.gauge].values, {"units": "m3/s", "long_name": "observed discharge"}),
+            "drainage_area": (
+                "gauge",
+                kept.stated_area_km2.values,
+                {"units": "km2", "long_name": "drainage area that the gauge states"},
+            ),
+            "discharge": (
+                ("gauge", "time"),
+                flow.loc[kept.gauge].values,
+                {"units": "m3/s", "long_name": "observed discharge"},
+            ),
         },
         coords={"gauge": kept.gauge.values.astype(str), "time": flow.columns},
     )

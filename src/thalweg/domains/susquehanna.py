@@ -46,8 +46,14 @@ DOWNSTREAM = {
 }
 
 LAND_ATTRIBUTES = {
-    "slope_length_factor": ("Value_LS", "slope length and steepness factor (LS) of the universal soil loss equation"),
-    "soil_erodibility": ("Value_K", "soil erodibility factor (K) of the universal soil loss equation, US customary units"),
+    "slope_length_factor": (
+        "Value_LS",
+        "slope length and steepness factor (LS) of the universal soil loss equation",
+    ),
+    "soil_erodibility": (
+        "Value_K",
+        "soil erodibility factor (K) of the universal soil loss equation, US customary units",
+    ),
     "cultivated_fraction": ("cul%", "share of cultivated land"),
     "pasture_fraction": ("pas%", "share of pasture"),
 }
@@ -77,13 +83,23 @@ def build(folder, period, method="oudin", minimum_days=700):
     area = convert(table.area_ha.values, "hectare", "km2", what=f"{folder / UNITS}, variable 'area_ha'")
     absent = [unit for unit in units if unit not in DOWNSTREAM]
     if absent:
-        raise DataError(f"{folder / UNITS}: sub-basin {absent[0]!r} has no place in the network; expected {', '.join(DOWNSTREAM)}")
+        raise DataError(
+            f"{folder / UNITS}: sub-basin {absent[0]!r} has no place in the network; expected {', '.join(DOWNSTREAM)}"
+        )
 
     attributes = xr.Dataset(
         {
             "area": ("unit", area, {"units": "km2", "long_name": "area of the sub-basin"}),
-            "latitude": ("unit", table.central_la.values, {"units": "degree", "long_name": "latitude of the centre"}),
-            "longitude": ("unit", table.central_lo.values, {"units": "degree", "long_name": "longitude of the centre"}),
+            "latitude": (
+                "unit",
+                table.central_la.values,
+                {"units": "degree", "long_name": "latitude of the centre"},
+            ),
+            "longitude": (
+                "unit",
+                table.central_lo.values,
+                {"units": "degree", "long_name": "longitude of the centre"},
+            ),
         },
         coords={"unit": units},
     )
@@ -91,7 +107,11 @@ def build(folder, period, method="oudin", minimum_days=700):
     require(land, ["ID", "area_ha", *(column for column, _ in LAND_ATTRIBUTES.values())], folder / LAND)
     for name, (column, meaning) in LAND_ATTRIBUTES.items():
         weighted = (land[column] * land.area_ha).groupby(land.ID).sum() / land.area_ha.groupby(land.ID).sum()
-        attributes[name] = ("unit", weighted.reindex(units).values, {"units": "dimensionless", "long_name": meaning})
+        attributes[name] = (
+            "unit",
+            weighted.reindex(units).values,
+            {"units": "dimensionless", "long_name": meaning},
+        )
         check_complete(attributes[name].values, column, folder / LAND)
 
     precipitation = _series(folder, *PRECIPITATION, "mm", dates, units)
@@ -122,7 +142,11 @@ def build(folder, period, method="oudin", minimum_days=700):
         {
             "downstream": ("reach", [DOWNSTREAM[unit] for unit in units]),
             "unit_reach": ("unit", units),
-            "drainage_area": ("reach", drainage, {"units": "km2", "long_name": "area drained at the reach's end"}),
+            "drainage_area": (
+                "reach",
+                drainage,
+                {"units": "km2", "long_name": "area drained at the reach's end"},
+            ),
             "latitude": ("reach", attributes.latitude.values, {"units": "degree"}),
             "longitude": ("reach", attributes.longitude.values, {"units": "degree"}),
         },
@@ -152,8 +176,16 @@ def build(folder, period, method="oudin", minimum_days=700):
             "reach": ("gauge", header[kept]),
             "latitude": ("gauge", attributes.latitude.values[position][kept], {"units": "degree"}),
             "longitude": ("gauge", attributes.longitude.values[position][kept], {"units": "degree"}),
-            "drainage_area": ("gauge", drainage[position][kept], {"units": "km2", "long_name": "accumulated area"}),
-            "discharge": (("gauge", "time"), flow.values.T[kept], {"units": "m3/s", "long_name": "observed discharge"}),
+            "drainage_area": (
+                "gauge",
+                drainage[position][kept],
+                {"units": "km2", "long_name": "accumulated area"},
+            ),
+            "discharge": (
+                ("gauge", "time"),
+                flow.values.T[kept],
+                {"units": "m3/s", "long_name": "observed discharge"},
+            ),
         },
         coords={"gauge": header[kept], "time": precipitation.index},
     )

@@ -5,5 +5,6 @@ traces the step once and runs the whole time loop in one compiled kernel.
 """
 
 from thalweg.integrate.integrate import initial_state, integrate
+from thalweg.integrate.trace import TraceError
 
-__all__ = ["initial_state", "integrate"]
+__all__ = ["TraceError", "initial_state", "integrate"]

@@ -11,7 +11,16 @@ def initial_state(process, units, components, dtype=torch.float32, device="cpu")
     }
 
 
-def integrate(process, forcing, parameters, state=None, fluxes=("runoff",), backend="fused"):
+def integrate(
+    process,
+    forcing,
+    parameters,
+    state=None,
+    fluxes=("runoff",),
+    backend="fused",
+    mean_components=False,
+    checkpoint_days=32,
+):
     """March ``process`` over the days of ``forcing``.
 
     Args:
@@ -20,15 +29,20 @@ def integrate(process, forcing, parameters, state=None, fluxes=("runoff",), back
         parameters: name -> tensor (unit, component) for a static parameter, (time, unit, component) for one per day.
         state: name -> tensor (unit, component) at the start; None takes the declared initial states.
         fluxes: names of the fluxes to return.
-        backend: ``"fused"`` or ``"reference"``.
+        backend: ``"fused"``, compiled, for CPU tensors, with as many threads as torch; or ``"reference"``.
+        mean_components: return fluxes averaged over components.
+        checkpoint_days: when a gradient is wanted, the fused backend stores the states of every so many days and
+            recomputes those between; more takes less memory.
 
     Returns:
-        (fluxes, state): name -> tensor (time, unit, component); name -> tensor (unit, component) after the last day.
+        (fluxes, state): name -> tensor (time, unit, component), or (time, unit) when averaged; name -> tensor
+        (unit, component) after the last day.
 
     Raises:
         ValueError: when a forcing, parameter or state is missing or has a shape that does not fit, naming it.
+        thalweg.integrate.TraceError: when the fused backend cannot trace the step, naming operation and line.
     """
-    _check(process, forcing, parameters, state, fluxes)
+    _check(process, forcing, parameters, state, fluxes, checkpoint_days)
     if state is None:
         like = next(iter(parameters.values()))
         state = initial_state(process, like.shape[-2], like.shape[-1], like.dtype, like.device)
@@ -38,10 +52,10 @@ def integrate(process, forcing, parameters, state=None, fluxes=("runoff",), back
         from thalweg.integrate.fused import march
     else:
         raise ValueError(f"backend {backend!r} is not known; use 'fused' or 'reference'")
-    return march(process, forcing, parameters, state, tuple(fluxes))
+    return march(process, forcing, parameters, state, tuple(fluxes), mean_components, checkpoint_days)
 
 
-def _check(process, forcing, parameters, state, fluxes):
+def _check(process, forcing, parameters, state, fluxes, checkpoint_days):
     for kind, wanted, given in (
         ("forcing", process.forcing_names, forcing),
         ("parameter", process.parameter_names, parameters),
@@ -51,14 +65,22 @@ def _check(process, forcing, parameters, state, fluxes):
         missing = [name for name in wanted if name not in given]
         if missing:
             raise ValueError(f"{process.name}: {kind} {missing[0]!r} is missing; given are {', '.join(given)}")
-    days, units = next(iter(forcing.values())).shape
-    components = next(iter(parameters.values())).shape[-1]
-    for name in process.forcing_names:
-        if forcing[name].shape != (days, units):
-            raise ValueError(f"{process.name}: forcing {name!r} has shape {tuple(forcing[name].shape)}, expected {(days, units)}")
-    for name in process.parameter_names:
-        if parameters[name].shape not in ((units, components), (days, units, components)):
+    days, units = forcing[process.forcing_names[0]].shape
+    components = parameters[process.parameter_names[0]].shape[-1]
+    shapes = [("forcing", name, forcing[name], ((days, units),)) for name in process.forcing_names]
+    shapes += [
+        ("parameter", name, parameters[name], ((units, components), (days, units, components)))
+        for name in process.parameter_names
+    ]
+    if state is not None:
+        shapes += [("state", name, state[name], ((units, components),)) for name in process.state_names]
+    for kind, name, tensor, allowed in shapes:
+        if tuple(tensor.shape) not in allowed:
             raise ValueError(
-                f"{process.name}: parameter {name!r} has shape {tuple(parameters[name].shape)}, expected "
-                f"{(units, components)} or {(days, units, components)}"
+                f"{process.name}: {kind} {name!r} has shape {tuple(tensor.shape)}, expected "
+                f"{' or '.join(map(str, allowed))}"
             )
+    if days < 1 or units < 1 or components < 1:
+        raise ValueError(f"{process.name}: nothing to march over {days} days, {units} units, {components} components")
+    if checkpoint_days < 1:
+        raise ValueError(f"checkpoint_days is {checkpoint_days}; it must be 1 or more")

@@ -3,8 +3,12 @@
 import torch
 
 
-def march(process, forcing, parameters, state, fluxes):
-    """See :func:`thalweg.integrate.integrate`; per-day tensors come from ``unbind``, whose backward is linear in days."""
+def march(process, forcing, parameters, state, fluxes, mean_components=False, checkpoint_days=None):
+    """See :func:`thalweg.integrate.integrate`; per-day tensors come from ``unbind``, whose backward is linear in days.
+
+    ``checkpoint_days`` is not used: autograd keeps every intermediate value.
+    """
+    like = state[process.state_names[0]]
     days = forcing[process.forcing_names[0]].shape[0]
     daily_forcing = {name: forcing[name][:, :, None].unbind(0) for name in process.forcing_names}
     daily_parameters = {
@@ -16,5 +20,9 @@ def march(process, forcing, parameters, state, fluxes):
         today.update({name: values[day] for name, values in daily_parameters.items()})
         state, produced = process.step(state, {name: v[day] for name, v in daily_forcing.items()}, today)
         for name in fluxes:
-            series[name].append(produced[name])
-    return {name: torch.stack(values) for name, values in series.items()}, state
+            value = torch.as_tensor(produced[name], dtype=like.dtype, device=like.device).expand(like.shape)
+            series[name].append(value.mean(-1) if mean_components else value)
+    return (
+        {name: torch.stack(values) for name, values in series.items()},
+        {name: torch.as_tensor(v, dtype=like.dtype, device=like.device).expand(like.shape) for name, v in state.items()},
+    )

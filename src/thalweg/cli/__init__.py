@@ -1,0 +1,42 @@
+"""The command ``thalweg``: one verb per rule of the workflow, each in a module of its own that is imported when used."""
+
+import argparse
+import importlib
+import sys
+
+VERBS = {
+    "config": "Write or check the default configuration and its JSON schema.",
+    "fetch": "Download a dataset of the catalogue, verified and resumable.",
+    "domain": "Bring a dataset into the canonical form: forcing, attributes, network, gauges.",
+    "regrid": "Delineate the Cévennes catchments and aggregate rain grids to them.",
+    "split": "Decide which gauges train, validate and are tested in an experiment.",
+    "train": "Train a model on every fold and seed of an experiment.",
+    "simulate": "Simulate the test period of an experiment with a trained model or climatology.",
+    "score": "Compute the metrics of one simulation at every gauge.",
+    "summarise": "Collect scores into medians with intervals and paired tests.",
+    "figure": "Draw one figure.",
+    "record": "Copy a study's tables and figures into docs and its result table into the README.",
+}
+
+
+def main(arguments=None):
+    """Run the verb named on the command line; expected errors end with one message and exit code 1."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(
+        prog="thalweg", description="A reproducible study of differentiable global hydrology, step by step."
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, text in VERBS.items():
+        verb = verbs.add_parser(name, help=text, description=text)
+        if arguments and arguments[0] == name:
+            module = importlib.import_module(f"thalweg.cli.{name}")
+            module.arguments(verb)
+            verb.set_defaults(run=module.run)
+    parsed = parser.parse_args(arguments)
+    try:
+        parsed.run(parsed)
+    except (ValueError, OSError, RuntimeError) as error:
+        if type(error).__module__.startswith("thalweg"):
+            print(f"thalweg {parsed.verb}: {error}", file=sys.stderr)
+            raise SystemExit(1) from None
+        raise

@@ -1,0 +1,22 @@
+"""thalweg config: the default configuration and its schema, written from the code or checked against it."""
+
+from pathlib import Path
+
+from thalweg.store import atomic
+from thalweg.study.config_files import ConfigError, default_text, schema_text
+
+
+def arguments(parser):
+    parser.add_argument("--write", action="store_true", help="write the files; without it they are only compared")
+    parser.add_argument("--root", default=".", help="folder of the Snakefile")
+
+
+def run(args):
+    root = Path(args.root)
+    files = {root / "config/config.yaml": default_text(), root / "workflow/schemas/config.schema.json": schema_text()}
+    for path, text in files.items():
+        if args.write:
+            with atomic(path) as temporary:
+                temporary.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            raise ConfigError(f"{path}: differs from src/thalweg/study/config.py; run 'thalweg config --write'")

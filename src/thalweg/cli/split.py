@@ -1,0 +1,19 @@
+"""thalweg split: a domain in, the table of folds out."""
+
+from thalweg.domain import read_domain
+from thalweg.store import provenance, write_table
+from thalweg.study.config import Experiment
+from thalweg.study.config_files import settings_from
+from thalweg.study.splits import make_splits
+
+
+def arguments(parser):
+    parser.add_argument("--domain", required=True, help="netCDF of the domain")
+    parser.add_argument("--settings", required=True, help="the experiment's block of the configuration, as JSON")
+    parser.add_argument("--output", required=True, help="the split, CSV")
+
+
+def run(args):
+    experiment = settings_from(Experiment, args.settings)
+    table = make_splits(read_domain(args.domain), experiment)
+    write_table(table, args.output, provenance(experiment.model_dump(mode="json"), inputs=[args.domain]))

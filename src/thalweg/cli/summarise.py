@@ -1,0 +1,27 @@
+"""thalweg summarise: scores in; the table of all scores, its summary and the paired tests out."""
+
+import json
+
+import pandas as pd
+
+from thalweg.store import provenance, write_table
+from thalweg.study.statistics import compare, summarise
+
+
+def arguments(parser):
+    parser.add_argument("--scores", nargs="+", required=True, help="tables of thalweg score")
+    parser.add_argument("--settings", required=True, help="metrics and bootstrap_samples, as JSON")
+    parser.add_argument("--skill", required=True, help="all scores, CSV")
+    parser.add_argument("--summary", required=True, help="medians and intervals, CSV")
+    parser.add_argument("--comparison", required=True, help="paired tests between models, CSV")
+
+
+def run(args):
+    settings = json.loads(args.settings)
+    skill = pd.concat([pd.read_csv(path, dtype={"gauge": str}) for path in args.scores], ignore_index=True)
+    record = provenance(settings, inputs=args.scores)
+    samples = settings["bootstrap_samples"]
+    write_table(skill, args.skill, record)
+    write_table(summarise(skill, samples), args.summary, record)
+    tests = [compare(skill, metric, samples) for metric in settings["compared"]]
+    write_table(pd.concat(tests, ignore_index=True), args.comparison, record)

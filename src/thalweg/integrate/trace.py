@@ -1,0 +1,302 @@
+"""A process's step as a graph of scalar operations, and the graph's derivative.
+
+``trace`` runs the step once with symbols. Equal operations on equal arguments become one node. ``adjoint`` walks the
+graph backwards and writes the derivative as more nodes of the same graph, so that an emitter needs to know the
+operations alone. Numbers are 1:1 those of the reference: nothing is reassociated.
+"""
+
+import sys
+from dataclasses import dataclass
+
+from thalweg.processes import operations
+
+ARITHMETIC = ("add", "subtract", "multiply", "divide", "negative")
+FUNCTIONS = ("exp", "log", "sqrt", "minimum", "maximum", "clip_low", "clip_high", "clip", "where")
+COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+LOGIC = ("and", "or", "not")
+
+
+class TraceError(TypeError):
+    """A step does something that cannot be traced; the message names the operation and the line."""
+
+
+def _refuse(what):
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_code.co_filename in (__file__, operations.__file__):
+        frame = frame.f_back
+    raise TraceError(
+        f"{frame.f_code.co_filename}:{frame.f_lineno}: {what} cannot be traced into a fused step; use the operators "
+        "and the functions of thalweg.processes.operations, or integrate with backend='reference'"
+    )
+
+
+class Graph:
+    """Nodes (operation, arguments) in an order where arguments come first; equal nodes are shared."""
+
+    def __init__(self):
+        self.nodes = []
+        self._known = {}
+
+    def copy(self):
+        """A graph of its own, with the same nodes."""
+        other = Graph()
+        other.nodes, other._known = list(self.nodes), dict(self._known)
+        return other
+
+    def add(self, operation, *arguments):
+        """The symbol of a node, made if it is new."""
+        key = (operation, *map(repr, arguments))
+        if key not in self._known:
+            self._known[key] = len(self.nodes)
+            self.nodes.append((operation, arguments))
+        return Symbol(self, self._known[key])
+
+    def ancestors(self, nodes):
+        """The set of nodes that the given ones need, themselves included."""
+        found, waiting = set(), list(nodes)
+        while waiting:
+            node = waiting.pop()
+            if node not in found:
+                found.add(node)
+                operation, arguments = self.nodes[node]
+                waiting.extend(() if operation in ("input", "constant") else arguments)
+        return found
+
+
+class Symbol:
+    """A node that behaves like a number."""
+
+    __slots__ = ("graph", "node")
+
+    def __init__(self, graph, node):
+        self.graph = graph
+        self.node = node
+
+    def _lift(self, value, operation):
+        if isinstance(value, Symbol):
+            return value
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            _refuse(f"{operation} with a {type(value).__name__}")
+        return self.graph.add("constant", float(value))
+
+    def operation(self, name, *arguments):
+        """Record an operation; numbers among the arguments become constants."""
+        if name not in ARITHMETIC + FUNCTIONS + COMPARISONS + LOGIC:
+            _refuse(f"operation {name!r}")
+        arguments = [self._lift(argument, name) for argument in arguments]
+        for position, argument in enumerate(arguments):
+            wants_truth = name in LOGIC or (name == "where" and position == 0)
+            if argument.is_truth != wants_truth:
+                wanted = "a condition" if wants_truth else "a number"
+                _refuse(f"{name} whose argument {position + 1} is not {wanted}")
+        return self.graph.add(name, *(argument.node for argument in arguments))
+
+    @property
+    def is_truth(self):
+        """Whether this is a condition."""
+        return self.graph.nodes[self.node][0] in COMPARISONS + LOGIC
+
+    def is_constant(self, value):
+        """Whether this is the constant ``value``."""
+        return self.graph.nodes[self.node] == ("constant", (value,))
+
+    def __add__(self, other):
+        return self.operation("add", self, other)
+
+    def __radd__(self, other):
+        return self.operation("add", other, self)
+
+    def __sub__(self, other):
+        return self.operation("subtract", self, other)
+
+    def __rsub__(self, other):
+        return self.operation("subtract", other, self)
+
+    def __mul__(self, other):
+        return self.operation("multiply", self, other)
+
+    def __rmul__(self, other):
+        return self.operation("multiply", other, self)
+
+    def __truediv__(self, other):
+        return self.operation("divide", self, other)
+
+    def __rtruediv__(self, other):
+        return self.operation("divide", other, self)
+
+    def __neg__(self):
+        return self.operation("negative", self)
+
+    def __pos__(self):
+        return self
+
+    def __pow__(self, exponent):
+        if isinstance(exponent, bool) or not isinstance(exponent, int) or exponent < 1:
+            _refuse(f"** with the exponent {exponent!r} (whole numbers of 1 and more only; power() takes any)")
+        result = self
+        for _ in range(exponent - 1):
+            result = result * self
+        return result
+
+    def __lt__(self, other):
+        return self.operation("less", self, other)
+
+    def __le__(self, other):
+        return self.operation("less_equal", self, other)
+
+    def __gt__(self, other):
+        return self.operation("greater", self, other)
+
+    def __ge__(self, other):
+        return self.operation("greater_equal", self, other)
+
+    def __eq__(self, other):
+        return self.operation("equal", self, other)
+
+    def __ne__(self, other):
+        return self.operation("not_equal", self, other)
+
+    __hash__ = None
+
+    def __and__(self, other):
+        return self.operation("and", self, other)
+
+    def __or__(self, other):
+        return self.operation("or", self, other)
+
+    def __invert__(self):
+        return self.operation("not", self)
+
+    def __bool__(self):
+        _refuse("a Python condition (if, and, or, not, while) on a value")
+
+    def __float__(self):
+        _refuse("float() or a function of math")
+
+    def __int__(self):
+        _refuse("int()")
+
+    def __index__(self):
+        _refuse("a value as an index")
+
+    def __iter__(self):
+        _refuse("iteration over a value")
+
+    def __getitem__(self, key):
+        _refuse("indexing into a value")
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        _refuse(f"attribute .{name}")
+
+    def __array_ufunc__(self, function, *_, **__):
+        _refuse(f"numpy.{function.__name__}")
+
+    @classmethod
+    def __torch_function__(cls, function, *_, **__):
+        _refuse(f"torch's {getattr(function, '__name__', function)}")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A traced step: one graph, and the nodes of its inputs and results by name."""
+
+    graph: Graph
+    state: dict[str, int]
+    forcing: dict[str, int]
+    parameters: dict[str, int]
+    new_state: dict[str, int]
+    fluxes: dict[str, int]
+
+
+def trace(process):
+    """Trace the step of a :class:`~thalweg.processes.Process`.
+
+    Raises:
+        TraceError: where the step uses something else than the operators and ``thalweg.processes.operations``.
+    """
+    graph = Graph()
+    inputs = [
+        {name: graph.add("input", kind, name) for name in names}
+        for kind, names in (
+            ("state", process.state_names),
+            ("forcing", process.forcing_names),
+            ("parameter", process.parameter_names),
+        )
+    ]
+    results = process.step(*(dict(given) for given in inputs))
+    nodes = [{name: symbol.node for name, symbol in given.items()} for given in inputs]
+    for names, values in zip((process.state_names, process.flux_names), results):
+        nodes.append({})
+        for name in names:
+            value = values[name]
+            if isinstance(value, (int, float)):
+                value = graph.add("constant", float(value))
+            if not isinstance(value, Symbol):
+                raise TraceError(
+                    f"{process.name}: the step returns a {type(value).__name__} for {name!r}, which cannot be traced "
+                    "into a fused step; integrate with backend='reference'"
+                )
+            nodes[-1][name] = value.node
+    return Step(graph, *nodes)
+
+
+def _tied(gradient, a, b, first, second):
+    """Gradients of minimum and maximum: half to each at a tie."""
+    where = operations.where
+    shared = where(a == b, 0.5 * gradient, gradient)
+    return where(first, shared, 0.0), where(second, shared, 0.0)
+
+
+# operation -> function(gradient, result, *arguments) -> the gradient of each argument, None where there is none
+_RULES = {
+    "add": lambda g, y, a, b: (g, g),
+    "subtract": lambda g, y, a, b: (g, -g),
+    "multiply": lambda g, y, a, b: (g * b, g * a),
+    "divide": lambda g, y, a, b: (g / b, -(g * (y / b))),
+    "negative": lambda g, y, a: (-g,),
+    "exp": lambda g, y, a: (g * y,),
+    "log": lambda g, y, a: (g / a,),
+    "sqrt": lambda g, y, a: (g / (2.0 * y),),
+    "minimum": lambda g, y, a, b: _tied(g, a, b, a <= b, b <= a),
+    "maximum": lambda g, y, a, b: _tied(g, a, b, a >= b, b >= a),
+    "clip_low": lambda g, y, x, low: (operations.where(x >= low, g, 0.0), None),
+    "clip_high": lambda g, y, x, high: (operations.where(x <= high, g, 0.0), None),
+    "clip": lambda g, y, x, low, high: (operations.where((x >= low) & (x <= high), g, 0.0), None, None),
+    "where": lambda g, y, c, a, b: (None, operations.where(c, g, 0.0), operations.where(c, 0.0, g)),
+}
+
+
+def adjoint(graph, seeds, wanted):
+    """Write the reverse derivative of the graph into the graph.
+
+    Args:
+        graph: a :class:`Graph`.
+        seeds: pairs (node, symbol): a result and the gradient of the loss to it.
+        wanted: nodes to differentiate to.
+
+    Returns:
+        dict: wanted node -> symbol of its gradient, without the nodes that no seed depends on.
+    """
+    size = len(graph.nodes)
+    active = set(wanted)
+    for node, (operation, arguments) in enumerate(graph.nodes):
+        if operation in _RULES and active.intersection(arguments):
+            active.add(node)
+    gradients = {}
+
+    def accumulate(node, gradient):
+        gradients[node] = gradients[node] + gradient if node in gradients else gradient
+
+    for node, seed in seeds:
+        accumulate(node, seed)
+    for node in reversed(range(size)):
+        operation, arguments = graph.nodes[node]
+        if node in active and node in gradients and operation in _RULES:
+            symbols = [Symbol(graph, argument) for argument in arguments]
+            contributions = _RULES[operation](gradients[node], Symbol(graph, node), *symbols)
+            for argument, contribution in zip(arguments, contributions):
+                if contribution is not None and argument in active:
+                    accumulate(argument, contribution)
+    return {node: gradients[node] for node in wanted if node in gradients}

@@ -1,0 +1,1 @@
+"""Learning: parameter networks, sequence models, losses, scaling, the training loop, checkpoints."""

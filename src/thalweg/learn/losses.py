@@ -1,0 +1,61 @@
+"""Losses on discharge at gauges. Every loss takes (time, gauge) tensors in mm/day; days without observation are NaN."""
+
+import torch
+
+STABILITY = 0.1  # mm/day added to each gauge's standard deviation (Kratzert et al. 2019, doi:10.5194/hess-23-5089-2019)
+
+
+def nse_batch(simulated, observed, deviation):
+    """Mean over days and gauges of (Qs - Qo)^2 / (sigma + 0.1)^2 (Kratzert et al. 2019).
+
+    Args:
+        simulated, observed: tensors (time, gauge).
+        deviation: standard deviation of each gauge's observed discharge in the training period (gauge,).
+    """
+    valid = ~torch.isnan(observed)
+    error = torch.where(valid, simulated - torch.nan_to_num(observed), 0.0) / (deviation + STABILITY)
+    return (error**2).sum() / valid.sum().clamp(min=1)
+
+
+def rmse_combination(simulated, observed, deviation, share=0.25):
+    """(1 - a) RMSE(Q) + a RMSE(log10(sqrt(Q + 1e-6) + 0.1)), a = 0.25 (Feng et al. 2022, doi:10.1029/2022WR032404).
+
+    ``deviation`` is not used; it is there so that losses can be exchanged.
+    """
+    valid = ~torch.isnan(observed)
+    filled = torch.where(valid, observed, 1.0)
+    masked = torch.where(valid, simulated, 1.0)
+
+    def transform(flow):
+        return torch.log10(torch.sqrt(flow.clamp(min=0) + 1e-6) + 0.1)
+
+    def rmse(error):
+        return torch.sqrt((error**2).sum() / valid.sum().clamp(min=1) + 1e-12)
+
+    return (1 - share) * rmse(masked - filled) + share * rmse(transform(masked) - transform(filled))
+
+
+def kge(simulated, observed, deviation):
+    """Mean over gauges of 1 - KGE (Gupta et al. 2009, doi:10.1016/j.jhydrol.2009.08.003), each gauge by itself.
+
+    ``deviation`` guards the gauges whose discharge hardly varies: it is the least standard deviation divided by.
+    """
+    valid = ~torch.isnan(observed)
+    count = valid.sum(0).clamp(min=1)
+
+    def moments(flow):
+        mean = torch.where(valid, flow, 0.0).sum(0) / count
+        anomaly = torch.where(valid, flow - mean, 0.0)
+        return mean, anomaly, torch.sqrt((anomaly**2).sum(0) / count + 1e-12)
+
+    mean_s, anomaly_s, sigma_s = moments(simulated)
+    mean_o, anomaly_o, sigma_o = moments(torch.nan_to_num(observed))
+    sigma_o = torch.maximum(sigma_o, 0.01 * (deviation + STABILITY))
+    r = (anomaly_s * anomaly_o).sum(0) / count / (sigma_s * sigma_o)
+    beta = mean_s / mean_o.clamp(min=1e-3)
+    distance = torch.sqrt((r - 1) ** 2 + (sigma_s / sigma_o - 1) ** 2 + (beta - 1) ** 2 + 1e-12)
+    seen = valid.sum(0) > 1
+    return torch.where(seen, distance, 0.0).sum() / seen.sum().clamp(min=1)
+
+
+LOSSES = {"nse_batch": nse_batch, "rmse_combination": rmse_combination, "kge": kge}

@@ -1,0 +1,156 @@
+"""Networks that learn the parameters of a process, and the LSTM that does without one."""
+
+import torch
+from torch import nn
+
+from thalweg.integrate import integrate
+from thalweg.processes import unit_hydrograph
+
+INITIAL_FORGET_BIAS = 3.0  # keeps an LSTM's memory open at the start of training (Kratzert et al. 2019)
+
+
+def perceptron(inputs, hidden, layers, outputs, dropout=0.0):
+    """A multilayer perceptron (..., inputs) -> (..., outputs)."""
+    blocks = []
+    for _ in range(layers):
+        blocks += [nn.Linear(inputs, hidden), nn.Tanh(), nn.Dropout(dropout)]
+        inputs = hidden
+    return nn.Sequential(*blocks, nn.Linear(inputs, outputs))
+
+
+class Recurrent(nn.Module):
+    """An LSTM over scaled forcing and attributes, with a linear head: (time, unit, ...) -> (time, unit, outputs)."""
+
+    def __init__(self, inputs, hidden, outputs, dropout=0.0):
+        super().__init__()
+        self.lstm = nn.LSTM(inputs, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(hidden, outputs)
+        with torch.no_grad():
+            self.lstm.bias_hh_l0[hidden : 2 * hidden] = INITIAL_FORGET_BIAS
+
+    def forward(self, window):
+        """Outputs of the spin-up (without gradient) and of the days that count: two tensors (time, unit, outputs)."""
+        static = window.attributes.expand(window.sequence.shape[0], -1, -1)
+        inputs = torch.cat([window.sequence, static], dim=-1)
+        state, early = None, None
+        if window.spin_up:
+            with torch.no_grad():
+                early, state = self.lstm(inputs[: window.spin_up])
+                early = self.head(early)
+        late, _ = self.lstm(inputs[window.spin_up :], state)
+        return early, self.head(self.dropout(late))
+
+
+class SequenceModel(nn.Module):
+    """An LSTM from forcing and attributes to runoff: the baseline without a process.
+
+    Args:
+        forcings, attributes: number of inputs of each kind.
+        hidden, dropout: of the LSTM.
+        scale: mean observed discharge of the training gauges, mm/day, the unit of the output before rescaling.
+    """
+
+    def __init__(self, forcings, attributes, hidden, dropout, scale):
+        super().__init__()
+        self.network = Recurrent(forcings + attributes, hidden, 1, dropout)
+        self.scale = scale
+
+    def forward(self, window):
+        """Runoff of the days that count: tensor (time, unit), mm/day, never negative."""
+        _, output = self.network(window)
+        return self.scale * nn.functional.softplus(output[..., 0])
+
+
+class ProcessModel(nn.Module):
+    """A process whose parameters are learned (differentiable parameter learning, Tsai et al. 2021; Feng et al. 2022).
+
+    A network gives every unit ``components`` parallel parameter sets; the process runs with each, runoff is their mean, and a
+    gamma unit hydrograph with learned shape delays it.
+
+    Args:
+        process: the :class:`~thalweg.processes.Process`.
+        forcings, attributes: number of network inputs of each kind.
+        components: parallel parameter sets.
+        network: ``"attributes"`` for a perceptron on unit attributes, ``"none"`` for one learned set for all units.
+        hidden, layers, dropout: of the networks.
+        dynamic: names of parameters that an LSTM on forcing and attributes gives for each day.
+        backend: of :func:`thalweg.integrate.integrate`.
+    """
+
+    def __init__(
+        self, process, forcings, attributes, components, network, hidden, layers, dropout, dynamic=(), backend="fused"
+    ):
+        super().__init__()
+        unknown = [name for name in dynamic if name not in process.parameter_names]
+        if unknown:
+            raise ValueError(
+                f"dynamic parameter {unknown[0]!r} is not of process {process.name}; it has {', '.join(process.parameter_names)}"
+            )
+        self.process, self.components, self.backend = process, components, backend
+        self.dynamic = [p for p in process.parameters if p.name in dynamic]
+        self.static = [p for p in process.parameters if p.name not in dynamic]
+        outputs = len(self.static) * components + len(unit_hydrograph.PARAMETERS)
+        if network == "attributes":
+            self.network = perceptron(attributes, hidden, layers, outputs, dropout)
+        else:
+            self.constant = nn.Parameter(0.1 * torch.randn(outputs))
+        if self.dynamic:
+            self.recurrent = Recurrent(forcings + attributes, hidden, len(self.dynamic) * components, dropout)
+
+    def parameters_of(self, window):
+        """Parameters in their units.
+
+        Returns:
+            (static, routing): name -> tensor (unit, component); name -> tensor (unit,).
+        """
+        units = window.attributes.shape[0]
+        raw = self.network(window.attributes) if hasattr(self, "network") else self.constant.expand(units, -1)
+        share = torch.sigmoid(raw)
+        routing = {p.name: _rescale(share[:, i], p) for i, p in enumerate(unit_hydrograph.PARAMETERS)}
+        share = share[:, len(unit_hydrograph.PARAMETERS) :].reshape(units, len(self.static), self.components)
+        return {p.name: _rescale(share[:, i], p).contiguous() for i, p in enumerate(self.static)}, routing
+
+    def _daily(self, window):
+        early, late = self.recurrent(window)
+
+        def split(values):
+            share = torch.sigmoid(values).unflatten(-1, (len(self.dynamic), self.components))
+            return {p.name: _rescale(share[:, :, i], p).contiguous() for i, p in enumerate(self.dynamic)}
+
+        return split(early) if early is not None else {}, split(late)
+
+    def fluxes(self, window, names):
+        """Fluxes of the days that count, means over components: name -> tensor (time, unit), before routing."""
+        return self._march(window, names)[1]
+
+    def _march(self, window, names):
+        static, _ = self.parameters_of(window)
+        early_daily, daily = self._daily(window) if self.dynamic else ({}, {})
+        state, early = None, None
+        if window.spin_up:
+            with torch.no_grad():
+                forcing = {name: values[: window.spin_up] for name, values in window.forcing.items()}
+                early, state = self._integrate(forcing, {**static, **early_daily}, None, names)
+        forcing = {name: values[window.spin_up :] for name, values in window.forcing.items()}
+        late, _ = self._integrate(forcing, {**static, **daily}, state, names)
+        return early, late
+
+    def _integrate(self, forcing, parameters, state, names):
+        return integrate(
+            self.process, forcing, parameters, state, fluxes=names, backend=self.backend, mean_components=True
+        )
+
+    def forward(self, window):
+        """Runoff routed to the outlet of each unit, of the days that count: tensor (time, unit), mm/day."""
+        early, late = self._march(window, ("runoff",))
+        _, routing = self.parameters_of(window)
+        memory = min(unit_hydrograph.ORDINATES - 1, window.spin_up)
+        runoff = late["runoff"]
+        if memory:
+            runoff = torch.cat([early["runoff"][-memory:], runoff])
+        return unit_hydrograph.route(runoff, routing["route_a"], routing["route_b"])[memory:]
+
+
+def _rescale(share, parameter):
+    return parameter.low + share * (parameter.high - parameter.low)

@@ -1,0 +1,98 @@
+"""Normalisation: what networks see has mean 0 and deviation 1 over the training units and the training period only."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+SNOW_TEMPERATURE = 0.0  # degC; precipitation below it counts as snow in the climate attributes
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Means and deviations of attributes (attribute,) and forcing (variable,), with the names they belong to."""
+
+    attributes: tuple[str, ...]
+    attribute_mean: list[float]
+    attribute_deviation: list[float]
+    forcing: tuple[str, ...]
+    forcing_mean: list[float]
+    forcing_deviation: list[float]
+    discharge_mean: float
+    climate_days: tuple[int, int] | None
+
+    def to_dict(self):
+        return asdict(self)
+
+    def attribute_inputs(self, domain):
+        """Scaled attributes of every unit of ``domain``: array (unit, attribute)."""
+        values = _attribute_values(domain, self.attributes, self.climate_days)
+        return (values - np.array(self.attribute_mean)) / np.array(self.attribute_deviation)
+
+    def forcing_inputs(self, domain):
+        """Scaled forcing: array (time, unit, variable)."""
+        values = np.stack([domain.forcing[name].values for name in self.forcing], axis=-1)
+        return (values - np.array(self.forcing_mean)) / np.array(self.forcing_deviation)
+
+
+def climate_attributes(domain, days):
+    """Mean precipitation, aridity, snow share and rain-day share of each unit over the days ``[first, last)``.
+
+    They are computed from the training period: climate means over a whole record would tell a model of the years it is
+    tested on.
+
+    Returns:
+        dict: name -> array (unit,).
+    """
+    first, last = days
+    window = domain.forcing.isel(time=slice(first, last))
+    rain, temperature = window.precipitation.values, window.temperature.values
+    mean = rain.mean(0)
+    return {
+        "mean_precipitation": mean,
+        "aridity": window.potential_evapotranspiration.values.mean(0) / np.maximum(mean, 1e-6),
+        "snow_share": (rain * (temperature < SNOW_TEMPERATURE)).mean(0) / np.maximum(mean, 1e-6),
+        "wet_day_share": (rain > 1.0).mean(0),
+    }
+
+
+def _attribute_values(domain, names, climate_days):
+    climate = climate_attributes(domain, climate_days) if climate_days is not None else {}
+    columns = [climate[name] if name in climate else domain.attributes[name].values for name in names]
+    return np.stack(columns, axis=-1).astype(float)
+
+
+def fit_scaling(domain, units, days, discharge_mean, climate=True):
+    """Scaling from the training units and days.
+
+    Args:
+        domain: the :class:`~thalweg.domain.Domain`.
+        units: positions of the training units.
+        days: positions ``(first, last)`` of the training period, last excluded.
+        discharge_mean: mean observed discharge of the training gauges in the period, mm/day.
+        climate: add :func:`climate_attributes`.
+
+    Returns:
+        Scaling
+    """
+    climate_days = tuple(days) if climate else None
+    names = [name for name in domain.attributes.data_vars if name not in ("latitude", "longitude")]
+    if climate:
+        names += list(climate_attributes(domain, days))
+    values = _attribute_values(domain, names, climate_days)[units]
+    forcing_names = ("precipitation", "temperature", "potential_evapotranspiration")
+    forcing = np.stack([domain.forcing[name].values[days[0] : days[1], units] for name in forcing_names], axis=-1)
+    return Scaling(
+        attributes=tuple(names),
+        attribute_mean=values.mean(0).tolist(),
+        attribute_deviation=_safe(values.std(0)).tolist(),
+        forcing=forcing_names,
+        forcing_mean=forcing.mean((0, 1)).tolist(),
+        forcing_deviation=_safe(forcing.std((0, 1))).tolist(),
+        discharge_mean=float(discharge_mean),
+        climate_days=climate_days,
+    )
+
+
+def _safe(deviation):
+    """A deviation to divide by: 1 for what does not vary among the training units."""
+    return np.where(deviation > 1e-9, deviation, 1.0)

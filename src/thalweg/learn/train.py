@@ -1,0 +1,194 @@
+"""The training loop."""
+
+import math
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from thalweg.learn import checkpoint
+from thalweg.learn.losses import LOSSES
+
+FINAL_LEARNING_RATE = 0.05  # share of the first rate at the end of the cosine schedule
+TOLERATED_FAILURES = 10  # steps in a row with a loss or gradient that is not finite
+
+
+class TrainingError(RuntimeError):
+    """Training that cannot go on."""
+
+
+@dataclass
+class Task:
+    """What one training run needs.
+
+    Attributes:
+        series: the :class:`~thalweg.learn.data.Series` of the training units.
+        aggregate: runoff (time, unit) -> discharge depth (time, gauge).
+        observed: observed discharge (time, gauge), mm/day, NaN where there is none or it may not be seen.
+        deviation: its standard deviation over the training period (gauge,).
+        training: mask (gauge,) of the gauges that count in the loss.
+        validation: mask (gauge,) of the gauges that count in validation.
+        days: ``(first, last)`` positions of the training days, last excluded.
+        validation_days: likewise, for validation.
+    """
+
+    series: object
+    aggregate: object
+    observed: torch.Tensor
+    deviation: torch.Tensor
+    training: torch.Tensor
+    validation: torch.Tensor
+    days: tuple[int, int]
+    validation_days: tuple[int, int]
+
+
+@dataclass
+class Progress:
+    """Where a run stands: everything but tensors that a checkpoint holds."""
+
+    step: int = 0
+    best_loss: float = math.inf
+    best_step: int = 0
+    stale: int = 0
+    failures: int = 0
+    finished: bool = False
+    log: list = field(default_factory=list)
+
+
+def learning_rate(settings, step):
+    """The rate at a step (0-based): constant, or falling on a cosine to 5 % of the first rate."""
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    share = 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+    return settings.learning_rate * (FINAL_LEARNING_RATE + (1 - FINAL_LEARNING_RATE) * share)
+
+
+def train(build, task, settings, seed, path, label="", stop=None):
+    """Train a model, resuming from ``path`` if a checkpoint stands there.
+
+    Args:
+        build: function without arguments that makes the model; called with the global generator seeded.
+        task: the :class:`Task`.
+        settings: learning rate, steps, ... (:class:`thalweg.study.config.Training`); ``window``, ``spin_up`` in days,
+            ``checkpoint_every`` in minutes.
+        seed: seeds weights, dropout and sampling.
+        path: the checkpoint file; written every ``checkpoint_every`` and at the end.
+        label: for the progress bar.
+        stop: optional function of the step, called after each; it may raise to end the run.
+
+    Returns:
+        (model, log): the model with the weights that were best in validation; a list of dicts, one per validation.
+
+    Raises:
+        TrainingError: when the loss stays without a finite value.
+    """
+    torch.manual_seed(seed)
+    model = build().to(task.observed.device)
+    generator = torch.Generator().manual_seed(seed)
+    kind = {"adam": torch.optim.Adam, "adadelta": torch.optim.Adadelta}[settings.optimiser]
+    optimiser = kind(model.parameters(), lr=settings.learning_rate)
+    loss_of = LOSSES[settings.loss]
+    best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    progress = Progress()
+    if Path(path).exists():
+        best, progress = _restore(path, model, optimiser, generator)
+    saved = time.monotonic()
+    started = saved - (progress.log[-1]["seconds"] if progress.log else 0.0)
+    bar = tqdm(total=settings.steps, initial=progress.step, desc=label, unit="step", mininterval=5, file=sys.stderr)
+
+    while not progress.finished:
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(settings, progress.step)
+        window, observed, gauges = _draw(task, settings, generator)
+        model.train()
+        loss = loss_of(task.aggregate(model(window))[:, gauges], observed, task.deviation[gauges])
+        optimiser.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip)
+        if torch.isfinite(loss) and torch.isfinite(norm):
+            optimiser.step()
+            progress.failures = 0
+        else:
+            progress.failures += 1
+            if progress.failures > TOLERATED_FAILURES:
+                raise TrainingError(
+                    f"{label}: loss {loss.item()} and gradient norm {norm.item()} at step {progress.step}, the last of "
+                    f"{progress.failures} that are not finite; lower training.learning_rate or training.gradient_clip"
+                )
+        progress.step += 1
+        bar.update()
+
+        if progress.step % settings.validate_every == 0 or progress.step == settings.steps:
+            validation = validate(model, task, settings, loss_of)
+            if validation < progress.best_loss:
+                progress.best_loss, progress.best_step, progress.stale = validation, progress.step, 0
+                best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+            else:
+                progress.stale += 1
+            progress.log.append(
+                {
+                    "step": progress.step,
+                    "training_loss": loss.item(),
+                    "validation_loss": validation,
+                    "learning_rate": learning_rate(settings, progress.step - 1),
+                    "gradient_norm": norm.item(),
+                    "seconds": round(time.monotonic() - started, 2),
+                }
+            )
+            bar.set_postfix(training=f"{loss.item():.3f}", validation=f"{validation:.3f}")
+            progress.finished = progress.step >= settings.steps or progress.stale >= settings.patience
+        if progress.finished or time.monotonic() - saved >= 60 * settings.checkpoint_every:
+            _save(path, model, best, optimiser, generator, progress)
+            saved = time.monotonic()
+        if stop is not None:
+            stop(progress.step)
+
+    bar.close()
+    model.load_state_dict(best)
+    return model.eval(), progress.log
+
+
+@torch.no_grad()
+def validate(model, task, settings, loss_of):
+    """Loss on the validation gauges and days; on the training ones when nothing is held out."""
+    model.eval()
+    first, last = task.validation_days
+    window = task.series.window(first, last, round(settings.spin_up))
+    simulated = task.aggregate(model(window))[:, task.validation]
+    return loss_of(simulated, task.observed[first:last][:, task.validation], task.deviation[task.validation]).item()
+
+
+def _draw(task, settings, generator):
+    """A random window of the training period and random training gauges."""
+    first, last = task.days
+    length = min(round(settings.window), last - first)
+    start = first + int(torch.randint(last - first - length + 1, (1,), generator=generator))
+    gauges = torch.nonzero(task.training)[:, 0]
+    if len(gauges) > settings.gauges_per_step:
+        chosen = torch.randperm(len(gauges), generator=generator)[: settings.gauges_per_step]
+        gauges = gauges[chosen.sort().values.to(gauges.device)]
+    window = task.series.window(start, start + length, round(settings.spin_up))
+    return window, task.observed[start : start + length][:, gauges], gauges
+
+
+def _save(path, model, best, optimiser, generator, progress):
+    tensors = {
+        **checkpoint.prefixed("model", model.state_dict()),
+        **checkpoint.prefixed("best", best),
+        **checkpoint.prefixed("optimiser", checkpoint.optimiser_tensors(optimiser)),
+        "generator": generator.get_state(),
+        "global_generator": torch.get_rng_state(),
+    }
+    checkpoint.save(path, tensors, vars(progress))
+
+
+def _restore(path, model, optimiser, generator):
+    tensors, values = checkpoint.load(path)
+    model.load_state_dict(checkpoint.without_prefix("model", tensors))
+    checkpoint.restore_optimiser(optimiser, checkpoint.without_prefix("optimiser", tensors))
+    generator.set_state(tensors["generator"])
+    torch.set_rng_state(tensors["global_generator"])
+    return checkpoint.without_prefix("best", tensors), Progress(**values)

@@ -1,0 +1,149 @@
+"""Configuration files: reading with overrides, the JSON schema, and the commented default file."""
+
+import json
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from thalweg.study.config import Study
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be; the message gives the key's path, its value and what is allowed."""
+
+
+def merge(base, override):
+    """``override`` laid over ``base``: mappings are merged, null removes a key of a mapping, all else is replaced."""
+    result = dict(base)
+    for key, value in override.items():
+        if isinstance(value, dict) and isinstance(result.get(key), dict):
+            result[key] = merge(result[key], value)
+        else:
+            result[key] = value
+    return result
+
+
+def _without_null(values, removable):
+    return {
+        key: _without_null(value, removable) if isinstance(value, dict) and key in removable else value
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def read_study(folder, overrides=None):
+    """The study that ``overrides`` ask for.
+
+    ``config.yaml`` in ``folder`` is the base; ``overrides["study"]`` names a file in its ``studies`` folder that is laid
+    over it; the other overrides are laid over both.
+
+    Args:
+        folder: the config folder.
+        overrides: nested mapping, as from ``snakemake --config``.
+
+    Returns:
+        Study
+
+    Raises:
+        ConfigError: for an unknown study or key, a wrong unit or an impossible value.
+    """
+    folder, overrides = Path(folder), dict(overrides or {})
+    values = _read(folder / "config.yaml")
+    name = overrides.get("study", values.get("study", "default"))
+    if name != "default":
+        path = folder / "studies" / f"{name}.yaml"
+        if not path.exists():
+            known = ", ".join(["default", *sorted(file.stem for file in path.parent.glob("*.yaml"))])
+            raise ConfigError(f"study: {name!r} has no file {path}; there are {known}")
+        values = merge(values, {"study": name, **_read(path)})
+    values = merge(values, overrides)
+    for block in ("models", "experiments"):
+        if isinstance(values.get(block), dict):
+            values[block] = _without_null(values[block], removable=set(values[block]))
+    return validated(Study, values, folder)
+
+
+def _read(path):
+    try:
+        return yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not readable as YAML: {error}") from error
+
+
+def validated(model, values, source="settings"):
+    """``values`` as ``model``; ConfigError lists every wrong key with its value and what is allowed."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            path = ".".join(str(part) for part in problem["loc"]) or "configuration"
+            given = "" if isinstance(problem["input"], dict) else f" (given: {problem['input']!r})"
+            message = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] == "extra_forbidden":
+                message = "unknown key; allowed are " + ", ".join(_fields_at(model, problem["loc"][:-1]))
+            lines.append(f"  {path}: {message}{given}")
+        raise ConfigError(f"{source}: the configuration is not valid\n" + "\n".join(lines)) from None
+
+
+def settings_from(model, text):
+    """A settings block given to a verb as JSON; ConfigError when it is not valid."""
+    return validated(model, json.loads(text))
+
+
+def _fields_at(model, path):
+    for part in path:
+        field = model.model_fields.get(str(part))
+        candidates = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
+        models = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+        if not models:
+            return ["the keys of config/config.yaml"]
+        model = models[0]
+    return sorted(model.model_fields)
+
+
+def resolved(study):
+    """The study as plain values, ready for YAML or JSON."""
+    return study.model_dump(mode="json")
+
+
+def schema_text():
+    """The JSON schema of a study, as text."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+
+
+def default_text():
+    """The default configuration as commented YAML."""
+    lines = [
+        "# The default study. Written by 'thalweg config --write' from src/thalweg/study/config.py; change defaults there.",
+        "# A study of your own is a file in config/studies with only the keys that differ: snakemake --config study=NAME.",
+        "",
+    ]
+    study = Study()
+    values = resolved(study)
+    for name, field in Study.model_fields.items():
+        lines += [f"# {field.description}", *_lines(name, values[name], getattr(study, name), 0), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _lines(key, value, source, depth):
+    indent = "  " * depth
+    if isinstance(source, BaseModel):
+        head = [f"{indent}{key}:"]
+        for name, field in type(source).model_fields.items():
+            inner = _lines(name, value[name], getattr(source, name), depth + 1)
+            if field.description and len(inner) == 1:
+                inner[0] += f"  # {field.description}"
+            head += inner
+        return head
+    if isinstance(source, dict) and source:
+        head = [f"{indent}{key}:"]
+        for name, item in source.items():
+            head += _lines(name, value[name], item, depth + 1)
+        return head
+    text = (
+        yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000).removesuffix("...\n").strip()
+    )
+    return [f"{indent}{key}: {text}"]

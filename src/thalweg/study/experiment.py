@@ -1,0 +1,247 @@
+"""Running an experiment: every fold and seed of one model, trained and simulated."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+
+from thalweg.learn import checkpoint
+from thalweg.learn.data import Series, aggregation
+from thalweg.learn.networks import ProcessModel, SequenceModel
+from thalweg.learn.scaling import Scaling, fit_scaling
+from thalweg.learn.train import Task, train
+from thalweg.processes import hbv
+from thalweg.processes.unit_hydrograph import mean_delay
+
+
+def process_of(settings):
+    """The process that the model settings name."""
+    return {"hbv": lambda: hbv(capillary_rise=settings.capillary_rise)}[settings.process]()
+
+
+def spatial_domain(domain, settings):
+    """The domain as the model sees it: every unit, or each gauge's catchment as one."""
+    return domain.lumped() if settings.spatial == "lumped" else domain
+
+
+def build_model(settings, scaling):
+    """A new model for the settings of a process or sequence model."""
+    counts = len(scaling.forcing), len(scaling.attributes)
+    if settings.kind == "sequence":
+        return SequenceModel(*counts, settings.hidden, settings.dropout, scaling.discharge_mean)
+    return ProcessModel(
+        process_of(settings),
+        *counts,
+        settings.components,
+        settings.network,
+        settings.hidden,
+        settings.layers,
+        settings.dropout,
+        tuple(settings.dynamic),
+    )
+
+
+def positions(time, first, last):
+    """Positions ``(start, stop)`` of the days first..last in ``time``, stop excluded."""
+    days = pd.DatetimeIndex(time)
+    return int(days.searchsorted(pd.Timestamp(first))), int(days.searchsorted(pd.Timestamp(last), side="right"))
+
+
+def period(split, part, time):
+    """Positions of the training or test period of a split."""
+    return positions(time, split[f"{part}_start"].iloc[0], split[f"{part}_end"].iloc[0])
+
+
+def make_task(domain, split, training, validation_share, device="cpu"):
+    """The :class:`~thalweg.learn.train.Task` of one fold.
+
+    Scaling, units, observations and deviations come from the training gauges, their catchments and the training period;
+    observations of test gauges and days are not in the task at all.
+
+    Args:
+        domain: the domain as the model sees it.
+        split: rows of one fold.
+        training: :class:`~thalweg.study.config.Training`.
+        validation_share: share of the end of the training period held out when no gauge validates.
+        device: where the tensors are.
+
+    Returns:
+        (Task, Scaling)
+    """
+    seen = split[split.train | split.validation]
+    rows = np.array([list(domain.gauge_ids).index(gauge) for gauge in seen.gauge])
+    weights = domain.gauge_weights[rows]
+    units = np.unique(weights.indices)
+    days = period(split, "train", domain.forcing.time.values)
+    observed = domain.observed.values[rows].T.copy()
+    observed[: days[0]] = np.nan
+    observed[days[1] :] = np.nan
+    validates = seen.validation.values
+    scaling = fit_scaling(domain, units, days, np.nanmean(observed[:, ~validates]), climate=training.climate_attributes)
+    fit_days, validation_days = days, days
+    if not validates.any():
+        cut = days[1] - round(validation_share * (days[1] - days[0]))
+        fit_days, validation_days = (days[0], cut), (cut, days[1])
+        validates = np.ones(len(seen), bool)
+
+    def tensor(array, dtype=torch.float32):
+        return torch.as_tensor(array, dtype=dtype, device=device)
+
+    task = Task(
+        series=Series(domain, scaling, units, device=device),
+        aggregate=aggregation(weights[:, units], device=device),
+        observed=tensor(observed),
+        deviation=tensor(np.nanstd(observed, axis=0)),
+        training=tensor(seen.train.values, torch.bool),
+        validation=tensor(validates, torch.bool),
+        days=fit_days,
+        validation_days=validation_days,
+    )
+    return task, scaling
+
+
+def fingerprint_of(*parts):
+    """A short hash of JSON-ready parts: checkpoints of other settings, data or code are never resumed."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def train_experiment(
+    domain, splits, model, training, seeds, checkpoints, key, validation_share, device="cpu", label=""
+):
+    """Train one model on every fold with every seed.
+
+    Args:
+        domain, splits: as made by :func:`thalweg.study.splits.make_splits`.
+        model, training: settings.
+        seeds: list of int.
+        checkpoints: folder for checkpoints; a finished or broken run is taken up from there.
+        key: what else, besides settings and splits, makes a checkpoint valid (code and data fingerprints).
+        validation_share: see :func:`make_task`.
+
+    Returns:
+        (tensors, values, log): weights under ``<fold>/<seed>/``; scaling by fold; DataFrame of the training.
+    """
+    seen_domain = spatial_domain(domain, model)
+    identity = fingerprint_of(model.model_dump(mode="json"), training.model_dump(mode="json"), splits.to_csv(), key)
+    tensors, scalings, log = {}, {}, []
+    for fold, split in splits.groupby("fold"):
+        task, scaling = make_task(seen_domain, split, training, validation_share, device)
+        scalings[str(fold)] = scaling.to_dict()
+        for seed in seeds:
+            trained, rows = train(
+                lambda scaling=scaling: build_model(model, scaling),
+                task,
+                training,
+                seed,
+                Path(checkpoints) / identity / f"fold{fold}-seed{seed}.safetensors",
+                label=f"{label} fold {fold} seed {seed}",
+            )
+            tensors.update(checkpoint.prefixed(f"{fold}/{seed}", trained.state_dict()))
+            log += [{"fold": fold, "seed": seed, **row} for row in rows]
+    return tensors, {"scaling": scalings, "seeds": list(seeds)}, pd.DataFrame(log)
+
+
+@torch.no_grad()
+def simulate_experiment(domain, splits, model, training, tensors, values):
+    """Simulate the test period of every fold and seed.
+
+    Returns:
+        (Dataset, Dataset | None): discharge (fold, seed, gauge, time) in mm/day, NaN at gauges that the fold does not
+        test, beside the observed; learned parameters (fold, seed, unit) as means over components, for a process.
+    """
+    seen_domain = spatial_domain(domain, model)
+    weights = seen_domain.gauge_weights
+    folds, seeds = sorted(splits.fold.unique()), values["seeds"]
+    days = period(splits, "test", domain.forcing.time.values)
+    shape = (len(folds), len(seeds), weights.shape[0], days[1] - days[0])
+    discharge = np.full(shape, np.nan, dtype=np.float32)
+    learned = {}
+    for i, fold in enumerate(folds):
+        tested = splits[splits.fold == fold].set_index("gauge").loc[domain.gauge_ids].test.values
+        scaling = Scaling(**values["scaling"][str(fold)])
+        window = Series(seen_domain, scaling).window(0, days[1], round(training.spin_up))
+        aggregate = aggregation(weights)
+        for j, seed in enumerate(seeds):
+            trained = build_model(model, scaling).eval()
+            trained.load_state_dict(checkpoint.without_prefix(f"{fold}/{seed}", tensors))
+            runoff = trained(window)[days[0] :]
+            discharge[i, j, tested] = aggregate(runoff).T.numpy()[tested]
+            if model.kind == "process":
+                for name, column in _described(trained, window).items():
+                    learned.setdefault(name, np.full((len(folds), len(seeds), len(column)), np.nan))[i, j] = column
+    simulation = _simulation(domain, folds, seeds, days, discharge)
+    if not learned:
+        return simulation, None
+    return simulation, _parameters(seen_domain, process_of(model), folds, seeds, learned)
+
+
+def _described(model, window):
+    static, routing = model.parameters_of(window)
+    described = {name: values.mean(1).numpy() for name, values in static.items()}
+    described["mean_delay"] = mean_delay(routing["route_a"], routing["route_b"]).numpy()
+    return described
+
+
+def _parameters(domain, process, folds, seeds, learned):
+    known = {p.name: p for p in process.parameters}
+    dims = ("fold", "seed", "unit")
+    data = {}
+    for name, values in learned.items():
+        unit, meaning = (
+            (known[name].unit, known[name].meaning) if name in known else ("day", "mean delay of the unit hydrograph")
+        )
+        data[name] = (dims, values, {"units": unit, "long_name": meaning})
+        if name in known:
+            data[name][2].update(low=known[name].low, high=known[name].high)
+    return xr.Dataset(data, coords={"fold": folds, "seed": seeds, "unit": domain.unit_ids})
+
+
+def _simulation(domain, folds, seeds, days, discharge):
+    window = slice(*days)
+    return xr.Dataset(
+        {
+            "discharge": (
+                ("fold", "seed", "gauge", "time"),
+                discharge,
+                {"units": "mm/day", "long_name": "simulated discharge, depth over the drainage area"},
+            ),
+            "observed": (
+                ("gauge", "time"),
+                domain.observed.values[:, window],
+                {"units": "mm/day", "long_name": "observed discharge"},
+            ),
+        },
+        coords={"fold": folds, "seed": seeds, "gauge": domain.gauge_ids, "time": domain.forcing.time.values[window]},
+    )
+
+
+def climatology(domain, splits, smoothing):
+    """Mean discharge per calendar day over the training period.
+
+    At a gauge that trains or validates, its own; at another, the mean over the training gauges. The calendar is smoothed by
+    a circular running mean of ``smoothing`` days.
+
+    Returns:
+        Dataset as of :func:`simulate_experiment`, with one seed, 0.
+    """
+    time = pd.DatetimeIndex(domain.forcing.time.values)
+    folds = sorted(splits.fold.unique())
+    days = period(splits, "test", time)
+    observed = pd.DataFrame(domain.observed.values.T, index=time, columns=domain.gauge_ids)
+    discharge = np.full((len(folds), 1, observed.shape[1], days[1] - days[0]), np.nan, dtype=np.float32)
+    for i, fold in enumerate(folds):
+        split = splits[splits.fold == fold].set_index("gauge").loc[domain.gauge_ids]
+        first, last = period(split, "train", time)
+        seen = (split.train | split.validation).values
+        past = observed.iloc[first:last].where(seen)
+        mean = past.groupby(past.index.dayofyear).mean().reindex(range(1, 367)).interpolate(limit_direction="both")
+        smooth = pd.concat([mean] * 3).rolling(round(smoothing), center=True).mean().iloc[366:732]
+        smooth = smooth.apply(lambda column, common=smooth.mean(axis=1): column.fillna(common))
+        window = smooth.loc[time[slice(*days)].dayofyear].values.T
+        tested = split.test.values
+        discharge[i, 0, tested] = window[tested]
+    return _simulation(domain, folds, [0], days, discharge)
