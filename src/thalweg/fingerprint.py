@@ -27,7 +27,7 @@ def fingerprint(*modules):
 
 
 def closure(*modules):
-    """Names of the package's modules that the named ones import, themselves included."""
+    """Names of the package's modules that the named ones import, themselves included, and the packages they stand in."""
     found, waiting = set(), list(modules)
     while waiting:
         name = waiting.pop()
@@ -36,10 +36,15 @@ def closure(*modules):
         if _path(name) is None:
             raise ValueError(f"there is no module {name!r}")
         found.add(name)
-        waiting += _imports(name)
-        if "." in name:
-            waiting.append(name.rpartition(".")[0])
+        for imported in _imports(name):
+            waiting.append(imported)
+            waiting += [package for package in _packages(imported) if package not in modules]
     return found
+
+
+def _packages(name):
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
 def _path(name):
@@ -56,15 +61,8 @@ def _path(name):
 def _tree(path):
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if (
-            isinstance(body, list)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-        ):
-            if isinstance(body[0].value.value, str):
-                body[0] = ast.Pass()
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body[0] = ast.Pass()
     return tree
 
 

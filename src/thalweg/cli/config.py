@@ -1,6 +1,9 @@
 """thalweg config: the default configuration and its schema, written from the code or checked against it."""
 
+import json
 from pathlib import Path
+
+import yaml
 
 from thalweg.store import atomic
 from thalweg.study.config_files import ConfigError, default_text, schema_text
@@ -8,10 +11,16 @@ from thalweg.study.config_files import ConfigError, default_text, schema_text
 
 def arguments(parser):
     parser.add_argument("--write", action="store_true", help="write the files; without it they are only compared")
+    parser.add_argument("--resolve", help="a whole configuration as JSON, to be written to --output as YAML")
+    parser.add_argument("--output", help="where the resolved configuration goes")
     parser.add_argument("--root", default=".", help="folder of the Snakefile")
 
 
 def run(args):
+    if args.resolve:
+        with atomic(args.output) as temporary:
+            temporary.write_text(yaml.safe_dump(json.loads(args.resolve), sort_keys=False, allow_unicode=True))
+        return
     root = Path(args.root)
     files = {root / "config/config.yaml": default_text(), root / "workflow/schemas/config.schema.json": schema_text()}
     for path, text in files.items():

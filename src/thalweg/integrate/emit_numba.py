@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from thalweg.integrate.trace import adjoint
 
 LANES = 64  # lanes of a block, the least; whole vectors for every instruction set
+AHEAD = 8  # days that per-day parameters are asked of memory before they are used
+DEAR = ("exp", "log", "sqrt", "divide")  # operations whose results are kept rather than computed again
 VECTOR = 16  # a block is computed in whole multiples of these
 
 _FORMS = {
@@ -26,11 +28,11 @@ _FORMS = {
     "exp": "exp({0})",
     "log": "log({0})",
     "sqrt": "lanes.square_root({0})",
-    "minimum": "lanes.minimum({0}, {1})",
-    "maximum": "lanes.maximum({0}, {1})",
-    "clip_low": "lanes.clip_low({0}, {1})",
-    "clip_high": "lanes.clip_high({0}, {1})",
-    "clip": "lanes.clip_high(lanes.clip_low({0}, {1}), {2})",
+    "minimum": "lanes.select(({0} < {1}) | ({0} != {0}), {0}, {1})",
+    "maximum": "lanes.select(({0} > {1}) | ({0} != {0}), {0}, {1})",
+    "clip_low": "lanes.select({0} < {1}, {1}, {0})",
+    "clip_high": "lanes.select({0} > {1}, {1}, {0})",
+    "clip": "lanes.select({0} < {1}, {1}, lanes.select({0} > {2}, {2}, {0}))",
     "where": "lanes.select({0}, {1}, {2})",
     "less": "{0} < {1}",
     "less_equal": "{0} <= {1}",
@@ -53,43 +55,8 @@ from thalweg.integrate import lanes
 REAL = np.{dtype}
 LANES = {lanes}
 VECTOR = {vector}
+AHEAD = {ahead}
 exp, log = lanes.exp_{dtype}, lanes.log_{dtype}
-
-
-@njit(forceinline=True)
-def take(work, row, values, first, count):
-    for j in range(count):
-        work[row * LANES + j] = values[first + j]
-
-
-@njit(forceinline=True)
-def give(work, row, values, first, count):
-    for j in range(count):
-        values[first + j] = work[row * LANES + j]
-
-
-@njit(forceinline=True)
-def spread(work, row, values, unit, width, components, scale):
-    for u in range(width):
-        value = values[unit + u] * scale
-        for c in range(components):
-            work[row * LANES + u * components + c] = value
-
-
-@njit(forceinline=True)
-def gather(work, row, values, unit, width, components, scale):
-    for u in range(width):
-        total = REAL(0)
-        for c in range(components):
-            total += work[row * LANES + u * components + c]
-        values[unit + u] = total * scale
-
-
-@njit(forceinline=True)
-def move(target, target_row, source, source_row, rows):
-    for j in range(rows * LANES):
-        target[target_row * LANES + j] = source[source_row * LANES + j]
-
 '''
 
 
@@ -123,19 +90,68 @@ class _Rows:
         return self.numbers.setdefault(key, len(self.numbers))
 
 
-def _read(row, distance=0):
-    return f"work[{row} * LANES + j]" if not distance else f"work[({row} + {distance}) * LANES + j]"
+def _read(row):
+    return f"work[{row} * LANES + j]"
+
+
+def _take(row, values):
+    """Lines that load a row from an array over lanes."""
+    return ["for j in range(count):", f"    work[{row} * LANES + j] = {values}[lane + j]"]
+
+
+def _take_day(row, values):
+    """Lines that load today's row from an array (day, lane), whose rows are too far apart for the hardware to guess."""
+    return [
+        f"ahead = (day + AHEAD) * {values}.shape[1] + lane",
+        "for j in range(0, count, VECTOR):",
+        f"    lanes.prefetch({values}.reshape({values}.size), ahead + j)",
+        *_take(row, f"{values}[day]"),
+    ]
+
+
+def _give(row, values):
+    """Lines that store a row into an array over lanes."""
+    return ["for j in range(count):", f"    {values}[lane + j] = work[{row} * LANES + j]"]
+
+
+def _spread(row, values, scale=""):
+    """Lines that load a row from an array over units."""
+    return [
+        "for u in range(width):",
+        f"    value = {values}[unit + u]{scale}",
+        "    for c in range(components):",
+        f"        work[{row} * LANES + u * components + c] = value",
+    ]
+
+
+def _gather(row, values, scale=""):
+    """Lines that store the sum of a row over the components into an array over units."""
+    return [
+        "for u in range(width):",
+        "    total = REAL(0)",
+        "    for c in range(components):",
+        f"        total += work[{row} * LANES + u * components + c]",
+        f"    {values}[unit + u] = total{scale}",
+    ]
+
+
+def _move(target, target_row, source, source_row, rows):
+    """Lines that copy neighbouring rows."""
+    return [
+        f"for j in range({rows} * LANES):",
+        f"    {target}[{target_row} * LANES + j] = {source}[{source_row} * LANES + j]",
+    ]
 
 
 def _body(graph, inputs, results, constants, indent):
     """The loop over lanes: inputs node -> row, results row -> node."""
     lines = ["for j in range(padded):"]
-    for node in sorted(graph.ancestors(results.values())):
+    for node in sorted(graph.ancestors(results.values(), inputs)):
         operation, arguments = graph.nodes[node]
-        if operation == "constant":
-            constants[node] = arguments[0]
-        elif operation == "input":
+        if node in inputs:
             lines.append(f"    v{node} = {_read(inputs[node])}")
+        elif operation == "constant":
+            constants[node] = arguments[0]
         else:
             lines.append(f"    v{node} = " + _FORMS[operation].format(*(f"v{a}" for a in arguments)))
     lines += [f"    {_read(row)} = v{node}" for row, node in results.items()]
@@ -150,7 +166,13 @@ def _source(title, plan, name, arguments, setup, rows, constants, body):
     real = {"float32": "f4", "float64": "f8"}[plan.dtype]
     shapes = {0: "i8", 1: f"{real}[::1]", 2: f"{real}[:, ::1]", 3: f"{real}[:, :, ::1]"}
     signature = ", ".join(shapes[dimensions] for _, dimensions in arguments)
-    head = _HEAD.format(title=title, dtype=plan.dtype, lanes=plan.lanes, vector=VECTOR)
+    head = _HEAD.format(
+        title=title,
+        dtype=plan.dtype,
+        lanes=plan.lanes,
+        vector=VECTOR,
+        ahead=AHEAD,
+    )
     values = [f'v{node} = REAL("{value!r}")' for node, value in sorted(constants.items())]
     return "\n".join(
         [
@@ -161,7 +183,7 @@ def _source(title, plan, name, arguments, setup, rows, constants, body):
             f'@njit("void({signature})", cache=True, nogil=True, error_model="numpy")',
             f"def {name}({', '.join(argument for argument, _ in arguments)}):",
             f"    work = np.zeros({len(rows.numbers)} * LANES, REAL)",
-            "    one, share = REAL(1), REAL(1) / REAL(components)",
+            "    share = REAL(1) / REAL(components)",
             *_indented(setup, 4),
             "    group = LANES // components",
             "    for item in range(first, last):",
@@ -176,79 +198,81 @@ def _source(title, plan, name, arguments, setup, rows, constants, body):
     )
 
 
-_COMMON = [(name, 0) for name in ("first", "last", "units", "components", "days")]
+_COMMON = [(name, 0) for name in ("first", "last", "units", "components", "days", "interval")]
 
 
-def _inputs(step, rows):
-    """node -> row of the inputs of a step; states first, so that they are neighbours."""
-    return {
-        node: rows(kind, name)
-        for kind, nodes in (("state", step.state), ("forcing", step.forcing), ("parameter", step.parameters))
-        for name, node in nodes.items()
-    }
+def _inputs(step, plan, rows):
+    """node -> row of the inputs of a step: first those that differ from day to day."""
+    dynamic = {name: node for name, node in step.parameters.items() if name in plan.dynamic}
+    kinds = (("state", step.state), ("forcing", step.forcing), ("parameter", dynamic), ("parameter", step.parameters))
+    return {node: rows(kind, name) for kind, nodes in kinds for name, node in nodes.items()}
+
+
+def _input_arguments(step, plan):
+    return [(f"f_{name}", 2) for name in step.forcing] + [
+        (f"p_{name}", 2 if name in plan.dynamic else 1) for name in step.parameters
+    ]
+
+
+def _each(lines):
+    return [line for group in lines for line in group]
 
 
 def _load_static(step, plan, rows):
-    return [
-        f"take(work, {rows('parameter', name)}, p_{name}, lane, count)"
-        for name in step.parameters
-        if name not in plan.dynamic
-    ]
+    return _each(
+        _take(rows("parameter", name), f"p_{name}") for name in step.parameters if name not in plan.dynamic
+    )
 
 
 def _load_day(step, plan, rows):
-    return [
-        f"spread(work, {rows('forcing', name)}, f_{name}[day], unit, width, components, one)" for name in step.forcing
-    ] + [
-        f"take(work, {rows('parameter', name)}, p_{name}[day], lane, count)"
-        for name in step.parameters
-        if name in plan.dynamic
-    ]
+    forcing = (_spread(rows("forcing", name), f"f_{name}[day]") for name in step.forcing)
+    dynamic = (_take_day(rows("parameter", name), f"p_{name}") for name in step.parameters if name in plan.dynamic)
+    return [*_each(forcing), *_each(dynamic)]
+
+
+def _states(function, kind, step, rows, values):
+    """Lines that load or store the rows of all states."""
+    return _each(function(rows(kind, name), values(number, name)) for number, name in enumerate(step.state))
 
 
 def forward(step, plan):
-    """Source of the forward kernel, and the names of its array arguments.
+    """Source of the forward kernel.
 
-    Arguments are ``f_NAME`` forcing (day, unit), ``p_NAME`` parameters (lane,) or (day, lane), ``s_NAME`` states
-    (lane,) that are overwritten by the last day's, ``q_NAME`` fluxes (day, lane) or (day, unit), and ``checkpoints``
-    (number, state, lane), the states at the start of every ``interval`` days (0: none).
+    Arguments of the kernel, after the first and last group and the sizes, are ``f_NAME`` forcing (day, unit),
+    ``p_NAME`` parameters (lane,) or (day, lane), ``s_NAME`` states (lane,) that are overwritten by the last day's,
+    ``q_NAME`` fluxes (day, lane) or (day, unit), and ``checkpoints`` (number, state, lane), the states at the start of
+    every ``interval`` days (0: none).
     """
     rows, constants = _Rows(), {}
-    inputs = _inputs(step, rows)
+    inputs = _inputs(step, plan, rows)
     results = {rows("flux", name): step.fluxes[name] for name in plan.fluxes}
     results |= {rows("state", name): node for name, node in step.new_state.items()}
-    arguments = [*_COMMON, ("interval", 0)]
-    arguments += [(f"f_{name}", 2) for name in step.forcing]
-    arguments += [(f"p_{name}", 2 if name in plan.dynamic else 1) for name in step.parameters]
+    arguments = [*_COMMON, *_input_arguments(step, plan)]
     arguments += [(f"s_{name}", 1) for name in step.state]
     arguments += [(f"q_{name}", 2) for name in plan.fluxes]
     arguments += [("checkpoints", 3)]
-    store = [
-        f"gather(work, {rows('flux', name)}, q_{name}[day], unit, width, components, share)"
+    store = _each(
+        _gather(rows("flux", name), f"q_{name}[day]", " * share")
         if plan.mean
-        else f"give(work, {rows('flux', name)}, q_{name}[day], lane, count)"
+        else _give(rows("flux", name), f"q_{name}[day]")
         for name in plan.fluxes
-    ]
+    )
     body = [
-        *(f"take(work, {rows('state', name)}, s_{name}, lane, count)" for name in step.state),
+        *_states(_take, "state", step, rows, lambda number, name: f"s_{name}"),
         *_load_static(step, plan, rows),
         "for day in range(days):",
         "    if interval > 0 and day % interval == 0:",
-        *(
-            f"        give(work, {rows('state', name)}, checkpoints[day // interval, {number}], lane, count)"
-            for number, name in enumerate(step.state)
-        ),
+        *_indented(_states(_give, "state", step, rows, lambda n, _: f"checkpoints[day // interval, {n}]"), 8),
         *_indented(_load_day(step, plan, rows), 4),
         *_body(step.graph, inputs, results, constants, 4),
         *_indented(store, 4),
-        *(f"give(work, {rows('state', name)}, s_{name}, lane, count)" for name in step.state),
+        *_states(_give, "state", step, rows, lambda number, name: f"s_{name}"),
     ]
-    source = _source("A step marched forward.", plan, "forward", arguments, [], rows, constants, body)
-    return source, [name for name, dimensions in arguments if dimensions]
+    return _source("A step marched forward.", plan, "forward", arguments, [], rows, constants, body)
 
 
 def backward(step, plan, given, wanted):
-    """Source of the adjoint kernel, and the names of its array arguments.
+    """Source of the adjoint kernel.
 
     Args:
         step: the traced step.
@@ -262,7 +286,7 @@ def backward(step, plan, given, wanted):
     """
     graph = step.graph.copy()
     rows, constants = _Rows(), {}
-    inputs = _inputs(step, rows)
+    inputs = _inputs(step, plan, rows)
 
     def symbol(*key):
         made = graph.add("input", *key)
@@ -276,64 +300,71 @@ def backward(step, plan, given, wanted):
     }
     gradients = adjoint(graph, seeds, [*targets.values(), *step.state.values()])
 
-    results, totals, daily, spread_back = {}, [], [], []
+    results, totals, daily = {}, [], []
     zero = graph.add("constant", 0.0)
     for (kind, name), node in targets.items():
         gradient = gradients.get(node, zero)
         row = rows(f"{kind} gradient", name)
         if kind == "forcing":
-            spread_back.append(f"gather(work, {row}, gf_{name}[day], unit, width, components, one)")
+            daily += _gather(row, f"gf_{name}[day]")
         elif name in plan.dynamic:
-            daily.append(f"give(work, {row}, gp_{name}[day], lane, count)")
+            daily += _give(row, f"gp_{name}[day]")
         else:
             gradient = symbol(f"{kind} gradient", name) + gradient
             totals.append((row, name))
         results[row] = gradient.node
     for name, node in step.state.items():
         results[rows("state gradient", name)] = gradients.get(node, zero).node
-    recomputed = {rows("state", name): node for name, node in step.new_state.items()}
 
-    arguments = [*_COMMON, ("interval", 0)]
-    arguments += [(f"f_{name}", 2) for name in step.forcing]
-    arguments += [(f"p_{name}", 2 if name in plan.dynamic else 1) for name in step.parameters]
-    arguments += [("checkpoints", 3)]
+    # What the forward pass over a segment leaves for the backward pass, neighbours: the inputs of the day and the
+    # results of its dear operations.
+    kept = [node for node, (operation, _) in enumerate(step.graph.nodes) if operation in DEAR]
+    kept = sorted(graph.ancestors(results.values(), {*inputs, *kept}).intersection(kept))
+    daily_rows = 1 + max(inputs[node] for node in (*step.state.values(), *step.forcing.values()))
+    daily_rows += len(plan.dynamic)
+
+    arguments = [*_COMMON, *_input_arguments(step, plan), ("checkpoints", 3)]
     arguments += [(f"q_{name}", 2) for name in given]
     arguments += [(f"s_{name}", 1) for name in step.state]
     arguments += [
         (f"gf_{name}", 2) if kind == "forcing" else (f"gp_{name}", 2 if name in plan.dynamic else 1)
         for kind, name in wanted
     ]
-    load_gradients = [
-        f"spread(work, {rows('flux gradient', name)}, q_{name}[day], unit, width, components, share)"
+    load_gradients = _each(
+        _spread(rows("flux gradient", name), f"q_{name}[day]", " * share")
         if plan.mean
-        else f"take(work, {rows('flux gradient', name)}, q_{name}[day], lane, count)"
+        else _take(rows("flux gradient", name), f"q_{name}[day]")
         for name in given
-    ]
-    states = len(step.state)
+    )
+    new_states = {rows("new state", name): node for name, node in step.new_state.items()}
+    states = len(new_states)
+    kept_rows = {rows("kept", node): node for node in kept}
+    width = daily_rows + len(kept)
     body = [
-        *(f"take(work, {rows('state gradient', name)}, s_{name}, lane, count)" for name in step.state),
+        *_states(_take, "state gradient", step, rows, lambda number, name: f"s_{name}"),
         *_load_static(step, plan, rows),
-        *(f"work[{row} * LANES : {row + 1} * LANES] = 0" for row, _ in totals),
+        *_each(["for j in range(LANES):", f"    work[{row} * LANES + j] = 0"] for row, _ in totals),
         "for segment in range((days - 1) // interval, -1, -1):",
         "    start = segment * interval",
         "    end = min(days, start + interval)",
-        *(
-            f"    take(work, {rows('state', name)}, checkpoints[segment, {number}], lane, count)"
-            for number, name in enumerate(step.state)
-        ),
-        f"    move(path, 0, work, 0, {states})",
-        "    for day in range(start, end - 1):",
+        *_indented(_states(_take, "state", step, rows, lambda n, _: f"checkpoints[segment, {n}]"), 4),
+        "    for day in range(start, end):",
         *_indented(_load_day(step, plan, rows), 8),
-        *_body(step.graph, inputs, recomputed, constants, 8),
-        f"        move(path, (day + 1 - start) * {states}, work, 0, {states})",
+        *_body(step.graph, inputs, new_states | kept_rows, constants, 8),
+        "        place = (day - start) * PLACE",
+        *_indented(_move("path", "place", "work", 0, daily_rows), 8),
+        *_indented(_move("path", f"(place + {daily_rows})", "work", min(kept_rows, default=0), len(kept)), 8),
+        *_indented(_move("work", 0, "work", min(new_states), states), 8),
         "    for day in range(end - 1, start - 1, -1):",
-        f"        move(work, 0, path, (day - start) * {states}, {states})",
-        *_indented(_load_day(step, plan, rows) + load_gradients, 8),
-        *_body(graph, inputs, results, constants, 8),
-        *_indented(daily + spread_back, 8),
-        *(f"give(work, {rows('state gradient', name)}, s_{name}, lane, count)" for name in step.state),
-        *(f"give(work, {row}, gp_{name}, lane, count)" for row, name in totals),
+        "        place = (day - start) * PLACE",
+        *_indented(_move("work", 0, "path", "place", daily_rows), 8),
+        *_indented(_move("work", min(kept_rows, default=0), "path", f"(place + {daily_rows})", len(kept)), 8),
+        *_indented(load_gradients, 8),
+        *_body(graph, inputs | {node: row for row, node in kept_rows.items()}, results, constants, 8),
+        *_indented(daily, 8),
+        *_states(_give, "state gradient", step, rows, lambda number, name: f"s_{name}"),
+        *_each(_give(row, f"gp_{name}") for row, name in totals),
     ]
-    setup = [f"path = np.empty(interval * {states} * LANES, REAL)"]
-    source = _source("The adjoint of a step, marched backward.", plan, "backward", arguments, setup, rows, constants, body)
-    return source, [name for name, dimensions in arguments if dimensions]
+    body = [line.replace("PLACE", str(width)) for line in body]
+    setup = [f"path = np.empty(interval * {width} * LANES, REAL)"]
+    return _source("The adjoint of a step, marched backward.", plan, "backward", arguments, setup, rows, constants, body)

@@ -19,13 +19,13 @@ _trace = lru_cache(maxsize=64)(trace)
 
 @lru_cache(maxsize=256)
 def _forward_kernel(process, plan):
-    source, _ = emit_numba.forward(_trace(process), plan)
+    source = emit_numba.forward(_trace(process), plan)
     return compiled(source, "forward")
 
 
 @lru_cache(maxsize=256)
 def _backward_kernel(process, plan, given, wanted):
-    source, _ = emit_numba.backward(_trace(process), plan, given, wanted)
+    source = emit_numba.backward(_trace(process), plan, given, wanted)
     return compiled(source, "backward")
 
 

@@ -8,11 +8,12 @@ exp r for abs(r) <= log(2)/2, and log m = 2 atanh(s), s = (m - 1)/(m + 1), for s
 from math import factorial, log, sqrt
 
 import numpy as np
+from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
-_OPTIONS = {"forceinline": True, "error_model": "numpy"}
-_FUSED = {**_OPTIONS, "fastmath": {"contract"}}  # a * b + c in one rounding
+_FUSED = {"forceinline": True, "error_model": "numpy", "fastmath": {"contract"}}  # a * b + c in one rounding
 
 
 @intrinsic
@@ -57,28 +58,20 @@ def square_root(typing_context, x):
     return x(x), code
 
 
-@njit(**_OPTIONS)
-def minimum(a, b):
-    """The smaller; NaN if either is."""
-    return select((a < b) | (a != a), a, b)
+@intrinsic
+def prefetch(typing_context, values, position):
+    """Ask for the cache line that holds a position of a one-dimensional array; a position outside does no harm."""
 
+    def code(context, builder, signature, arguments):
+        data = context.make_array(values)(context, builder, arguments[0]).data
+        address = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
+        word = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [address.type, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [address, word(0), word(3), word(1)])
+        return context.get_dummy_value()
 
-@njit(**_OPTIONS)
-def maximum(a, b):
-    """The larger; NaN if either is."""
-    return select((a > b) | (a != a), a, b)
-
-
-@njit(**_OPTIONS)
-def clip_low(x, low):
-    """``x``, at least ``low``."""
-    return select(x < low, low, x)
-
-
-@njit(**_OPTIONS)
-def clip_high(x, high):
-    """``x``, at most ``high``."""
-    return select(x > high, high, x)
+    return types.void(values, position), code
 
 
 def _functions(real, integer, mantissa, exp_series, log_series, lowest, highest):
@@ -101,7 +94,7 @@ def _functions(real, integer, mantissa, exp_series, log_series, lowest, highest)
 
     @njit(**_FUSED)
     def exponential(x):
-        x = clip_high(clip_low(x, lowest), highest)
+        x = select(x < lowest, lowest, select(x > highest, highest, x))
         shifted = x * per_log_2 + magic
         whole = shifted - magic
         r = (x - whole * log_2_high) - whole * log_2_low

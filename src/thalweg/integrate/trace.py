@@ -51,15 +51,16 @@ class Graph:
             self.nodes.append((operation, arguments))
         return Symbol(self, self._known[key])
 
-    def ancestors(self, nodes):
-        """The set of nodes that the given ones need, themselves included."""
+    def ancestors(self, nodes, known=()):
+        """The nodes that the given ones need, themselves included, when the values of ``known`` are known."""
         found, waiting = set(), list(nodes)
         while waiting:
             node = waiting.pop()
             if node not in found:
                 found.add(node)
                 operation, arguments = self.nodes[node]
-                waiting.extend(() if operation in ("input", "constant") else arguments)
+                if operation not in ("input", "constant") and node not in known:
+                    waiting.extend(arguments)
         return found
 
 

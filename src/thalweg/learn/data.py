@@ -68,7 +68,6 @@ def aggregation(weights, dtype=torch.float32, device="cpu"):
     """A sparse (gauge, unit) matrix as a function from runoff (time, unit) to discharge depth (time, gauge)."""
     coo = weights.tocoo()
     indices = torch.as_tensor(np.stack([coo.row, coo.col]))
-    matrix = torch.sparse_coo_tensor(
-        indices, torch.as_tensor(coo.data, dtype=dtype), coo.shape, device=device
-    ).coalesce()
+    values = torch.as_tensor(coo.data, dtype=dtype)
+    matrix = torch.sparse_coo_tensor(indices, values, coo.shape, device=device, check_invariants=True).coalesce()
     return lambda runoff: torch.sparse.mm(matrix, runoff.T).T

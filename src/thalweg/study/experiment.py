@@ -237,10 +237,10 @@ def climatology(domain, splits, smoothing):
         split = splits[splits.fold == fold].set_index("gauge").loc[domain.gauge_ids]
         first, last = period(split, "train", time)
         seen = (split.train | split.validation).values
-        past = observed.iloc[first:last].where(seen)
+        past = observed.iloc[first:last].where(np.broadcast_to(seen, (last - first, len(seen))))
         mean = past.groupby(past.index.dayofyear).mean().reindex(range(1, 367)).interpolate(limit_direction="both")
         smooth = pd.concat([mean] * 3).rolling(round(smoothing), center=True).mean().iloc[366:732]
-        smooth = smooth.apply(lambda column, common=smooth.mean(axis=1): column.fillna(common))
+        smooth = smooth.T.fillna(smooth.mean(axis=1)).T
         window = smooth.loc[time[slice(*days)].dayofyear].values.T
         tested = split.test.values
         discharge[i, 0, tested] = window[tested]

@@ -100,9 +100,7 @@ def kge_2012(simulated, observed):
     if np.ptp(observed) == 0 or simulated.mean() == 0:
         return np.nan
     variation = (np.std(simulated) / simulated.mean()) / (np.std(observed) / observed.mean())
-    return _distance_from_ideal(
-        _correlation(simulated, observed), variation, simulated.mean() / observed.mean()
-    )
+    return _distance_from_ideal(_correlation(simulated, observed), variation, simulated.mean() / observed.mean())
 
 
 def _correlation(simulated, observed):

@@ -3,6 +3,10 @@
 Nested gauges never straddle training and test. Where a training gauge drains a test gauge, the training gauge (the larger
 catchment) is left out of training; where a test gauge drains a gauge that remains in training, it is left out of
 the test. Both are counted in the table, with the reason.
+
+A gauge whose runoff in the training period is below precipitation less potential evapotranspiration has lost water to
+something that no rainfall-runoff model here knows of, such as the diversions out of New York City's reservoirs. It does not
+train or validate; it is tested like any other.
 """
 
 import numpy as np
@@ -40,10 +44,13 @@ def make_splits(domain, experiment):
     units = domain.gauge_units
     drains = _drains(units, domain.attributes.area.values)
     frames = []
+    diverted = _diverted(domain, experiment.train)
     for fold in range(experiment.folds):
         test = fold_of == fold
         train = np.ones(len(gauges), bool) if experiment.kind == "temporal" else ~test
         reason = np.full(len(gauges), "", dtype=object)
+        reason[train & diverted] = "left out of training: runoff below precipitation less potential evapotranspiration"
+        train &= ~diverted
         if experiment.kind != "temporal":
             outside = train & drains[:, test].any(1)
             reason[outside] = "left out of training: drains a test gauge"
@@ -79,6 +86,16 @@ def make_splits(domain, experiment):
     for part in ("train", "test"):
         table[f"{part}_start"], table[f"{part}_end"] = map(str, getattr(experiment, part))
     return table
+
+
+def _diverted(domain, period):
+    """True for gauges whose mean runoff over the period is below precipitation less potential evapotranspiration."""
+    days = slice(*map(str, period))
+    forcing = domain.forcing.sel(time=days)
+    surplus = (forcing.precipitation - forcing.potential_evapotranspiration).values
+    observed = domain.observed.sel(time=days)
+    expected = observed.copy(data=domain.gauge_weights @ surplus.T).where(observed.notnull()).mean("time")
+    return (observed.mean("time") < expected).values
 
 
 def _kilometres(gauges):

@@ -37,16 +37,14 @@ def check_skill(skill, source="skill"):
     """
     missing = [column for column in COLUMNS if column not in skill]
     if missing:
-        raise ValueError(
-            f"{source}: column {missing[0]!r} is missing; a skill table has {', '.join(COLUMNS)}"
-        )
+        raise ValueError(f"{source}: column {missing[0]!r} is missing; a skill table has {', '.join(COLUMNS)}")
     unknown = [name for name in skill.metric.unique() if name not in METRICS]
     if unknown:
         raise ValueError(f"{source}: metric {unknown[0]!r} is not known; there are {', '.join(METRICS)}")
     keys = [column for column in COLUMNS if column != "value"]
     doubled = skill.duplicated(keys)
     if doubled.any():
-        first = skill.loc[doubled.idxmax(), keys].to_dict()
+        first = skill.loc[doubled.to_numpy(), keys].iloc[0].to_dict()
         raise ValueError(f"{source}: there are two values for {first}; write each evaluation once")
     return skill
 

@@ -1,0 +1,35 @@
+# make study   set up and run the default study to its figures and report
+# make test    set up and pass the tests
+# make figures redraw the figures of the default study
+# make clean   remove the environment and the study's results (downloaded data stay)
+
+PYTHON ?= python3
+CORES ?= all
+STUDY ?= default
+SNAKEMAKE = .venv/bin/snakemake --cores $(CORES) --config study=$(STUDY)
+
+.PHONY: study test long-test figures report clean
+
+study: .venv/installed
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE)
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE) --report results/$(STUDY)/report.html
+	@echo "The report is results/$(STUDY)/report.html, the figures are in results/$(STUDY)/figures."
+
+test: .venv/installed
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest -m "not long"
+
+long-test: .venv/installed
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest -m long
+
+figures: .venv/installed
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE) --forcerun figure
+
+.venv/installed: envs/requirements.lock pyproject.toml
+	$(PYTHON) -c "import sys; assert (3, 11) <= sys.version_info < (3, 14), 'thalweg needs Python 3.11 to 3.13; name one with: make PYTHON=python3.12'"
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement envs/requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch .venv/installed
+
+clean:
+	rm -rf .venv results/$(STUDY) .snakemake

@@ -1,0 +1,59 @@
+"""thalweg: real data to figures, one workflow.
+
+    snakemake --cores all                          the default study
+    snakemake --cores all --config study=smoke     another study of config/studies
+
+The configuration is config/config.yaml, with the chosen study's overrides and those of the command line laid over it; it is
+validated before anything is planned.
+"""
+
+import json
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+from thalweg.fingerprint import fingerprint
+from thalweg.study.config_files import ConfigError, read_study, resolved
+
+min_version("9.0")
+
+BASE = Path(workflow.basedir)
+try:
+    study = read_study(BASE / "config", config)
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = f"results/{study.study}"
+DATA = study.data
+
+
+wildcard_constraints:
+    domain="[a-z0-9_-]+",
+    experiment="[a-z0-9_-]+",
+    model="[a-z0-9_-]+",
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/regrid.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/figures.smk"
+
+
+report: "workflow/report/study.rst"
+
+
+localrules:
+    all,
+    configuration,
+
+
+rule all:
+    message:
+        "The study is complete; its tables and figures are in {RESULTS}"
+    default_target: True
+    input:
+        f"{RESULTS}/config.yaml",
+        FIGURES,
+        TABLES,

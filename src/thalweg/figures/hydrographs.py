@@ -1,0 +1,111 @@
+"""Observed and simulated discharge at the best, the median and the worst gauge."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+
+from thalweg.domain import read_domain
+from thalweg.figures.style import OBSERVED, QUIET, WIDTH, letter, looks, styled
+from thalweg.study.statistics import read_skill
+
+METRIC = "NSE"
+RANKS = {"best": 1.0, "median": 0.5, "worst": 0.0}
+
+
+@styled
+def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, most_days=731):
+    """A row per gauge: precipitation over its catchment from the top, and below it observed and simulated discharge.
+
+    Args:
+        domain_path: domain netCDF.
+        simulations: model -> simulation netCDF with discharge (fold, seed, gauge, time). The gauges are ranked by the
+            NSE of the first model.
+        skill_csv: skill table.
+        domain, experiment: which rows of it.
+        labels: model -> label, in the study's order.
+        most_days: the last days of the simulated period that are drawn.
+
+    Returns:
+        matplotlib Figure. A line is the mean over seeds (and folds, where the gauge is tested in several), the band
+        behind it their range.
+
+    Raises:
+        ValueError: when the first model has no NSE at any gauge.
+    """
+    place = read_domain(domain_path)
+    skill = read_skill(skill_csv)
+    skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == METRIC)]
+    skill = skill.groupby(["model", "gauge"]).value.mean().unstack("model").reindex(columns=list(simulations))
+    chosen = _ranked(skill[next(iter(simulations))], skill_csv, f"{domain}/{experiment}")
+    runs = {model: _read(path, list(chosen.values())) for model, path in simulations.items()}
+    time = pd.DatetimeIndex(next(iter(runs.values())).time)[-most_days:]
+    rain = _catchment_precipitation(place, list(chosen.values()), time)
+    look = looks(list(simulations), labels)
+
+    figure = Figure(figsize=(WIDTH, 2.1 * len(chosen) + 0.2), layout="constrained")
+    panels = figure.subplots(2 * len(chosen), 1, sharex=True, height_ratios=[1, 2.6] * len(chosen), squeeze=False)[:, 0]
+    for position, (rank, gauge) in enumerate(chosen.items()):
+        above, below = panels[2 * position : 2 * position + 2]
+        station = place.gauges.sel(gauge=gauge)
+        name = f"{station.name.item()}, " if "name" in place.gauges else ""
+        letter(above, position, f"{rank}: {name}{gauge}, {station.drainage_area.item():.0f} km²")
+        above.bar(time, rain[gauge], width=1.0, color="#56B4E9")
+        above.set_ylim(max(rain.max(axis=None) * 1.05, 1), 0)
+        above.spines[["bottom"]].set_visible(False)
+        above.tick_params(bottom=False)
+        above.set_ylabel("P [mm/day]")
+        for model, run in runs.items():
+            _line(below, run.sel(gauge=gauge, time=time), look[model], skill[model].get(gauge, np.nan))
+        observed = next(iter(runs.values())).observed.sel(gauge=gauge, time=time)
+        below.plot(time, observed, color=OBSERVED, linewidth=0.9, label="observed", zorder=4)
+        below.set_ylabel("discharge [mm/day]")
+        below.set_ylim(bottom=min(0, below.get_ylim()[0]))
+        below.axhline(0, color=QUIET, linewidth=0.4)
+        below.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.8, labelspacing=0.9)
+    locator = AutoDateLocator(maxticks=10)
+    panels[-1].xaxis.set_major_locator(locator)
+    panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    panels[-1].set_xlabel("date")
+    panels[-1].set_xlim(time[0], time[-1])
+    figure.align_ylabels(panels)
+    return figure
+
+
+def _ranked(values, source, where):
+    """The gauges at the ranks drawn, each once, best first."""
+    ranked = values.dropna().sort_values()
+    if ranked.empty:
+        raise ValueError(f"{source}: model {values.name!r} has no {METRIC} at any gauge in {where}; evaluate it first")
+    chosen = {}
+    for rank, share in RANKS.items():
+        gauge = ranked.index[round(share * (len(ranked) - 1))]
+        if gauge not in chosen.values():
+            chosen[rank] = gauge
+    return chosen
+
+
+def _read(path, gauges):
+    with xr.open_dataset(path, engine="h5netcdf") as run:
+        there = run.gauge.values.astype(str)
+        missing = [gauge for gauge in gauges if gauge not in there]
+        if missing:
+            raise ValueError(f"{path}: variable 'discharge' has no gauge {missing[0]!r}; simulate again")
+        run = run.assign_coords(gauge=there).sel(gauge=gauges).load()
+    return run.sel(time=run.discharge.notnull().any(["fold", "seed", "gauge"]))
+
+
+def _catchment_precipitation(place, gauges, time):
+    weights = place.gauge_weights[[list(place.gauge_ids).index(gauge) for gauge in gauges]]
+    rain = place.forcing.precipitation.sel(time=time).values
+    return pd.DataFrame(rain @ weights.T, index=time, columns=gauges)
+
+
+def _line(axes, run, look, skill):
+    runs = run.discharge.mean("fold")
+    mean, lowest, highest = runs.mean("seed"), runs.min("seed"), runs.max("seed")
+    label = look.label if np.isnan(skill) else f"{look.label}\n{METRIC} {skill:.2f}"
+    if run.sizes["seed"] > 1:
+        axes.fill_between(run.time, lowest, highest, color=look.colour, alpha=0.25, linewidth=0)
+    axes.plot(run.time, mean, color=look.colour, linestyle=look.dashes, linewidth=0.9, label=label)

@@ -1,0 +1,112 @@
+"""Learned parameters on the map, and how much they depend on the seed."""
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from thalweg.domain import read_domain
+from thalweg.figures.maps import base, coast_of, extent_of, height_over_width, scale_bar
+from thalweg.figures.style import WIDTH, colour_range, letter, styled
+
+LARGEST_POINT = 6.0  # points, diameter of the largest unit's marker
+MOST_COLUMNS = 4
+
+
+@styled
+def draw(domain_path, parameters_path, names=None, map_folder=None):
+    """For each parameter a map of its mean over folds and seeds and, below it, of its standard deviation over seeds.
+
+    Args:
+        domain_path: domain netCDF.
+        parameters_path: netCDF with a variable (fold, seed, unit) per parameter, units in its attributes. The units are
+            the domain's, or its gauges where a model runs on whole catchments.
+        names: parameters drawn; all when None.
+        map_folder: the unpacked ``map`` dataset; None draws no coast.
+
+    Returns:
+        matplotlib Figure. A point's diameter goes with the square root of its unit's area. The row of standard deviations
+        (of the mean over folds) is left out when there is one seed. Colours run from the 2nd to the 98th percentile.
+
+    Raises:
+        ValueError: naming the first parameter or unit that is not there.
+    """
+    place = read_domain(domain_path)
+    with xr.open_dataset(parameters_path, engine="h5netcdf") as file:
+        parameters = file.load()
+    names = list(parameters.data_vars) if names is None else list(names)
+    for name in names:
+        if name not in parameters:
+            raise ValueError(
+                f"{parameters_path}: variable {name!r} is missing; there are {', '.join(parameters.data_vars)}"
+            )
+    units = _places(place, parameters.unit.values.astype(str), parameters_path)
+    spread = parameters.sizes["seed"] > 1
+
+    extent = extent_of(units)
+    coast = coast_of(map_folder, extent)
+    columns = min(len(names), MOST_COLUMNS)
+    blocks = -(-len(names) // columns)
+    rows = blocks * (1 + spread)
+    width = WIDTH if columns > 2 else 0.45 * WIDTH * columns
+    panel = (width - 0.5) / columns - 0.55
+    figure = Figure(figsize=(width, rows * (panel * height_over_width(extent) + 0.4) + 0.4), layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for position in range(blocks * columns):
+        column, row = position % columns, position // columns * (1 + spread)
+        if position >= len(names):
+            for axes in panels[row : row + 1 + spread, column]:
+                axes.remove()
+            continue
+        name = names[position]
+        values, unit = parameters[name].mean("fold"), parameters[name].attrs.get("units", "unit not stated")
+        title = f"{name.replace('_', ' ')}"
+        _panel(panels[row, column], extent, coast, units, values.mean("seed"), "viridis", f"[{unit}]")
+        letter(panels[row, column], position, title)
+        if spread:
+            below = panels[row + 1, column]
+            _panel(below, extent, coast, units, values.std("seed"), "magma_r", f"standard deviation [{unit}]")
+    scale_bar(panels[0, 0], extent)
+    return figure
+
+
+def _places(place, names, source):
+    """Where the units of a parameter file lie: dataset (unit) of latitude, longitude and area."""
+    for ids, dataset, area in (
+        (place.unit_ids, place.attributes, "area"),
+        (place.gauge_ids, place.gauges, "drainage_area"),
+    ):
+        position = {name: index for index, name in enumerate(ids)}
+        if all(name in position for name in names):
+            chosen = [position[name] for name in names]
+            variables = {
+                "latitude": dataset.latitude.values,
+                "longitude": dataset.longitude.values,
+                "area": dataset[area].values,
+            }
+            return xr.Dataset({name: ("unit", values[chosen]) for name, values in variables.items()})
+    absent = next(name for name in names if name not in set(place.unit_ids))
+    raise ValueError(
+        f"{source}: coordinate 'unit' has {absent!r}, which is no unit of {place.name}; "
+        "draw the parameters on the domain they were learned on"
+    )
+
+
+def _panel(axes, extent, coast, units, values, colours, label):
+    base(axes, extent, coast)
+    first, last, extend = colour_range(values.values)
+    diameter = LARGEST_POINT * np.sqrt(units.area.values / units.area.values.max())
+    order = np.argsort(-diameter)  # small units on top of large ones
+    scatter = axes.scatter(
+        units.longitude.values[order],
+        units.latitude.values[order],
+        c=values.values[order],
+        s=np.maximum(diameter[order], 1) ** 2,
+        cmap=colours,
+        vmin=first,
+        vmax=last,
+        linewidths=0,
+        zorder=2,
+    )
+    axes.label_outer()
+    bar = axes.figure.colorbar(scatter, ax=axes, extend=extend, aspect=25, pad=0.03)
+    bar.set_label(label)

@@ -1,0 +1,91 @@
+"""Distribution of skill over gauges, by experiment and model."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from thalweg.figures.style import WIDTH, colour_range, letter, looks, styled
+from thalweg.study.metrics import METRICS
+from thalweg.study.statistics import read_skill
+
+LEAST = -1.0  # where the axis of a metric that is 1 at best begins
+MOST_COLUMNS = 3
+
+
+@styled
+def draw(skill_csv, metric="NSE", labels=None):
+    """A panel per domain and experiment: the share of gauges with less skill than each value.
+
+    Args:
+        skill_csv: skill table.
+        metric: of :data:`thalweg.study.metrics.METRICS`.
+        labels: model -> label, in the study's order.
+
+    Returns:
+        matplotlib Figure. Thick lines are of each gauge's mean over seeds and folds, thin ones of single seeds. The
+        legend states the median, and the share of gauges left of the axis.
+
+    Raises:
+        ValueError: when no row has the metric.
+    """
+    skill = read_skill(skill_csv)
+    there = skill.metric.unique()
+    skill = skill[skill.metric == metric]
+    if skill.empty:
+        raise ValueError(f"{skill_csv}: no row has metric {metric!r}; there are {', '.join(there)}")
+    look = looks(skill.model.unique(), labels)
+    order = [model for model in (labels or {}) if model in look]
+    order += [model for model in look if model not in order]
+    limits = _limits(skill.value.to_numpy(), metric)
+
+    groups = list(skill.groupby(["domain", "experiment"], sort=False))
+    columns = min(len(groups), MOST_COLUMNS)
+    rows = -(-len(groups) // columns)
+    width = WIDTH if columns > 1 else 0.55 * WIDTH
+    figure = Figure(figsize=(width, 2.9 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+    for axes in panels[len(groups) :]:
+        axes.remove()
+    for position, ((domain, experiment), group) in enumerate(groups):
+        axes = panels[position]
+        gauges = group.gauge.nunique()
+        letter(axes, position, f"{domain}, {experiment} ({gauges} gauges)")
+        for model in order:
+            rows_of_model = group[group.model == model]
+            if not rows_of_model.empty:
+                _model(axes, rows_of_model, look[model], limits[0])
+        axes.set(xlim=limits, ylim=(0, 1), xlabel=f"{metric} [{METRICS[metric].unit}]")
+        axes.grid(True)
+        if position % columns == 0:
+            axes.set_ylabel("share of gauges below [dimensionless]")
+        axes.legend(loc="upper left", handlelength=2.2, borderaxespad=0.3, labelspacing=0.3)
+    return figure
+
+
+def _limits(values, metric):
+    if METRICS[metric].direction == "higher":
+        return LEAST, 1.0
+    first, last, _ = colour_range(values)
+    return (0.0, last) if METRICS[metric].direction == "lower" else (first, last)
+
+
+def _model(axes, rows, look, least):
+    per_seed = rows.groupby(["seed", "gauge"], dropna=False).value.mean().unstack("seed")
+    mean = rows.groupby("gauge").value.mean().dropna()
+    if mean.empty:
+        axes.plot([], [], color=look.colour, linestyle=look.dashes, label=f"{look.label}: no value")
+        return
+    if per_seed.shape[1] > 1:
+        for _, values in per_seed.items():
+            axes.plot(*_steps(values.dropna()), color=look.colour, linewidth=0.5, alpha=0.5)
+    below = np.mean(mean < least)
+    note = f" ({100 * below:.0f} % below {least:g})" if below > 0 else ""
+    axes.plot(
+        *_steps(mean), color=look.colour, linestyle=look.dashes, label=f"{look.label}: median {mean.median():.2f}{note}"
+    )
+
+
+def _steps(values):
+    """The empirical distribution function as the corners of its steps."""
+    ranked = np.sort(values)
+    share = np.arange(len(ranked) + 1) / max(len(ranked), 1)
+    return np.repeat(ranked, 2), np.repeat(share, 2)[1:-1]

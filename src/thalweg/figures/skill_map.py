@@ -1,0 +1,114 @@
+"""Skill of each model on the river map."""
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import BoundaryNorm, Normalize
+from matplotlib.figure import Figure
+
+from thalweg.domain import read_domain
+from thalweg.figures.maps import base, coast_of, extent_of, height_over_width, hollow, rivers, scale_bar
+from thalweg.figures.style import OKABE_ITO, WIDTH, colour_range, letter, looks, styled
+from thalweg.study.metrics import METRICS
+from thalweg.study.statistics import read_skill
+
+STEPS = np.linspace(0, 1, 6)  # classes of a metric that is 1 at best and 0 at the mean
+WORSE = OKABE_ITO[1]  # below 0
+MOST_COLUMNS = 4
+
+
+@styled
+def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", labels=None, map_folder=None):
+    """A map per model: the river network, and each gauge coloured by its skill (mean over seeds and folds).
+
+    Args:
+        domain_path: domain netCDF.
+        skill_csv: skill table.
+        domain, experiment: which rows of it.
+        models: names, a panel each.
+        metric: of :data:`thalweg.study.metrics.METRICS`.
+        labels: model -> label, in the study's order.
+        map_folder: the unpacked ``map`` dataset; None draws no coast.
+
+    Returns:
+        matplotlib Figure. Gauges without a value are hollow.
+
+    Raises:
+        ValueError: when the table has no row of a model.
+        FileNotFoundError: when ``map_folder`` holds no coast.
+    """
+    place = read_domain(domain_path)
+    skill = read_skill(skill_csv)
+    skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == metric)]
+    for model in models:
+        if model not in set(skill.model):
+            raise ValueError(
+                f"{skill_csv}: there is no {metric} of model {model!r} in {domain}/{experiment}; "
+                f"there is of {', '.join(skill.model.unique()) or 'none'}"
+            )
+    values = skill.groupby(["model", "gauge"]).value.mean().unstack("model").reindex(place.gauge_ids)[list(models)]
+    mapping = _colours(metric, values.to_numpy())
+
+    extent = extent_of(place.network, place.gauges)
+    coast = coast_of(map_folder, extent)
+    columns = min(len(models), MOST_COLUMNS)
+    rows = -(-len(models) // columns)
+    width = WIDTH if columns > 2 else 0.45 * WIDTH * columns
+    panel = (width - 0.5) / columns * height_over_width(extent)
+    figure = Figure(figsize=(width, rows * (panel + 0.45) + 0.6), layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes in panels.ravel()[len(models) :]:
+        axes.remove()
+    for position, (model, look) in enumerate(looks(models, labels).items()):
+        axes = panels.ravel()[position]
+        base(axes, extent, coast)
+        rivers(axes, place)
+        scatter = _gauges(axes, place.gauges, values[model].to_numpy(), mapping)
+        letter(axes, position, f"{look.label}\nmedian {values[model].median():.2f}, {values[model].count()} gauges")
+        axes.label_outer()
+    scale_bar(panels[0, 0], extent)
+    if values.isna().any(axis=None):
+        figure.legend(*_first_legend(panels.ravel()), loc="outside lower right")
+    unit = METRICS[metric].unit
+    bar = figure.colorbar(
+        scatter, ax=panels, location="bottom", shrink=0.6 if columns > 1 else 1, aspect=40, pad=0.02, extend=mapping["extend"]
+    )
+    bar.set_label(f"{metric} [{unit}], {domain}, {experiment}")
+    return figure
+
+
+def _first_legend(panels):
+    for axes in panels:
+        handles, names = axes.get_legend_handles_labels()
+        if handles:
+            return handles, names
+    return [], []
+
+
+def _colours(metric, values):
+    """Colour map, norm and open ends for a metric: classes above 0, one colour below; or a scale around its best value."""
+    if METRICS[metric].direction == "higher":
+        colours = colormaps["viridis"].with_extremes(under=WORSE)
+        return {"cmap": colours, "norm": BoundaryNorm(STEPS, colours.N), "extend": "min"}
+    if METRICS[metric].direction == "lower":
+        _, last, extend = colour_range(values, 0, 95)
+        return {"cmap": colormaps["viridis_r"], "norm": Normalize(0, last), "extend": extend}
+    _, last, extend = colour_range(np.abs(values), 0, 95)
+    return {"cmap": colormaps["PuOr"], "norm": Normalize(-last, last), "extend": "both" if extend == "max" else "neither"}
+
+
+def _gauges(axes, gauges, values, mapping):
+    known = np.isfinite(values)
+    if (~known).any():
+        hollow(axes, gauges.isel(gauge=~known), "gauge without a value")
+    order = np.flatnonzero(known)[np.argsort(-values[known])]  # the worst on top
+    return axes.scatter(
+        gauges.longitude.values[order],
+        gauges.latitude.values[order],
+        c=values[order],
+        cmap=mapping["cmap"],
+        norm=mapping["norm"],
+        s=16,
+        edgecolors="0.15",
+        linewidths=0.35,
+        zorder=3,
+    )

@@ -1,0 +1,106 @@
+"""Models: splits, training, simulation.
+
+Reads results/<study>/domains/<domain>.nc; writes splits, models (weights and logs), simulations and learned parameters.
+Checkpoints stand outside the declared outputs, so that a job that was killed resumes.
+"""
+
+
+rule split:
+    message:
+        "Splitting {wildcards.domain} for {wildcards.experiment}"
+    input:
+        domain=rules.domain.output.domain,
+    output:
+        report(
+            f"{RESULTS}/splits/{{domain}}/{{experiment}}.csv", category="Data", caption="../report/splits.rst", labels={"domain": "{domain}", "table": "split {experiment}"}
+        ),
+    params:
+        settings=lambda wildcards: study.experiments[wildcards.domain][wildcards.experiment].model_dump_json(
+            exclude={"models"}
+        ),
+        code=fingerprint("thalweg.cli.split"),
+    log:
+        f"{RESULTS}/logs/split/{{domain}}/{{experiment}}.log",
+    shell:
+        "thalweg split --domain {input.domain} --settings {params.settings:q} --output {output} > {log} 2>&1"
+
+
+rule train:
+    message:
+        "Training {wildcards.model} on {wildcards.domain}, {wildcards.experiment}: every fold and seed"
+    input:
+        domain=rules.domain.output.domain,
+        splits=rules.split.output,
+    output:
+        weights=f"{RESULTS}/models/{{domain}}/{{experiment}}/{{model}}.safetensors",
+        log=f"{RESULTS}/models/{{domain}}/{{experiment}}/{{model}}.csv",
+    params:
+        settings=run_settings,
+        checkpoints=f"{RESULTS}/checkpoints/{{domain}}/{{experiment}}/{{model}}",
+        code=fingerprint("thalweg.cli.train"),
+    log:
+        f"{RESULTS}/logs/train/{{domain}}/{{experiment}}/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train/{{domain}}/{{experiment}}/{{model}}.tsv"
+    threads: study.threads
+    resources:
+        gpu=GPU,
+        mem=lambda wildcards, attempt: f"{4 * attempt}GB",
+        runtime="4h",
+    shell:
+        "thalweg train --domain {input.domain} --splits {input.splits} --settings {params.settings:q}"
+        " --checkpoints {params.checkpoints} --threads {threads}"
+        " --names {wildcards.domain} {wildcards.experiment} {wildcards.model}"
+        " --weights {output.weights} --log {output.log} 2> {log}"
+
+
+SIMULATE = (
+    "thalweg simulate --domain {input.domain} --splits {input.splits} --settings {params.settings:q} --threads {threads}"
+    " --names {wildcards.domain} {wildcards.experiment} {wildcards.model} --output {output.discharge}"
+)
+
+
+rule simulate:
+    message:
+        "Simulating {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
+    input:
+        domain=rules.domain.output.domain,
+        splits=rules.split.output,
+        weights=rules.train.output.weights,
+    output:
+        discharge=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
+        parameters=f"{RESULTS}/parameters/{{domain}}/{{experiment}}/{{model}}.nc",
+    wildcard_constraints:
+        model="|".join(name for name, model in study.models.items() if model.kind == "process") or "none",
+    params:
+        settings=run_settings,
+        code=fingerprint("thalweg.cli.simulate"),
+    log:
+        f"{RESULTS}/logs/simulate/{{domain}}/{{experiment}}/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/simulate/{{domain}}/{{experiment}}/{{model}}.tsv"
+    threads: study.threads
+    resources:
+        mem="4GB",
+        runtime="1h",
+    shell:
+        SIMULATE + " --weights {input.weights} --parameters {output.parameters} > {log} 2>&1"
+
+
+use rule simulate as simulate_sequence with:
+    output:
+        discharge=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
+    wildcard_constraints:
+        model="|".join(name for name, model in study.models.items() if model.kind == "sequence") or "none",
+    shell:
+        SIMULATE + " --weights {input.weights} > {log} 2>&1"
+
+
+use rule simulate_sequence as simulate_climatology with:
+    input:
+        domain=rules.domain.output.domain,
+        splits=rules.split.output,
+    wildcard_constraints:
+        model="|".join(name for name, model in study.models.items() if model.kind == "climatology") or "none",
+    shell:
+        SIMULATE + " > {log} 2>&1"
