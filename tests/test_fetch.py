@@ -185,7 +185,7 @@ def test_a_slow_answer_is_waited_for(tmp_path):
 
 
 def test_busy_servers_are_asked_again_with_growing_waits(tmp_path):
-    plan = [("status", 503), ("status", 500), ("status", 502)]
+    plan = [("status", 503), ("status", 500), ("status", 429)]
     with serve({"rain.bin": RAIN}, plan=plan) as server:
         fetch(web(server), tmp_path / "rain", **{**FAST, "backoff": 0.1})
     times = [when for _, when in server.requests]

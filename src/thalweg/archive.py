@@ -12,19 +12,11 @@ from pathlib import Path, PurePosixPath
 
 from thalweg.catalogue import inside
 
-# What the standard library raises for damaged, and (the last two) for encrypted or unusually compressed archives.
-UNREADABLE = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-)
+# What the standard library raises for damaged archives, and (the last) for encrypted or unusually compressed ones.
+UNREADABLE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
 
 
-class ArchiveError(RuntimeError):
+class ArchiveError(Exception):
     """An archive cannot be read, or a wanted member is unsafe."""
 
 
@@ -63,8 +55,6 @@ def unpack(archive, members, folder):
             path.parent.mkdir(parents=True, exist_ok=True)
             with extract() as source, open(path, "xb") as opened:
                 shutil.copyfileobj(source, opened)
-    except ArchiveError:
-        raise
     except FileExistsError as error:
         raise ArchiveError(f"{archive}: refused: it holds {error.filename} twice") from error
     except UNREADABLE as error:

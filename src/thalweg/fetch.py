@@ -220,7 +220,7 @@ def _collect(dataset, files, mirror, retries, backoff, timeout, progress):
         tried.append(f"the {kind} {place}: no file with this size and hash")
     if dataset.kind == "file":
         for file in wanted.values():
-            raise FetchError(_advice(dataset, file, tried))
+            raise FetchError(_advice(dataset, file, len(wanted), tried))
     needed = sum(max(file.size - partial_size(files / name), 0) for name, file in wanted.items())
     if shutil.disk_usage(files).free < needed:
         raise _no_space(files.parent.parent, _megabytes(needed))
@@ -234,7 +234,8 @@ def _collect(dataset, files, mirror, retries, backoff, timeout, progress):
                 hashes = web_download(source, path, file, retries, backoff, timeout, progress)
             take(file.name, path, hashes, source)
         except DownloadError as error:
-            raise FetchError(_advice(dataset, file, [*tried, f"{source}: {error}"])) from error
+            tried.append(f"{source}: {error}")
+            raise FetchError(_advice(dataset, file, len(wanted), tried)) from error
     return found
 
 
@@ -258,13 +259,14 @@ def _origin(dataset, file):
     return dataset.url(file) if dataset.kind == "https" else dataset.where
 
 
-def _advice(dataset, file, tried):
+def _advice(dataset, file, missing, tried):
     expected = f"sha256 {file.sha256}" if file.sha256 else f"md5 {file.md5}"
+    others = f" (and the {missing - 1} other missing files)" if missing > 1 else ""
     return (
         f"{dataset.name}: could not get {file.name} ({_megabytes(file.size)}, {expected})\n"
         "tried:\n  " + "\n  ".join(tried) + "\n"
         "what to do: with a connection, run the same command again; a broken web download goes on where it stopped. "
-        f"Without one, put {file.name} into any folder and name that folder with --mirror or {MIRROR}. "
+        f"Without one, put {file.name}{others} into any folder and name that folder with --mirror or {MIRROR}. "
         "If size or hash differ, the source has changed its file: find out why before correcting the catalogue."
     )
 

@@ -20,13 +20,9 @@ def as_json(settings):
     return json.dumps(settings if isinstance(settings, dict) else settings.model_dump(mode="json"), sort_keys=True)
 
 
-def runs_of(domain=None, experiment=None, kind=None):
-    """The runs of a domain, experiment or kind of model."""
-    return [
-        run
-        for run in RUNS
-        if domain in (None, run[0]) and experiment in (None, run[1]) and kind in (None, study.models[run[2]].kind)
-    ]
+def of_kind(kind):
+    """A wildcard constraint: the models of one kind; a pattern that matches none where there are none."""
+    return "|".join(name for name, model in study.models.items() if model.kind == kind) or "(?!)"
 
 
 def run_settings(wildcards):

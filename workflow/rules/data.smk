@@ -6,7 +6,7 @@ Reads config/datasets.yaml; writes data/<dataset> and results/<study>/domains/<d
 import yaml
 
 CATALOGUE = BASE / "config" / "datasets.yaml"
-ENTRIES = yaml.safe_load(CATALOGUE.read_text())["datasets"]
+ENTRIES = yaml.safe_load(CATALOGUE.read_text())
 
 
 rule fetch:

@@ -54,12 +54,6 @@ rule train:
         " --weights {output.weights} --log {output.log} 2> {log}"
 
 
-SIMULATE = (
-    "thalweg simulate --domain {input.domain} --splits {input.splits} --settings {params.settings:q} --threads {threads}"
-    " --names {wildcards.domain} {wildcards.experiment} {wildcards.model} --output {output.discharge}"
-)
-
-
 rule simulate:
     message:
         "Simulating {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
@@ -71,9 +65,10 @@ rule simulate:
         discharge=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
         parameters=f"{RESULTS}/parameters/{{domain}}/{{experiment}}/{{model}}.nc",
     wildcard_constraints:
-        model="|".join(name for name, model in study.models.items() if model.kind == "process") or "none",
+        model=of_kind("process"),
     params:
         settings=run_settings,
+        learned=lambda wildcards, input, output: f"--weights {input.weights} --parameters {output.parameters}",
         code=fingerprint("thalweg.cli.simulate"),
     log:
         f"{RESULTS}/logs/simulate/{{domain}}/{{experiment}}/{{model}}.log",
@@ -84,16 +79,20 @@ rule simulate:
         mem="4GB",
         runtime="1h",
     shell:
-        SIMULATE + " --weights {input.weights} --parameters {output.parameters} > {log} 2>&1"
+        "thalweg simulate --domain {input.domain} --splits {input.splits} --settings {params.settings:q} --threads {threads}"
+        " --names {wildcards.domain} {wildcards.experiment} {wildcards.model} --output {output.discharge} {params.learned}"
+        " > {log} 2>&1"
 
 
 use rule simulate as simulate_sequence with:
     output:
         discharge=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
     wildcard_constraints:
-        model="|".join(name for name, model in study.models.items() if model.kind == "sequence") or "none",
-    shell:
-        SIMULATE + " --weights {input.weights} > {log} 2>&1"
+        model=of_kind("sequence"),
+    params:
+        settings=run_settings,
+        learned=lambda wildcards, input: f"--weights {input.weights}",
+        code=fingerprint("thalweg.cli.simulate"),
 
 
 use rule simulate_sequence as simulate_climatology with:
@@ -101,6 +100,8 @@ use rule simulate_sequence as simulate_climatology with:
         domain=rules.domain.output.domain,
         splits=rules.split.output,
     wildcard_constraints:
-        model="|".join(name for name, model in study.models.items() if model.kind == "climatology") or "none",
-    shell:
-        SIMULATE + " > {log} 2>&1"
+        model=of_kind("climatology"),
+    params:
+        settings=run_settings,
+        learned="",
+        code=fingerprint("thalweg.cli.simulate"),

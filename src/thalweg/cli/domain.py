@@ -1,12 +1,11 @@
 """thalweg domain: a dataset in, a domain and its table of gauges out."""
 
-import json
-
 from thalweg.domains import delaware, susquehanna
 from thalweg.fetch import read_record
 from thalweg.store import provenance, write_netcdf, write_table
+from thalweg.study.settings import DelawareSettings, SusquehannaSettings, settings_from
 
-BUILDERS = {"delaware": delaware.build, "susquehanna": susquehanna.build}
+BUILDERS = {"delaware": (delaware.build, DelawareSettings), "susquehanna": (susquehanna.build, SusquehannaSettings)}
 
 
 def arguments(parser):
@@ -18,8 +17,15 @@ def arguments(parser):
 
 
 def run(args):
-    settings = json.loads(args.settings)
-    domain, table = BUILDERS[args.name](args.dataset, **settings)
-    record = provenance(settings, sources={args.name: read_record(args.dataset)})
+    build, kind = BUILDERS[args.name]
+    settings = settings_from(kind, args.settings)
+    domain, table = build(args.dataset, **_arguments(settings))
+    record = provenance(settings.model_dump(mode="json"), sources={args.name: read_record(args.dataset)})
     write_netcdf(domain.to_tree(), args.output, record)
     write_table(table, args.table, record)
+
+
+def _arguments(settings):
+    """The block's keys as arguments of the builder."""
+    values = dict(settings)
+    return {**values, "period": tuple(map(str, values["period"])), "minimum_days": round(values["minimum_days"])}

@@ -8,9 +8,8 @@ import torch
 from thalweg.domain import read_domain
 from thalweg.learn import checkpoint
 from thalweg.store import provenance, write_netcdf
-from thalweg.study.config import TrainingJob
-from thalweg.study.config_files import settings_from
 from thalweg.study.experiment import climatology, simulate_experiment
+from thalweg.study.settings import TrainingJob, settings_from
 
 
 def arguments(parser):

@@ -2,8 +2,7 @@
 
 from thalweg.domain import read_domain
 from thalweg.store import provenance, write_table
-from thalweg.study.config import Experiment
-from thalweg.study.config_files import settings_from
+from thalweg.study.settings import Split, settings_from
 from thalweg.study.splits import make_splits
 
 
@@ -14,6 +13,6 @@ def arguments(parser):
 
 
 def run(args):
-    experiment = settings_from(Experiment, args.settings)
-    table = make_splits(read_domain(args.domain), experiment)
-    write_table(table, args.output, provenance(experiment.model_dump(mode="json"), inputs=[args.domain]))
+    split = settings_from(Split, args.settings)
+    table = make_splits(read_domain(args.domain), split)
+    write_table(table, args.output, provenance(split.model_dump(mode="json"), inputs=[args.domain]))

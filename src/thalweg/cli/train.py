@@ -11,9 +11,8 @@ from thalweg.domain import read_domain
 from thalweg.fingerprint import fingerprint
 from thalweg.learn import checkpoint
 from thalweg.store import provenance, sidecar, write_json, write_table
-from thalweg.study.config import TrainingJob
-from thalweg.study.config_files import settings_from
 from thalweg.study.experiment import train_experiment
+from thalweg.study.settings import TrainingJob, settings_from
 
 
 def arguments(parser):

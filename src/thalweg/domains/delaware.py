@@ -11,8 +11,8 @@ import pandas as pd
 import scipy.sparse as sparse
 import xarray as xr
 
+from thalweg import evapotranspiration
 from thalweg.domain import DataError, Domain, check_complete, check_dates, check_range, require
-from thalweg.evapotranspiration import potential_evapotranspiration
 from thalweg.network import River
 from thalweg.units import convert
 
@@ -97,13 +97,13 @@ NETWORK = {
 STATED = {"hru_elev": "m"}
 
 
-def build(folder, period, method="hargreaves", minimum_days=700, area_tolerance=0.2):
+def build(folder, period, potential_evapotranspiration="hargreaves", minimum_days=700, area_tolerance=0.2):
     """Read the Delaware domain.
 
     Args:
         folder: where the dataset was unpacked.
         period: first and last day.
-        method: potential evapotranspiration method.
+        potential_evapotranspiration: method of :mod:`thalweg.evapotranspiration`.
         minimum_days: days of discharge that a gauge needs within the period to be kept.
         area_tolerance: greatest relative difference between the area accumulated over the network at the gauge's
             reach and the area the gauge states.
@@ -148,7 +148,7 @@ def build(folder, period, method="hargreaves", minimum_days=700, area_tolerance=
             {"units": "dimensionless", "long_name": f"cover is {name.replace('_', ' ')}"},
         )
 
-    forcing = _forcing(files, units, dates, attributes.latitude.values, method)
+    forcing = _forcing(files, units, dates, attributes.latitude.values, potential_evapotranspiration)
     network = _network(files, units, attributes)
     gauges, table = _gauges(files, dates, network, attributes, minimum_days, area_tolerance)
     return Domain("delaware", forcing, attributes, network, gauges), table
@@ -195,7 +195,7 @@ def _forcing(files, units, dates, latitude, method):
     check_range(series["prcp"].values, "prcp", files.folder / "prcp.nc", low=0)
     mean = (series["tmin"] + series["tmax"]) / 2
     time = series["prcp"].index
-    potential = potential_evapotranspiration(
+    potential = evapotranspiration.potential_evapotranspiration(
         method, time, latitude, mean.values, series["tmin"].values, series["tmax"].values, source="delaware"
     )
     dims = ("time", "unit")

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from thalweg import evapotranspiration
 from thalweg.domain import DataError, Domain, check_complete, check_dates, check_range, require
-from thalweg.evapotranspiration import potential_evapotranspiration
 from thalweg.network import River
 from thalweg.units import convert
 
@@ -59,13 +59,13 @@ LAND_ATTRIBUTES = {
 }
 
 
-def build(folder, period, method="oudin", minimum_days=700):
+def build(folder, period, potential_evapotranspiration="oudin", minimum_days=700):
     """Read the Susquehanna domain.
 
     Args:
         folder: where the dataset was unpacked.
         period: first and last day.
-        method: potential evapotranspiration method; the data have no temperature extremes.
+        potential_evapotranspiration: method of :mod:`thalweg.evapotranspiration`; the data have no temperature extremes.
         minimum_days: days of discharge that a gauge needs within the period to be kept.
 
     Returns:
@@ -119,8 +119,12 @@ def build(folder, period, method="oudin", minimum_days=700):
     check_range(precipitation.values, "precipitation", folder / PRECIPITATION[0], low=0)
     for values, (file, _) in ((precipitation, PRECIPITATION), (temperature, TEMPERATURE)):
         check_complete(values.values, "daily values", folder / file)
-    potential = potential_evapotranspiration(
-        method, precipitation.index, attributes.latitude.values, temperature.values, source="susquehanna"
+    potential = evapotranspiration.potential_evapotranspiration(
+        potential_evapotranspiration,
+        precipitation.index,
+        attributes.latitude.values,
+        temperature.values,
+        source="susquehanna",
     )
     dims = ("time", "unit")
     forcing = xr.Dataset(
@@ -130,7 +134,7 @@ def build(folder, period, method="oudin", minimum_days=700):
             "potential_evapotranspiration": (
                 dims,
                 potential,
-                {"units": "mm/day", "long_name": f"potential evapotranspiration, {method}"},
+                {"units": "mm/day", "long_name": f"potential evapotranspiration, {potential_evapotranspiration}"},
             ),
         },
         coords={"time": precipitation.index, "unit": units},

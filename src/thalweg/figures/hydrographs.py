@@ -5,9 +5,10 @@ import pandas as pd
 import xarray as xr
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from thalweg.domain import read_domain
-from thalweg.figures.style import OBSERVED, QUIET, WIDTH, letter, looks, styled
+from thalweg.figures.style import OBSERVED, QUIET, WIDTH, legend_below, letter, looks, number, styled
 from thalweg.study.statistics import read_skill
 
 METRIC = "NSE"
@@ -44,8 +45,9 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, m
     rain = _catchment_precipitation(place, list(chosen.values()), time)
     look = looks(list(simulations), labels)
 
-    figure = Figure(figsize=(WIDTH, 2.1 * len(chosen) + 0.2), layout="constrained")
-    panels = figure.subplots(2 * len(chosen), 1, sharex=True, height_ratios=[1, 2.6] * len(chosen), squeeze=False)[:, 0]
+    figure = Figure(figsize=(WIDTH, 2.2 * len(chosen) + 0.8), layout="constrained")
+    figure.suptitle(f"{domain}, {experiment}: gauges ranked by the NSE of {look[next(iter(simulations))].label}", x=0.01, ha="left")
+    panels = figure.subplots(2 * len(chosen), 1, sharex=True, height_ratios=[1, 2] * len(chosen), squeeze=False)[:, 0]
     for position, (rank, gauge) in enumerate(chosen.items()):
         above, below = panels[2 * position : 2 * position + 2]
         station = place.gauges.sel(gauge=gauge)
@@ -55,21 +57,23 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, m
         above.set_ylim(max(rain.max(axis=None) * 1.05, 1), 0)
         above.spines[["bottom"]].set_visible(False)
         above.tick_params(bottom=False)
-        above.set_ylabel("P [mm/day]")
+        above.set_ylabel("precipitation\n[mm/day]")
         for model, run in runs.items():
             _line(below, run.sel(gauge=gauge, time=time), look[model], skill[model].get(gauge, np.nan))
         observed = next(iter(runs.values())).observed.sel(gauge=gauge, time=time)
-        below.plot(time, observed, color=OBSERVED, linewidth=0.9, label="observed", zorder=4)
-        below.set_ylabel("discharge [mm/day]")
+        below.plot(time, observed, color=OBSERVED, linewidth=0.8, zorder=4)
+        below.set_ylabel("discharge\n[mm/day]")
         below.set_ylim(bottom=min(0, below.get_ylim()[0]))
         below.axhline(0, color=QUIET, linewidth=0.4)
-        below.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.8, labelspacing=0.9)
+        below.legend(loc="upper right", ncols=len(runs), frameon=True, edgecolor="none")
     locator = AutoDateLocator(maxticks=10)
     panels[-1].xaxis.set_major_locator(locator)
     panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))
     panels[-1].set_xlabel("date")
     panels[-1].set_xlim(time[0], time[-1])
     figure.align_ylabels(panels)
+    handles = [Line2D([], [], color=each.colour, linestyle=each.dashes, label=each.label) for each in look.values()]
+    legend_below(figure, [Line2D([], [], color=OBSERVED, label="observed"), *handles])
     return figure
 
 
@@ -105,7 +109,7 @@ def _catchment_precipitation(place, gauges, time):
 def _line(axes, run, look, skill):
     runs = run.discharge.mean("fold")
     mean, lowest, highest = runs.mean("seed"), runs.min("seed"), runs.max("seed")
-    label = look.label if np.isnan(skill) else f"{look.label}\n{METRIC} {skill:.2f}"
+    label = f"{METRIC} {number(skill)}" if np.isfinite(skill) else f"no {METRIC}"
     if run.sizes["seed"] > 1:
         axes.fill_between(run.time, lowest, highest, color=look.colour, alpha=0.25, linewidth=0)
     axes.plot(run.time, mean, color=look.colour, linestyle=look.dashes, linewidth=0.9, label=label)

@@ -3,23 +3,26 @@
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from thalweg.figures.style import WIDTH, letter, looks, styled
+from thalweg.figures.style import WIDTH, legend_below, letter, looks, styled
 
 COLUMNS = (
     *("domain", "experiment", "model", "fold", "seed", "step"),
     *("training_loss", "validation_loss", "seconds"),
 )
 MOST_COLUMNS = 4
+TICKS = (1, 1.5, 2, 3, 4, 6, 8)  # within a decade; losses often span less than one
 
 
 @styled
-def draw(training_csvs, labels=None):
+def draw(training_csvs, labels=None, unit="dimensionless"):
     """Two panels per domain and experiment: training loss above, validation loss below; a line per fold and seed.
 
     Args:
         training_csvs: paths of training logs with the columns of :data:`COLUMNS`; ``seconds`` since the start.
         labels: model -> label, in the study's order.
+        unit: of the loss; NSE- and KGE-losses have none.
 
     Returns:
         matplotlib Figure. A dot is the lowest validation loss of a run, where its parameters are taken from. The legend
@@ -49,16 +52,20 @@ def draw(training_csvs, labels=None):
         letter(above, position, f"{domain}, {experiment}")
         for (model, _, _), run in group.groupby(["model", "fold", "seed"], sort=False):
             _run(above, below, run.sort_values("step"), look[model].colour)
-        above.set(ylabel="training loss [dimensionless]", yscale="log")
-        below.set(ylabel="validation loss [dimensionless]", yscale="log", xlabel="optimiser step")
+        above.set_ylabel(f"training loss\n[{unit}]")
+        below.set(ylabel=f"validation loss\n[{unit}]", xlabel="optimiser step")
         for axes in (above, below):
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=TICKS))
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axes.yaxis.set_minor_locator(NullLocator())
             axes.grid(True, which="major")
             axes.label_outer()
     handles = [
         Line2D([], [], color=each.colour, marker="o", markersize=3, label=_legend(each.label, log[log.model == model]))
         for model, each in look.items()
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3))
+    legend_below(figure, handles)
     return figure
 
 

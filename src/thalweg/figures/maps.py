@@ -5,10 +5,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from thalweg.figures.boundaries import read_boundaries
-from thalweg.figures.style import LAND, QUIET, WATER
+from thalweg.figures.style import LAND, QUIET, WATER, WIDTH
 
 KILOMETRES_PER_DEGREE = 111.2  # along a meridian of a sphere of radius 6371 km
 MARGIN = 0.06  # of the map's longer side
+TALLEST = 4.2  # inch, half a page
 RIVER_WIDTHS = (0.25, 2.2)  # points, of the smallest and the largest river
 
 
@@ -37,6 +38,14 @@ def aspect(extent):
 def height_over_width(extent):
     """Shape of the map on paper."""
     return (extent[3] - extent[1]) / (extent[2] - extent[0]) * aspect(extent)
+
+
+def panel_size(extent, columns):
+    """Width and height in inch of each of ``columns`` maps side by side: as wide as the page has room for, but no taller
+    than half a page."""
+    shape = height_over_width(extent)
+    width = min((WIDTH - 0.6) / columns, TALLEST / shape)
+    return width, width * shape
 
 
 def base(axes, extent, coast=None):

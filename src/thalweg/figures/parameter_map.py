@@ -3,10 +3,11 @@
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from thalweg.domain import read_domain
-from thalweg.figures.maps import base, coast_of, extent_of, height_over_width, scale_bar
-from thalweg.figures.style import WIDTH, colour_range, letter, styled
+from thalweg.figures.maps import base, coast_of, extent_of, panel_size, scale_bar
+from thalweg.figures.style import colour_range, letter, styled
 
 LARGEST_POINT = 6.0  # points, diameter of the largest unit's marker
 MOST_COLUMNS = 4
@@ -44,12 +45,11 @@ def draw(domain_path, parameters_path, names=None, map_folder=None):
 
     extent = extent_of(units)
     coast = coast_of(map_folder, extent)
-    columns = min(len(names), MOST_COLUMNS)
-    blocks = -(-len(names) // columns)
+    blocks = -(-len(names) // MOST_COLUMNS)
+    columns = -(-len(names) // blocks)
     rows = blocks * (1 + spread)
-    width = WIDTH if columns > 2 else 0.45 * WIDTH * columns
-    panel = (width - 0.5) / columns - 0.55
-    figure = Figure(figsize=(width, rows * (panel * height_over_width(extent) + 0.4) + 0.4), layout="constrained")
+    width, height = panel_size(extent, columns)
+    figure = Figure(figsize=(columns * max(width, 1.3) + 0.6, rows * (height + 0.75) + 0.3), layout="compressed")
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for position in range(blocks * columns):
         column, row = position % columns, position // columns * (1 + spread)
@@ -59,12 +59,12 @@ def draw(domain_path, parameters_path, names=None, map_folder=None):
             continue
         name = names[position]
         values, unit = parameters[name].mean("fold"), parameters[name].attrs.get("units", "unit not stated")
-        title = f"{name.replace('_', ' ')}"
-        _panel(panels[row, column], extent, coast, units, values.mean("seed"), "viridis", f"[{unit}]")
+        title = name.replace("_", " ")
+        _panel(panels[row, column], extent, coast, units, values.mean("seed"), "viridis", f"mean\n[{unit}]")
         letter(panels[row, column], position, title)
         if spread:
             below = panels[row + 1, column]
-            _panel(below, extent, coast, units, values.std("seed"), "magma_r", f"standard deviation [{unit}]")
+            _panel(below, extent, coast, units, values.std("seed"), "magma_r", f"standard deviation\n[{unit}]")
     scale_bar(panels[0, 0], extent)
     return figure
 
@@ -108,5 +108,6 @@ def _panel(axes, extent, coast, units, values, colours, label):
         zorder=2,
     )
     axes.label_outer()
-    bar = axes.figure.colorbar(scatter, ax=axes, extend=extend, aspect=25, pad=0.03)
+    bar = axes.figure.colorbar(scatter, ax=axes, location="bottom", extend=extend, aspect=18, pad=0.03)
+    bar.locator = MaxNLocator(4)
     bar.set_label(label)

@@ -2,8 +2,9 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from thalweg.figures.style import WIDTH, colour_range, letter, looks, styled
+from thalweg.figures.style import WIDTH, colour_range, legend_below, letter, looks, number, styled
 from thalweg.study.metrics import METRICS
 from thalweg.study.statistics import read_skill
 
@@ -21,8 +22,8 @@ def draw(skill_csv, metric="NSE", labels=None):
         labels: model -> label, in the study's order.
 
     Returns:
-        matplotlib Figure. Thick lines are of each gauge's mean over seeds and folds, thin ones of single seeds. The
-        legend states the median, and the share of gauges left of the axis.
+        matplotlib Figure. Thick lines are of each gauge's mean over seeds and folds, thin ones of single seeds. Each
+        panel states the medians, and the share of gauges that lies left of its axis.
 
     Raises:
         ValueError: when no row has the metric.
@@ -53,11 +54,15 @@ def draw(skill_csv, metric="NSE", labels=None):
             rows_of_model = group[group.model == model]
             if not rows_of_model.empty:
                 _model(axes, rows_of_model, look[model], limits[0])
-        axes.set(xlim=limits, ylim=(0, 1), xlabel=f"{metric} [{METRICS[metric].unit}]")
+        axes.set(xlim=limits, ylim=(0, 1), xlabel=f"{metric.replace('_', ' ')} [{METRICS[metric].unit}]")
         axes.grid(True)
         if position % columns == 0:
             axes.set_ylabel("share of gauges below [dimensionless]")
-        axes.legend(loc="upper left", handlelength=2.2, borderaxespad=0.3, labelspacing=0.3)
+        title = f"median (share below {limits[0]:g})".replace("-", "\N{MINUS SIGN}")
+        axes.legend(
+            loc="upper left", title=title, alignment="left", handlelength=2.2, labelspacing=0.3, frameon=True, edgecolor="none"
+        )
+    legend_below(figure, [Line2D([], [], color=look[m].colour, linestyle=look[m].dashes, label=look[m].label) for m in order])
     return figure
 
 
@@ -72,15 +77,15 @@ def _model(axes, rows, look, least):
     per_seed = rows.groupby(["seed", "gauge"], dropna=False).value.mean().unstack("seed")
     mean = rows.groupby("gauge").value.mean().dropna()
     if mean.empty:
-        axes.plot([], [], color=look.colour, linestyle=look.dashes, label=f"{look.label}: no value")
+        axes.plot([], [], color=look.colour, linestyle=look.dashes, label="no value")
         return
     if per_seed.shape[1] > 1:
         for _, values in per_seed.items():
             axes.plot(*_steps(values.dropna()), color=look.colour, linewidth=0.5, alpha=0.5)
     below = np.mean(mean < least)
-    note = f" ({100 * below:.0f} % below {least:g})" if below > 0 else ""
+    note = f" ({100 * below:.0f} %)" if below > 0 else ""
     axes.plot(
-        *_steps(mean), color=look.colour, linestyle=look.dashes, label=f"{look.label}: median {mean.median():.2f}{note}"
+        *_steps(mean), color=look.colour, linestyle=look.dashes, label=number(mean.median()) + note
     )
 
 

@@ -6,8 +6,8 @@ from matplotlib.colors import BoundaryNorm, Normalize
 from matplotlib.figure import Figure
 
 from thalweg.domain import read_domain
-from thalweg.figures.maps import base, coast_of, extent_of, height_over_width, hollow, rivers, scale_bar
-from thalweg.figures.style import OKABE_ITO, WIDTH, colour_range, letter, looks, styled
+from thalweg.figures.maps import base, coast_of, extent_of, hollow, panel_size, rivers, scale_bar
+from thalweg.figures.style import OKABE_ITO, colour_range, letter, looks, number, styled, wrap
 from thalweg.study.metrics import METRICS
 from thalweg.study.statistics import read_skill
 
@@ -52,18 +52,21 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
     coast = coast_of(map_folder, extent)
     columns = min(len(models), MOST_COLUMNS)
     rows = -(-len(models) // columns)
-    width = WIDTH if columns > 2 else 0.45 * WIDTH * columns
-    panel = (width - 0.5) / columns * height_over_width(extent)
-    figure = Figure(figsize=(width, rows * (panel + 0.45) + 0.6), layout="constrained")
+    width, height = panel_size(extent, columns)
+    names = {model: wrap(f"    {look.label}", max(width, 1.6))[4:] for model, look in looks(models, labels).items()}
+    lines = max(name.count("\n") for name in names.values()) + 2
+    size = columns * max(width, 1.7) + 0.6, rows * (height + 0.16 * lines + 0.05) + 1.0
+    figure = Figure(figsize=size, layout="compressed")
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes in panels.ravel()[len(models) :]:
         axes.remove()
-    for position, (model, look) in enumerate(looks(models, labels).items()):
+    for position, model in enumerate(models):
         axes = panels.ravel()[position]
         base(axes, extent, coast)
         rivers(axes, place)
         scatter = _gauges(axes, place.gauges, values[model].to_numpy(), mapping)
-        letter(axes, position, f"{look.label}\nmedian {values[model].median():.2f}, {values[model].count()} gauges")
+        median = number(values[model].median())
+        letter(axes, position, f"{names[model]}\nmedian {median}, {values[model].count()} gauges")
         axes.label_outer()
     scale_bar(panels[0, 0], extent)
     if values.isna().any(axis=None):
@@ -72,7 +75,7 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
     bar = figure.colorbar(
         scatter, ax=panels, location="bottom", shrink=0.6 if columns > 1 else 1, aspect=40, pad=0.02, extend=mapping["extend"]
     )
-    bar.set_label(f"{metric} [{unit}], {domain}, {experiment}")
+    bar.set_label(f"{metric.replace('_', ' ')} [{unit}], {domain}, {experiment}")
     return figure
 
 

@@ -4,6 +4,7 @@ Figures are made without pyplot: nothing is global, nothing needs a display.
 """
 
 import json
+import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ WATER, LAND = "#DCE9F2", "#F6F4EF"
 DASHES = ("-", (0, (5, 1.2)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2)), (0, (3, 1.2, 1.2, 1.2, 1.2, 1.2)), (0, (2, 2)))
 
 WIDTH = 7.2  # inch, two columns of a journal page
+LETTER_WIDTH = 0.066  # inch, mean of the text in titles and legends
 DOTS_PER_INCH = 300
 
 SETTINGS = {
@@ -89,6 +91,23 @@ def looks(models, labels=None):
 def letter(axes, position, text):
     """Give a panel its letter and title, flush left."""
     axes.set_title(f"({chr(ord('a') + position)}) {text}", loc="left")
+
+
+def number(value, digits=2):
+    """A number as figures write it, with a proper minus sign."""
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def wrap(text, inches):
+    """``text`` broken into lines no wider than ``inches`` at the size of titles."""
+    return textwrap.fill(text, max(int(inches / LETTER_WIDTH), 8), break_long_words=False)
+
+
+def legend_below(figure, handles):
+    """One legend for all panels, below them, in as many columns as fit."""
+    longest = max(len(handle.get_label()) for handle in handles)
+    columns = int(figure.get_figwidth() / (longest * LETTER_WIDTH + 0.5))
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(max(columns, 1), len(handles)))
 
 
 def colour_range(values, low=2, high=98):

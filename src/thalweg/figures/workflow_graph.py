@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path as Outline
 from scipy.optimize import isotonic_regression
 
@@ -14,9 +14,11 @@ from thalweg.figures.style import OKABE_ITO, QUIET, styled
 
 NODE = re.compile(r'^\s*(\d+)\s*\[\s*label\s*=\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
 EDGE = re.compile(r"^\s*(\d+)\s*->\s*(\d+)", re.MULTILINE)
-SWEEPS = 12  # passes that order each layer by its neighbours; the order settles in fewer
+SWEEPS = 100  # passes over the layers; order and heights settle in fewer
+STRAIGHTNESS = (1, 2, 8)  # pull between two rules, a rule and an arrow that passes, two passing points of an arrow
 LETTER = 0.068  # inch, width of a letter of a box
-ROW, BOX, GAP = 0.3, 0.19, 0.42  # inch: distance of rows, height of a box, width between layers
+ROW, BOX, GAP = 0.3, 0.2, 0.4  # inch: distance of rows, height of a box, width between layers
+ROUND = 0.05  # inch, radius of a box's corners
 
 
 @styled
@@ -67,9 +69,19 @@ def draw(rulegraph_path, leave_out=("all",)):
             ha="center",
             va="center",
             fontsize=7,
-            bbox={"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": colour, "linewidth": 1.2},
+            zorder=4,
+        )
+        box = FancyBboxPatch(
+            (x + ROUND, y - BOX / 2 + ROUND),
+            width_of[node] - 2 * ROUND,
+            BOX - 2 * ROUND,
+            boxstyle=f"round,pad={ROUND}",
+            facecolor="white",
+            edgecolor=colour,
+            linewidth=1.2,
             zorder=3,
         )
+        axes.add_patch(box)
     return figure
 
 
@@ -138,18 +150,22 @@ def _layers(labels, edges, source):
 
 def _straightened(layers, chains, place):
     """Move nodes up or down towards their neighbours, keeping the order and the distance of rows in each layer."""
+    place_of_arrow = {node for chain in chains for node in chain[1:-1]}
     beside = {}
     for chain in chains:
         for a, b in zip(chain, chain[1:]):
-            beside.setdefault(a, []).append(b)
-            beside.setdefault(b, []).append(a)
+            pull = STRAIGHTNESS[(a in place_of_arrow) + (b in place_of_arrow)]
+            beside.setdefault(a, []).append((b, pull))
+            beside.setdefault(b, []).append((a, pull))
     height = {node: y for node, (_, y) in place.items()}
     for sweep in range(SWEEPS):
         for layer in layers if sweep % 2 == 0 else reversed(layers):
-            wanted = np.array([np.mean([height[n] for n in beside.get(node, [node])]) for node in layer])
+            ties = [beside.get(node, [(node, 1)]) for node in layer]
+            weights = np.array([sum(pull for _, pull in tie) for tie in ties], dtype=float)
+            wanted = np.array([sum(height[node] * pull for node, pull in tie) for tie in ties]) / weights
             rows = np.arange(len(layer)) * ROW
             # The nearest heights (least squares) that keep the order and the distance: isotonic regression.
-            settled = isotonic_regression(wanted - rows).x + rows
+            settled = isotonic_regression(wanted - rows, weights=weights).x + rows
             height.update(zip(layer, settled))
     middle = (min(height.values()) + max(height.values())) / 2
     return {node: (x, height[node] - middle) for node, (x, _) in place.items()}

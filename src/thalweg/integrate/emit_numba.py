@@ -16,7 +16,7 @@ from thalweg.integrate.trace import adjoint
 
 LANES = 64  # lanes of a block, the least; whole vectors for every instruction set
 AHEAD = 8  # days that per-day parameters are asked of memory before they are used
-DEAR = ("exp", "log", "sqrt", "divide")  # operations whose results are kept rather than computed again
+DEAR = ("exp", "log", "sqrt")  # operations whose results are kept rather than computed again
 VECTOR = 16  # a block is computed in whole multiples of these
 
 _FORMS = {

@@ -255,7 +255,7 @@ _RULES = {
     "add": lambda g, y, a, b: (g, g),
     "subtract": lambda g, y, a, b: (g, -g),
     "multiply": lambda g, y, a, b: (g * b, g * a),
-    "divide": lambda g, y, a, b: (g / b, -(g * (y / b))),
+    "divide": lambda g, y, a, b: (g / b, -(g / b * y)),
     "negative": lambda g, y, a: (-g,),
     "exp": lambda g, y, a: (g * y,),
     "log": lambda g, y, a: (g / a,),

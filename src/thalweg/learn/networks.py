@@ -75,11 +75,10 @@ class ProcessModel(nn.Module):
         network: ``"attributes"`` for a perceptron on unit attributes, ``"none"`` for one learned set for all units.
         hidden, layers, dropout: of the networks.
         dynamic: names of parameters that an LSTM on forcing and attributes gives for each day.
-        backend: of :func:`thalweg.integrate.integrate`.
     """
 
     def __init__(
-        self, process, forcings, attributes, components, network, hidden, layers, dropout, dynamic=(), backend="fused"
+        self, process, forcings, attributes, components, network, hidden, layers, dropout, dynamic=()
     ):
         super().__init__()
         unknown = [name for name in dynamic if name not in process.parameter_names]
@@ -87,7 +86,7 @@ class ProcessModel(nn.Module):
             raise ValueError(
                 f"dynamic parameter {unknown[0]!r} is not of process {process.name}; it has {', '.join(process.parameter_names)}"
             )
-        self.process, self.components, self.backend = process, components, backend
+        self.process, self.components = process, components
         self.dynamic = [p for p in process.parameters if p.name in dynamic]
         self.static = [p for p in process.parameters if p.name not in dynamic]
         outputs = len(self.static) * components + len(unit_hydrograph.PARAMETERS)
@@ -137,8 +136,9 @@ class ProcessModel(nn.Module):
         return early, late
 
     def _integrate(self, forcing, parameters, state, names):
+        backend = "fused" if forcing["precipitation"].device.type == "cpu" else "reference"
         return integrate(
-            self.process, forcing, parameters, state, fluxes=names, backend=self.backend, mean_components=True
+            self.process, forcing, parameters, state, fluxes=names, backend=backend, mean_components=True
         )
 
     def forward(self, window):

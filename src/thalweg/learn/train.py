@@ -72,7 +72,7 @@ def train(build, task, settings, seed, path, label="", stop=None):
     Args:
         build: function without arguments that makes the model; called with the global generator seeded.
         task: the :class:`Task`.
-        settings: learning rate, steps, ... (:class:`thalweg.study.config.Training`); ``window``, ``spin_up`` in days,
+        settings: learning rate, steps, ... (:class:`thalweg.study.settings.Training`); ``window``, ``spin_up`` in days,
             ``checkpoint_every`` in minutes.
         seed: seeds weights, dropout and sampling.
         path: the checkpoint file; written every ``checkpoint_every`` and at the end.

@@ -5,6 +5,8 @@ doi:10.5194/hess-28-3051-2024) for the capillary rise of HBV 1.1p. States in mm,
 The partition of precipitation is a hard threshold, so TT has no gradient from it; melt and refreezing give it one.
 """
 
+from functools import cache
+
 from thalweg.processes.operations import clip, minimum, power, where
 from thalweg.processes.process import Parameter, Process, State, Variable
 
@@ -55,6 +57,7 @@ BETAET = Parameter("BETAET", 0.3, 5.0, "dimensionless", "shape of the evapotrans
 CAPILLARY = Parameter("C", 0.0, 1.0, "1/day", "capillary rise from the lower zone (HBV 1.1p)")
 
 
+@cache
 def hbv(capillary_rise=True, shaped_evapotranspiration=True):
     """The HBV process.
 

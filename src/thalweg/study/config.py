@@ -1,101 +1,27 @@
-"""The configuration: what may be set, its meaning, its unit and its default.
+"""The configuration of a study: its blocks, the defaults, and what has to agree between blocks.
 
 These models are the one source: they validate a configuration before the workflow is planned, and
 :mod:`thalweg.study.config_files` writes the JSON schema and the commented default file from them.
 """
 
-from datetime import date
-from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    WithJsonSchema,
-    model_validator,
+from pydantic import Field, model_validator
+
+from thalweg.study.settings import (
+    CevennesSettings,
+    ClimatologyModel,
+    Count,
+    Days,
+    DelawareSettings,
+    Experiment,
+    Model,
+    ProcessModel,
+    SequenceModel,
+    Settings,
+    SusquehannaSettings,
+    Training,
 )
-
-from thalweg.units import parse_quantity
-
-
-def _quantity(unit, minimum=None):
-    def check(value):
-        if minimum is not None and value < minimum:
-            raise ValueError(f"must be at least {minimum:g} {unit}")
-        return value
-
-    return Annotated[
-        float,
-        BeforeValidator(partial(parse_quantity, to=unit)),
-        AfterValidator(check),
-        PlainSerializer(lambda value: f"{value:g} {unit}"),
-        WithJsonSchema({"type": "string", "description": f"a quantity with a unit of the dimension of '{unit}'"}),
-    ]
-
-
-Days = _quantity("days", 1)
-Minutes = _quantity("minutes", 0)
-Area = _quantity("km2", 0)
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
-def _period(value):
-    first, last = value
-    if last < first:
-        raise ValueError(f"ends on {last} before it begins on {first}; write [first day, last day]")
-    return value
-
-
-Period = Annotated[
-    tuple[date, date],
-    AfterValidator(_period),
-    PlainSerializer(lambda value: [str(value[0]), str(value[1])]),
-]
-
-
-class Settings(BaseModel):
-    """A block of the configuration; unknown keys fail."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DelawareSettings(Settings):
-    """The Delaware River Basin."""
-
-    period: Period = Field(("1979-01-01", "1980-12-31"), validate_default=True, description="first and last day used")
-    potential_evapotranspiration: Literal["hargreaves", "oudin", "hamon"] = Field(
-        "hargreaves", description="method, by pyet; hargreaves uses the daily temperature range"
-    )
-    minimum_days: Days = Field("700 days", validate_default=True, description="discharge that a gauge needs to be kept")
-    area_tolerance: Share = Field(0.2, description="greatest relative error of the network's area at a gauge")
-
-
-class SusquehannaSettings(Settings):
-    """The Susquehanna River Basin."""
-
-    period: Period = Field(("1984-01-01", "2020-12-31"), validate_default=True, description="first and last day used")
-    potential_evapotranspiration: Literal["oudin", "hamon"] = Field(
-        "oudin", description="method, by pyet; the data have no temperature extremes"
-    )
-    minimum_days: Days = Field(
-        "3650 days", validate_default=True, description="discharge that a gauge needs to be kept"
-    )
-
-
-class CevennesSettings(Settings):
-    """The Cance and Lez catchments: rain grids to catchments."""
-
-    scheme: Literal["conservative", "bilinear", "nearest"] = Field(
-        "conservative", description="regridding; conservative keeps the volume of rain"
-    )
-    maximum_subcatchment_area: Area = Field(
-        "50 km2", validate_default=True, description="larger sub-catchments between gauges are split"
-    )
 
 
 class Domains(Settings):
@@ -104,119 +30,6 @@ class Domains(Settings):
     delaware: DelawareSettings | None = DelawareSettings()
     susquehanna: SusquehannaSettings | None = SusquehannaSettings()
     cevennes: CevennesSettings | None = CevennesSettings()
-
-
-class ProcessModel(Settings):
-    """A differentiable model: a process whose parameters a network learns."""
-
-    kind: Literal["process"] = "process"
-    label: str = Field(description="name in figures")
-    process: Literal["hbv"] = Field("hbv", description="the prior")
-    capillary_rise: bool = Field(True, description="HBV 1.1p (true) or 1.0 (false)")
-    components: Annotated[int, Field(ge=1, le=16)] = Field(4, description="parallel parameter sets, averaged")
-    network: Literal["attributes", "none"] = Field(
-        "attributes",
-        description="attributes: a perceptron on unit attributes; none: one parameter set for all units",
-    )
-    hidden: Count = Field(64, description="width of the network")
-    layers: Count = Field(2, description="hidden layers of the perceptron")
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout in the network")
-    dynamic: list[str] = Field([], description="parameters learned per day by an LSTM on forcing and attributes")
-    spatial: Literal["distributed", "lumped"] = Field(
-        "distributed", description="run on every unit, or on the mean of each gauge's catchment"
-    )
-    training: dict[str, Any] = Field({}, description="overrides of the training block for this model")
-
-
-class SequenceModel(Settings):
-    """An LSTM from forcing and attributes to runoff, without a process."""
-
-    kind: Literal["sequence"] = "sequence"
-    label: str = Field(description="name in figures")
-    hidden: Count = Field(64, description="width of the LSTM")
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout before the output")
-    spatial: Literal["distributed", "lumped"] = Field("lumped", description="as for a process")
-    training: dict[str, Any] = Field({}, description="overrides of the training block for this model")
-
-
-class ClimatologyModel(Settings):
-    """Mean discharge of the calendar day over the training period and gauges: nothing is learned."""
-
-    kind: Literal["climatology"] = "climatology"
-    label: str = Field(description="name in figures")
-    smoothing: Days = Field("31 days", validate_default=True, description="running mean over the calendar")
-
-
-Model = Annotated[ProcessModel | SequenceModel | ClimatologyModel, Field(discriminator="kind")]
-
-
-class Training(Settings):
-    """How every model is trained."""
-
-    loss: Literal["nse_batch", "rmse_combination", "kge"] = Field(
-        "nse_batch", description="nse_batch divides squared errors by each gauge's variance"
-    )
-    optimiser: Literal["adam", "adadelta"] = Field("adam", description="torch optimiser")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(0.01, description="at the first step")
-    schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="cosine falls to 5 % of the rate at the last step"
-    )
-    steps: Count = Field(100, description="optimiser steps at most")
-    window: Days = Field("730 days", validate_default=True, description="days simulated with gradients in a step")
-    spin_up: Days = Field(
-        "365 days",
-        validate_default=True,
-        description="days before the window, without gradient or loss; the record's first days are repeated where there are none",
-    )
-    gauges_per_step: Count = Field(1000, description="gauges drawn in a step; all when there are fewer")
-    gradient_clip: Annotated[float, Field(gt=0)] = Field(1.0, description="greatest norm of the gradient")
-    validate_every: Count = Field(10, description="steps between validations")
-    patience: Count = Field(5, description="validations without improvement before training stops")
-    checkpoint_every: Minutes = Field("5 minutes", validate_default=True, description="time between checkpoints")
-    climate_attributes: bool = Field(
-        True,
-        description="add mean precipitation, aridity and snow share of the training period to the attributes",
-    )
-
-
-class TrainingJob(Settings):
-    """What the verbs train and simulate are given: one model of one experiment."""
-
-    model: Model
-    training: Training
-    seeds: list[int]
-    validation_share: Share
-    device: Literal["cpu", "cuda"]
-
-
-class Experiment(Settings):
-    """Who trains and who is tested."""
-
-    kind: Literal["temporal", "ungauged_basins", "ungauged_regions"] = Field(
-        description="temporal: same gauges, other years; ungauged_basins (PUB): random folds of gauges; ungauged_regions (PUR): folds of near gauges"
-    )
-    train: Period = Field(description="training period")
-    test: Period = Field(description="test period")
-    folds: Count = Field(1, description="folds of gauges; 1 for a temporal experiment")
-    validation: Literal["gauges", "period"] = Field(
-        "gauges",
-        description="early stopping on a share of the training gauges, or of the end of the training period",
-    )
-    validation_share: Share = Field(0.15, description="share held out from training for early stopping")
-    models: list[str] = Field(description="names of the models block")
-
-    @model_validator(mode="after")
-    def _folds_fit_the_kind(self):
-        if self.kind == "temporal":
-            if self.folds != 1:
-                raise ValueError(f"folds is {self.folds}, but a temporal experiment has 1")
-            if self.test[0] <= self.train[1] and self.train[0] <= self.test[1]:
-                raise ValueError(
-                    f"the test period {self.test[0]}..{self.test[1]} overlaps the training period {self.train[0]}..{self.train[1]}"
-                )
-        elif self.folds < 2:
-            raise ValueError("folds is 1, but held-out gauges need at least 2")
-        return self
 
 
 def _models():

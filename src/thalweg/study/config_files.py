@@ -4,13 +4,10 @@ import json
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from thalweg.study.config import Study
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be; the message gives the key's path, its value and what is allowed."""
+from thalweg.study.settings import ConfigError, validated
 
 
 def merge(base, override):
@@ -69,38 +66,6 @@ def _read(path):
         return yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not readable as YAML: {error}") from error
-
-
-def validated(model, values, source="settings"):
-    """``values`` as ``model``; ConfigError lists every wrong key with its value and what is allowed."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        lines = []
-        for problem in error.errors():
-            path = ".".join(str(part) for part in problem["loc"]) or "configuration"
-            given = "" if isinstance(problem["input"], dict) else f" (given: {problem['input']!r})"
-            message = problem["msg"].removeprefix("Value error, ")
-            if problem["type"] == "extra_forbidden":
-                message = "unknown key; allowed are " + ", ".join(_fields_at(model, problem["loc"][:-1]))
-            lines.append(f"  {path}: {message}{given}")
-        raise ConfigError(f"{source}: the configuration is not valid\n" + "\n".join(lines)) from None
-
-
-def settings_from(model, text):
-    """A settings block given to a verb as JSON; ConfigError when it is not valid."""
-    return validated(model, json.loads(text))
-
-
-def _fields_at(model, path):
-    for part in path:
-        field = model.model_fields.get(str(part))
-        candidates = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
-        models = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
-        if not models:
-            return ["the keys of config/config.yaml"]
-        model = models[0]
-    return sorted(model.model_fields)
 
 
 def resolved(study):

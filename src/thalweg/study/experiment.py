@@ -65,7 +65,7 @@ def make_task(domain, split, training, validation_share, device="cpu"):
     Args:
         domain: the domain as the model sees it.
         split: rows of one fold.
-        training: :class:`~thalweg.study.config.Training`.
+        training: :class:`~thalweg.study.settings.Training`.
         validation_share: share of the end of the training period held out when no gauge validates.
         device: where the tensors are.
 

@@ -24,7 +24,7 @@ def make_splits(domain, experiment):
 
     Args:
         domain: the :class:`~thalweg.domain.Domain`.
-        experiment: an :class:`~thalweg.study.config.Experiment`.
+        experiment: a :class:`~thalweg.study.settings.Split`.
 
     Returns:
         DataFrame with a row per fold and gauge: fold, gauge, train, validation, test (bool), reason,

@@ -1,0 +1,196 @@
+"""Figures: tables in, PNG and PDF out; one rule a kind of figure.
+
+Reads domains, tables, simulations, parameters and training logs; writes results/<study>/figures.
+"""
+
+LABELS = {name: model.label for name, model in study.models.items()}
+MAP = f"{DATA}/map/dataset.json"
+
+
+def figure_code(name):
+    """Fingerprint of a figure's module and of the verb that draws it."""
+    return fingerprint("thalweg.cli.figure", f"thalweg.figures.{name}", "thalweg.figures.style")
+
+
+def figure_outputs(path, caption, **labels):
+    """PNG, which goes into the report, and PDF."""
+    return {
+        "png": report(f"{RESULTS}/figures/{path}.png", category="Figures", caption=f"../report/{caption}.rst", labels=labels),
+        "pdf": f"{RESULTS}/figures/{path}.pdf",
+    }
+
+
+def draw_arguments(**constant):
+    """Keyword arguments of a figure's function, as JSON: the rule's named inputs and what is constant."""
+
+    def arguments(wildcards, input):
+        given = {}
+        for name, value in input.items():
+            given[name] = value if isinstance(value, str) else list(value)
+        if "map_folder" in given:
+            given["map_folder"] = str(Path(given["map_folder"]).parent)
+        return json.dumps(given | dict(wildcards) | constant, ensure_ascii=False)
+
+    return arguments
+
+
+DRAW = "thalweg figure {params.name} --arguments {params.arguments:q} --output {params.output} > {log} 2>&1"
+
+
+rule skill_cdf:
+    message:
+        "Drawing the distribution of {wildcards.metric} over gauges"
+    input:
+        skill_csv=rules.summarise.output.skill,
+    output:
+        **figure_outputs("skill_cdf/{metric}", "skill_cdf", figure="skill, distribution", domain="all", metric="{metric}"),
+    params:
+        name="skill_cdf",
+        arguments=draw_arguments(labels=LABELS),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("skill_cdf"),
+    log:
+        f"{RESULTS}/logs/figures/skill_cdf/{{metric}}.log",
+    shell:
+        DRAW
+
+
+rule skill_map:
+    message:
+        "Drawing the map of skill, {wildcards.domain}, {wildcards.experiment}"
+    input:
+        domain_path=rules.domain.output.domain,
+        skill_csv=rules.summarise.output.skill,
+        map_folder=MAP,
+    output:
+        **figure_outputs("skill_map/{domain}/{experiment}", "skill_map", figure="skill, map", domain="{domain}", metric="{experiment}"),
+    params:
+        name="skill_map",
+        arguments=lambda wildcards, input: draw_arguments(
+            labels=LABELS, models=study.experiments[wildcards.domain][wildcards.experiment].models
+        )(wildcards, input),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("skill_map"),
+    log:
+        f"{RESULTS}/logs/figures/skill_map/{{domain}}/{{experiment}}.log",
+    shell:
+        DRAW
+
+
+rule hydrographs:
+    message:
+        "Drawing hydrographs, {wildcards.domain}, {wildcards.experiment}"
+    input:
+        domain_path=rules.domain.output.domain,
+        skill_csv=rules.summarise.output.skill,
+        simulations=lambda wildcards: [
+            f"{RESULTS}/simulations/{wildcards.domain}/{wildcards.experiment}/{model}.nc"
+            for model in study.experiments[wildcards.domain][wildcards.experiment].models
+        ],
+    output:
+        **figure_outputs("hydrographs/{domain}/{experiment}", "hydrographs", figure="hydrographs", domain="{domain}", metric="{experiment}"),
+    params:
+        name="hydrographs",
+        arguments=lambda wildcards, input: draw_arguments(
+            labels=LABELS, simulations={Path(path).stem: path for path in input.simulations}
+        )(wildcards, input),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("hydrographs"),
+    log:
+        f"{RESULTS}/logs/figures/hydrographs/{{domain}}/{{experiment}}.log",
+    shell:
+        DRAW
+
+
+rule parameter_map:
+    message:
+        "Drawing the learned parameters of {wildcards.model}, {wildcards.domain}, {wildcards.experiment}"
+    input:
+        domain_path=rules.domain.output.domain,
+        parameters_path=f"{RESULTS}/parameters/{{domain}}/{{experiment}}/{{model}}.nc",
+        map_folder=MAP,
+    output:
+        **figure_outputs("parameters/{domain}/{experiment}/{model}", "parameter_map", figure="learned parameters", domain="{domain}", metric="{experiment}, {model}"),
+    params:
+        name="parameter_map",
+        arguments=lambda wildcards, input: draw_arguments()({}, input),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("parameter_map"),
+    log:
+        f"{RESULTS}/logs/figures/parameters/{{domain}}/{{experiment}}/{{model}}.log",
+    shell:
+        DRAW
+
+
+rule learning_curves:
+    message:
+        "Drawing learning curves"
+    input:
+        training_csvs=[
+            f"{RESULTS}/models/{domain}/{experiment}/{model}.csv"
+            for domain, experiment, model in RUNS
+            if study.models[model].kind != "climatology"
+        ],
+    output:
+        **figure_outputs("learning_curves", "learning_curves", figure="learning curves", domain="all", metric="loss"),
+    params:
+        name="learning_curves",
+        arguments=draw_arguments(labels=LABELS),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("learning_curves"),
+    log:
+        f"{RESULTS}/logs/figures/learning_curves.log",
+    shell:
+        DRAW
+
+
+rule rulegraph:
+    message:
+        "Asking for the graph of rules"
+    output:
+        f"{RESULTS}/tables/rulegraph.dot",
+    params:
+        snakefile=workflow.main_snakefile,
+        study=study.study,
+        rules=[rule.name for rule in workflow.rules],
+    log:
+        f"{RESULTS}/logs/rulegraph.log",
+    shell:
+        "snakemake --snakefile {params.snakefile} --config study={params.study} --rulegraph dot --forceall --nolock"
+        " > {output} 2> {log}"
+
+
+rule workflow_graph:
+    message:
+        "Drawing the workflow"
+    input:
+        rulegraph_path=rules.rulegraph.output[0],
+    output:
+        **figure_outputs("workflow", "workflow_graph", figure="the workflow", domain="all", metric="rules"),
+    params:
+        name="workflow_graph",
+        arguments=draw_arguments(),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("workflow_graph"),
+    log:
+        f"{RESULTS}/logs/figures/workflow.log",
+    shell:
+        DRAW
+
+
+EXPERIMENTS = [(domain, name) for domain, experiments in study.experiments.items() for name in experiments]
+FIGURES = [
+    f"{RESULTS}/figures/{path}.png"
+    for path in (
+        "workflow",
+        "learning_curves",
+        *[f"skill_cdf/{metric}" for metric in ("NSE", "KGE")],
+        *[f"skill_map/{domain}/{experiment}" for domain, experiment in EXPERIMENTS],
+        *[f"hydrographs/{domain}/{experiment}" for domain, experiment in EXPERIMENTS],
+        *[
+            f"parameters/{domain}/{experiment}/{model}"
+            for domain, experiment, model in RUNS
+            if experiment == "temporal" and getattr(study.models[model], "network", None) == "attributes"
+        ],
+    )
+]

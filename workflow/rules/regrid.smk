@@ -1,0 +1,4 @@
+"""Regridding: rain grids to catchments.
+
+Reads data/cevennes; writes results/<study>/domains/cevennes.nc and its tables.
+"""
