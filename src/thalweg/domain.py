@@ -63,7 +63,7 @@ def check_range(values, name, source, low=None, high=None):
         if wrong.any():
             where = tuple(int(i) for i in np.argwhere(wrong)[0])
             raise DataError(
-                f"{source}: variable {name!r} is {values[where]:g} at position {where}; expected "
+                f"{source}: variable '{name}' is {values[where]:g} at position {where}; expected "
                 f"{'at least' if bound == low else 'at most'} {bound:g}; correct the file or set the value to NaN"
             )
 
@@ -74,7 +74,7 @@ def check_complete(values, name, source):
     if not np.isfinite(values).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
         raise DataError(
-            f"{source}: variable {name!r} is {values[where]} at position {where}; it must have no gaps: fill or drop it"
+            f"{source}: variable '{name}' is {values[where]} at position {where}; it must have no gaps: fill or drop it"
         )
 
 
@@ -83,7 +83,7 @@ def require(dataset, names, source):
     for name in names:
         if name not in dataset:
             raise DataError(
-                f"{source}: variable {name!r} is missing; there are {', '.join(map(str, list(dataset)[:20]))}"
+                f"{source}: variable '{name}' is missing; there are {', '.join(map(str, list(dataset)[:20]))}"
             )
 
 
@@ -111,7 +111,7 @@ class Domain:
                 stated = dataset[variable].attrs.get("units")
                 if unit is not None and (stated is None or parse_unit(stated) != parse_unit(unit)):
                     raise DataError(
-                        f"{source}: variable {variable!r} has unit {stated!r}, expected {unit!r}; convert it with thalweg.units.convert"
+                        f"{source}: variable '{variable}' has unit '{stated}', expected '{unit}'; convert it with thalweg.units.convert"
                     )
                 if variable in NEVER_NEGATIVE:
                     check_range(dataset[variable].values, variable, source, low=0)
@@ -156,7 +156,7 @@ class Domain:
         total = np.asarray(area.sum(1)).ravel()
         if (total == 0).any():
             empty = self.gauge_ids[total == 0][0]
-            raise DataError(f"{self.name}/gauges: no unit drains to gauge {empty!r}; drop it or correct its reach")
+            raise DataError(f"{self.name}/gauges: no unit drains to gauge '{empty}'; drop it or correct its reach")
         return sparse.diags(1 / total) @ area
 
     @property
@@ -199,6 +199,6 @@ def read_domain(path):
     with xr.open_datatree(path, engine="h5netcdf") as tree:
         missing = [group for group in REQUIRED if group not in tree.children]
         if missing:
-            raise DataError(f"{path}: group {missing[0]!r} is missing; a domain has {', '.join(REQUIRED)}")
+            raise DataError(f"{path}: group '{missing[0]}' is missing; a domain has {', '.join(REQUIRED)}")
         groups = {group: tree[group].to_dataset().load() for group in REQUIRED}
         return Domain(tree.attrs.get("domain", str(path)), **groups)

@@ -31,7 +31,7 @@ class River:
         if len(self.index) < len(self.reach):
             names, counts = np.unique(self.reach, return_counts=True)
             raise NetworkError(
-                f"{source}: reach {names[counts > 1][0]!r} is there more than once; reach ids must be unique"
+                f"{source}: reach '{names[counts > 1][0]}' is there more than once; reach ids must be unique"
             )
         self.downstream = np.full(len(self.reach), -1)
         for position, target in enumerate(np.asarray(downstream).astype(str)):
@@ -39,7 +39,7 @@ class River:
                 continue
             if target not in self.index:
                 raise NetworkError(
-                    f"{source}: reach {self.reach[position]!r} drains to {target!r}, which is not in the network; "
+                    f"{source}: reach '{self.reach[position]}' drains to '{target}', which is not in the network; "
                     "add that reach, or mark this one as an outlet with an empty id"
                 )
             self.downstream[position] = self.index[target]
@@ -81,7 +81,7 @@ class River:
         """Positions of reach ids; NetworkError names the first that is absent."""
         for name in np.asarray(names).astype(str):
             if name not in self.index:
-                raise NetworkError(f"{self.source}: reach {name!r} is not in the network")
+                raise NetworkError(f"{self.source}: reach '{name}' is not in the network")
         return np.array([self.index[name] for name in np.asarray(names).astype(str)], dtype=int)
 
     def accumulate(self, local):

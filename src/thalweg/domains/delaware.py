@@ -172,7 +172,7 @@ class _Files:
     def converted(self, file, variable, unit):
         array = self.read(file, variable)
         stated = STATED.get(variable, array.attrs.get("units", ""))
-        return convert(array.values, stated, unit, what=f"{self.folder / file}, variable {variable!r}")
+        return convert(array.values, stated, unit, what=f"{self.folder / file}, variable '{variable}'")
 
 
 def _forcing(files, units, dates, latitude, method):
@@ -185,7 +185,7 @@ def _forcing(files, units, dates, latitude, method):
         frame = pd.DataFrame(values, index=pd.DatetimeIndex(array.time), columns=array.nhm_id.values.astype(str))
         absent = [unit_id for unit_id in units if unit_id not in frame.columns]
         if absent:
-            raise DataError(f"{files.folder / file}: unit {absent[0]!r} has no {variable}; every unit needs forcing")
+            raise DataError(f"{files.folder / file}: unit '{absent[0]}' has no {variable}; every unit needs forcing")
         series[variable] = frame.loc[dates, list(units)]
         check_complete(series[variable].values, variable, files.folder / file)
         if series[variable].empty:
@@ -284,7 +284,7 @@ def _fill_from_neighbours(place, river):
         fillable = ~known & (count > 0)
         if not fillable.any():
             raise DataError(
-                f"{river.source}: reach {river.reach[~known][0]!r} and its neighbours have no units, so no place"
+                f"{river.source}: reach '{river.reach[~known][0]}' and its neighbours have no units, so no place"
             )
         place = np.where(fillable, (adjacency @ np.nan_to_num(place)) / np.maximum(count, 1), place)
     return place
@@ -306,7 +306,7 @@ def _gauges(files, dates, network, attributes, minimum_days, area_tolerance):
     )
     absent = [name for name in ids if name not in segment.index]
     if absent:
-        raise DataError(f"{files.folder / file}: gauge {absent[0]!r} stands on no reach of parameters_dis_both.nc")
+        raise DataError(f"{files.folder / file}: gauge '{absent[0]}' stands on no reach of parameters_dis_both.nc")
     reach = network.reach.values[segment.loc[ids].values - 1]
     area = network.drainage_area.sel(reach=reach).values
     stated = files.converted(file, "drainage_area", "km2")

@@ -84,7 +84,7 @@ def build(folder, period, potential_evapotranspiration="oudin", minimum_days=700
     absent = [unit for unit in units if unit not in DOWNSTREAM]
     if absent:
         raise DataError(
-            f"{folder / UNITS}: sub-basin {absent[0]!r} has no place in the network; expected {', '.join(DOWNSTREAM)}"
+            f"{folder / UNITS}: sub-basin '{absent[0]}' has no place in the network; expected {', '.join(DOWNSTREAM)}"
         )
 
     attributes = xr.Dataset(

@@ -46,7 +46,9 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, m
     look = looks(list(simulations), labels)
 
     figure = Figure(figsize=(WIDTH, 2.2 * len(chosen) + 0.8), layout="constrained")
-    figure.suptitle(f"{domain}, {experiment}: gauges ranked by the NSE of {look[next(iter(simulations))].label}", x=0.01, ha="left")
+    figure.suptitle(
+        f"{domain}, {experiment}: gauges ranked by the NSE of {look[next(iter(simulations))].label}", x=0.01, ha="left"
+    )
     panels = figure.subplots(2 * len(chosen), 1, sharex=True, height_ratios=[1, 2] * len(chosen), squeeze=False)[:, 0]
     for position, (rank, gauge) in enumerate(chosen.items()):
         above, below = panels[2 * position : 2 * position + 2]

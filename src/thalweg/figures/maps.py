@@ -104,7 +104,12 @@ def scale_bar(axes, extent):
     left = right - length / per_degree
     tick = 0.008 * (north - south)
     axes.plot(
-        [left, left, right, right], [y + tick, y, y, y + tick], color="0.2", linewidth=0.8, solid_joinstyle="miter", zorder=4
+        [left, left, right, right],
+        [y + tick, y, y, y + tick],
+        color="0.2",
+        linewidth=0.8,
+        solid_joinstyle="miter",
+        zorder=4,
     )
     axes.text(
         (left + right) / 2, y + tick, f"{length:g} km", ha="center", va="bottom", fontsize=6.5, color="0.2", zorder=4
@@ -114,5 +119,12 @@ def scale_bar(axes, extent):
 def hollow(axes, places, label):
     """Mark places without a value."""
     axes.scatter(
-        places.longitude, places.latitude, s=12, facecolors="white", edgecolors=QUIET, linewidths=0.6, zorder=2, label=label
+        places.longitude,
+        places.latitude,
+        s=12,
+        facecolors="white",
+        edgecolors=QUIET,
+        linewidths=0.6,
+        zorder=2,
+        label=label,
     )

@@ -6,11 +6,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from thalweg.domain import read_domain
-from thalweg.figures.maps import base, coast_of, extent_of, panel_size, scale_bar
+from thalweg.figures.maps import base, coast_of, extent_of, height_over_width, panel_size, scale_bar
 from thalweg.figures.style import colour_range, letter, styled
 
 LARGEST_POINT = 6.0  # points, diameter of the largest unit's marker
-MOST_COLUMNS = 4
+TALL = 1.5  # height over width of a map of which more fit side by side
+MOST_WIDE, MOST_TALL = 3, 5  # side by side
 
 
 @styled
@@ -45,7 +46,8 @@ def draw(domain_path, parameters_path, names=None, map_folder=None):
 
     extent = extent_of(units)
     coast = coast_of(map_folder, extent)
-    blocks = -(-len(names) // MOST_COLUMNS)
+    most = MOST_TALL if height_over_width(extent) > TALL else MOST_WIDE
+    blocks = -(-len(names) // most)
     columns = -(-len(names) // blocks)
     rows = blocks * (1 + spread)
     width, height = panel_size(extent, columns)
@@ -84,7 +86,7 @@ def _places(place, names, source):
                 "area": dataset[area].values,
             }
             return xr.Dataset({name: ("unit", values[chosen]) for name, values in variables.items()})
-    absent = next(name for name in names if name not in set(place.unit_ids))
+    absent = str(next(name for name in names if name not in set(place.unit_ids)))
     raise ValueError(
         f"{source}: coordinate 'unit' has {absent!r}, which is no unit of {place.name}; "
         "draw the parameters on the domain they were learned on"

@@ -60,9 +60,17 @@ def draw(skill_csv, metric="NSE", labels=None):
             axes.set_ylabel("share of gauges below [dimensionless]")
         title = f"median (share below {limits[0]:g})".replace("-", "\N{MINUS SIGN}")
         axes.legend(
-            loc="upper left", title=title, alignment="left", handlelength=2.2, labelspacing=0.3, frameon=True, edgecolor="none"
+            loc="upper left",
+            title=title,
+            alignment="left",
+            handlelength=2.2,
+            labelspacing=0.3,
+            frameon=True,
+            edgecolor="none",
         )
-    legend_below(figure, [Line2D([], [], color=look[m].colour, linestyle=look[m].dashes, label=look[m].label) for m in order])
+    legend_below(
+        figure, [Line2D([], [], color=look[m].colour, linestyle=look[m].dashes, label=look[m].label) for m in order]
+    )
     return figure
 
 
@@ -84,9 +92,7 @@ def _model(axes, rows, look, least):
             axes.plot(*_steps(values.dropna()), color=look.colour, linewidth=0.5, alpha=0.5)
     below = np.mean(mean < least)
     note = f" ({100 * below:.0f} %)" if below > 0 else ""
-    axes.plot(
-        *_steps(mean), color=look.colour, linestyle=look.dashes, label=number(mean.median()) + note
-    )
+    axes.plot(*_steps(mean), color=look.colour, linestyle=look.dashes, label=number(mean.median()) + note)
 
 
 def _steps(values):

@@ -73,7 +73,13 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
         figure.legend(*_first_legend(panels.ravel()), loc="outside lower right")
     unit = METRICS[metric].unit
     bar = figure.colorbar(
-        scatter, ax=panels, location="bottom", shrink=0.6 if columns > 1 else 1, aspect=40, pad=0.02, extend=mapping["extend"]
+        scatter,
+        ax=panels,
+        location="bottom",
+        shrink=0.6 if columns > 1 else 1,
+        aspect=40,
+        pad=0.02,
+        extend=mapping["extend"],
     )
     bar.set_label(f"{metric.replace('_', ' ')} [{unit}], {domain}, {experiment}")
     return figure
@@ -96,7 +102,11 @@ def _colours(metric, values):
         _, last, extend = colour_range(values, 0, 95)
         return {"cmap": colormaps["viridis_r"], "norm": Normalize(0, last), "extend": extend}
     _, last, extend = colour_range(np.abs(values), 0, 95)
-    return {"cmap": colormaps["PuOr"], "norm": Normalize(-last, last), "extend": "both" if extend == "max" else "neither"}
+    return {
+        "cmap": colormaps["PuOr"],
+        "norm": Normalize(-last, last),
+        "extend": "both" if extend == "max" else "neither",
+    }
 
 
 def _gauges(axes, gauges, values, mapping):

@@ -18,7 +18,15 @@ OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "
 OBSERVED = "black"
 QUIET = "0.55"  # what is there but not the point: gauges without skill, rivers, notes
 WATER, LAND = "#DCE9F2", "#F6F4EF"
-DASHES = ("-", (0, (5, 1.2)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2)), (0, (3, 1.2, 1.2, 1.2, 1.2, 1.2)), (0, (2, 2)))
+DASHES = (
+    "-",
+    (0, (5, 1.2)),
+    (0, (1.2, 1.2)),
+    (0, (5, 1.2, 1.2, 1.2)),
+    (0, (8, 2)),
+    (0, (3, 1.2, 1.2, 1.2, 1.2, 1.2)),
+    (0, (2, 2)),
+)
 
 WIDTH = 7.2  # inch, two columns of a journal page
 LETTER_WIDTH = 0.066  # inch, mean of the text in titles and legends
@@ -82,8 +90,7 @@ def looks(models, labels=None):
             "is the first without one: draw fewer models in one figure"
         )
     all_looks = {
-        model: Look(labels.get(model, model), colour, dashes)
-        for model, colour, dashes in zip(order, OKABE_ITO, DASHES)
+        model: Look(labels.get(model, model), colour, dashes) for model, colour, dashes in zip(order, OKABE_ITO, DASHES)
     }
     return {model: all_looks[model] for model in models}
 

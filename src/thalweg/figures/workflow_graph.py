@@ -2,6 +2,7 @@
 
 import re
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,9 @@ def draw(rulegraph_path, leave_out=("all",)):
     labels = {node: label for node, label in labels.items() if label not in leave_out}
     layers, links = _layers(labels, edges, rulegraph_path)
 
-    widths = [LETTER * max((len(labels[node]) for node in layer if node in labels), default=0) + 0.2 for layer in layers]
+    widths = [
+        LETTER * max((len(labels[node]) for node in layer if node in labels), default=0) + 0.2 for layer in layers
+    ]
     left = np.concatenate([[0], np.cumsum(np.array(widths) + GAP)])[: len(layers)]
     height = ROW * (max(map(len, layers)) - 1)
     place = {}
@@ -132,7 +135,7 @@ def _layers(labels, edges, source):
 
     neighbours = {}
     for chain in chains:
-        for a, b in zip(chain, chain[1:]):
+        for a, b in pairwise(chain):
             neighbours.setdefault(b, ([], []))[0].append(a)
             neighbours.setdefault(a, ([], []))[1].append(b)
     for sweep in range(SWEEPS):
@@ -153,7 +156,7 @@ def _straightened(layers, chains, place):
     place_of_arrow = {node for chain in chains for node in chain[1:-1]}
     beside = {}
     for chain in chains:
-        for a, b in zip(chain, chain[1:]):
+        for a, b in pairwise(chain):
             pull = STRAIGHTNESS[(a in place_of_arrow) + (b in place_of_arrow)]
             beside.setdefault(a, []).append((b, pull))
             beside.setdefault(b, []).append((a, pull))
@@ -178,7 +181,7 @@ def _arrow(points, widths):
         corners += [(x, y), (x + width, y)]
     corners.append(points[-1])
     vertices, codes = [corners[0]], [Outline.MOVETO]
-    for index, (start, end) in enumerate(zip(corners, corners[1:])):
+    for index, (start, end) in enumerate(pairwise(corners)):
         if index % 2 == 0:  # between layers
             half = (start[0] + end[0]) / 2
             vertices += [(half, start[1]), (half, end[1]), end]
@@ -187,5 +190,12 @@ def _arrow(points, widths):
             vertices.append(end)
             codes.append(Outline.LINETO)
     return FancyArrowPatch(
-        path=Outline(vertices, codes), arrowstyle="-|>", mutation_scale=6, color="0.6", linewidth=0.7, zorder=1, shrinkA=0, shrinkB=0
+        path=Outline(vertices, codes),
+        arrowstyle="-|>",
+        mutation_scale=6,
+        color="0.6",
+        linewidth=0.7,
+        zorder=1,
+        shrinkA=0,
+        shrinkB=0,
     )

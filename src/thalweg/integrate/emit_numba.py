@@ -219,9 +219,7 @@ def _each(lines):
 
 
 def _load_static(step, plan, rows):
-    return _each(
-        _take(rows("parameter", name), f"p_{name}") for name in step.parameters if name not in plan.dynamic
-    )
+    return _each(_take(rows("parameter", name), f"p_{name}") for name in step.parameters if name not in plan.dynamic)
 
 
 def _load_day(step, plan, rows):
@@ -367,4 +365,6 @@ def backward(step, plan, given, wanted):
     ]
     body = [line.replace("PLACE", str(width)) for line in body]
     setup = [f"path = np.empty(interval * {width} * LANES, REAL)"]
-    return _source("The adjoint of a step, marched backward.", plan, "backward", arguments, setup, rows, constants, body)
+    return _source(
+        "The adjoint of a step, marched backward.", plan, "backward", arguments, setup, rows, constants, body
+    )

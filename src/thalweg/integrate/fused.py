@@ -89,7 +89,9 @@ def _items(plan, size):
 
 def _forward(process, plan, size, interval, inputs):
     units, components, days = size
-    state = [t.detach().clone(memory_format=torch.contiguous_format) for (kind, _), t in inputs.items() if kind == "state"]
+    state = [
+        t.detach().clone(memory_format=torch.contiguous_format) for (kind, _), t in inputs.items() if kind == "state"
+    ]
     like = state[0]
     shape = (days, units) if plan.mean else (days, units, components)
     fluxes = [like.new_empty(shape) for _ in plan.fluxes]

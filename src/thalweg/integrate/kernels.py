@@ -11,6 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 
@@ -77,5 +78,5 @@ def run(kernel, items, threads, *arguments):
         kernel(0, items, *arguments)
         return
     bounds = [items * piece // pieces for piece in range(pieces + 1)]
-    for done in [_pool(threads).submit(kernel, a, b, *arguments) for a, b in zip(bounds, bounds[1:])]:
+    for done in [_pool(threads).submit(kernel, a, b, *arguments) for a, b in pairwise(bounds)]:
         done.result()

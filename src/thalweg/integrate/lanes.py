@@ -102,7 +102,9 @@ def _functions(real, integer, mantissa, exp_series, log_series, lowest, highest)
         power = integer(bits(shifted) - magic_bits)
         first = integer(power >> integer(1))
         second = integer(power - first)
-        return series * number(integer(integer(first + bias) << shift)) * number(integer(integer(second + bias) << shift))
+        return (
+            series * number(integer(integer(first + bias) << shift)) * number(integer(integer(second + bias) << shift))
+        )
 
     @njit(**_FUSED)
     def logarithm(x):

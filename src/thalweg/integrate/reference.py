@@ -24,5 +24,8 @@ def march(process, forcing, parameters, state, fluxes, mean_components=False, ch
             series[name].append(value.mean(-1) if mean_components else value)
     return (
         {name: torch.stack(values) for name, values in series.items()},
-        {name: torch.as_tensor(v, dtype=like.dtype, device=like.device).expand(like.shape) for name, v in state.items()},
+        {
+            name: torch.as_tensor(v, dtype=like.dtype, device=like.device).expand(like.shape)
+            for name, v in state.items()
+        },
     )

@@ -25,7 +25,9 @@ def _tensors(*arguments):
     like = next((a for a in arguments if isinstance(a, torch.Tensor)), None)
     if like is None:
         raise TypeError(f"{' and '.join(map(repr, arguments))} are both numbers: one must be a tensor")
-    return [a if isinstance(a, torch.Tensor) else torch.full((), a, dtype=like.dtype, device=like.device) for a in arguments]
+    return [
+        a if isinstance(a, torch.Tensor) else torch.full((), a, dtype=like.dtype, device=like.device) for a in arguments
+    ]
 
 
 def minimum(a, b):

