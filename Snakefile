@@ -5,6 +5,9 @@
 
 The configuration is config/config.yaml, with the chosen study's overrides and those of the command line laid over it; it is
 validated before anything is planned.
+
+All rules run in the one environment of envs/requirements.lock, in which the package itself is installed: a rule names no
+environment of its own.
 """
 
 import json
@@ -50,10 +53,10 @@ localrules:
 
 
 rule all:
-    message:
-        "The study is complete; its tables and figures are in {RESULTS}"
     default_target: True
     input:
         f"{RESULTS}/config.yaml",
         FIGURES,
         TABLES,
+    message:
+        "The study is complete; its tables and figures are in {RESULTS}"

@@ -45,7 +45,7 @@ def make_domain(units=12, days=500, seed=0, gauges=4):
     day = np.arange(days)[:, None]
     rain = generator.gamma(0.3, 12.0, (days, units)) * (generator.random((days, units)) < 0.5)
     temperature = 9 - 12 * np.cos(2 * np.pi * day / 365) + generator.normal(0, 3, (days, units))
-    potential = np.maximum(0.2, 2.5 - 2 * np.cos(2 * np.pi * day / 365)) * np.ones((days, units))
+    potential = np.maximum(0.1, 1.2 - np.cos(2 * np.pi * day / 365)) * np.ones((days, units))
     forcing = xr.Dataset(
         {
             "precipitation": (("time", "unit"), rain, {"units": "mm/day"}),

@@ -466,6 +466,7 @@ def test_a_model_looks_the_same_whichever_models_are_drawn_with_it():
     assert style.looks(["climatology"], LABELS)["climatology"] == everything["climatology"]
     assert len({look.colour for look in everything.values()}) == 3
     assert style.looks(["prms"], LABELS)["prms"].label == "prms"
+    assert style.number(-0.001) == "0.00" and style.number(-1.25, 1) == "−1.2"
     with pytest.raises(ValueError, match="only 7 colours"):
         style.looks([f"m{number}" for number in range(8)])
 

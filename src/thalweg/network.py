@@ -69,7 +69,7 @@ class River:
         while here not in seen:
             seen.append(here)
             here = self.downstream[here]
-        loop = seen[seen.index(here) :] + [here]
+        loop = [*seen[seen.index(here) :], here]
         return [str(self.reach[position]) for position in loop]
 
     @property

@@ -1,6 +1,6 @@
 """What all rules share: settings as JSON, and the lists of domains and simulations that the configuration asks for.
 
-Reads the study; writes results/<study>/config.yaml.
+Reads the study; makes nothing.
 """
 
 from snakemake.exceptions import WorkflowError
@@ -32,7 +32,9 @@ def run_settings(wildcards):
     return as_json(
         {
             "model": model.model_dump(mode="json", exclude={"label", "training"}) | {"label": ""},
-            "training": study.training_of(wildcards.model).model_dump(mode="json") if model.kind != "climatology" else {},
+            "training": (
+                study.training_of(wildcards.model).model_dump(mode="json") if model.kind != "climatology" else {}
+            ),
             "seeds": study.seeds if model.kind != "climatology" else [0],
             "validation_share": experiment.validation_share,
             "device": study.device,
@@ -40,15 +42,34 @@ def run_settings(wildcards):
     )
 
 
-rule configuration:
-    message:
-        "Writing the resolved configuration"
-    output:
-        f"{RESULTS}/config.yaml",
-    params:
-        settings=as_json(resolved(study)),
-        code=fingerprint("thalweg.cli.config"),
-    log:
-        f"{RESULTS}/logs/configuration.log",
-    shell:
-        "thalweg config --resolve {params.settings:q} --output {output} > {log} 2>&1"
+LABELS = {name: model.label for name, model in study.models.items()}
+MAP = f"{DATA}/map/dataset.json"
+
+
+def figure_code(name):
+    """Fingerprint of a figure's module and of the verb that draws it."""
+    return fingerprint("thalweg.cli.figure", f"thalweg.figures.{name}", "thalweg.figures.style")
+
+
+def figure_outputs(path, caption, **labels):
+    """PNG, which goes into the report, and PDF."""
+    return {
+        "png": report(
+            f"{RESULTS}/figures/{path}.png", category="Figures", caption=f"../report/{caption}.rst", labels=labels
+        ),
+        "pdf": f"{RESULTS}/figures/{path}.pdf",
+    }
+
+
+def draw_arguments(**constant):
+    """Keyword arguments of a figure's function, as JSON: the rule's named inputs and what is constant."""
+
+    def arguments(wildcards, input):
+        given = {}
+        for name, value in input.items():
+            given[name] = value if isinstance(value, str) else list(value)
+        if "map_folder" in given:
+            given["map_folder"] = str(Path(given["map_folder"]).parent)
+        return json.dumps(given | dict(wildcards) | constant, ensure_ascii=False)
+
+    return arguments

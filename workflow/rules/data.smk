@@ -1,6 +1,6 @@
-"""Data: download and the canonical form.
+"""Data: the resolved configuration, download, and the canonical form.
 
-Reads config/datasets.yaml; writes data/<dataset> and results/<study>/domains/<domain>.nc with its table of gauges.
+Reads config/datasets.yaml; writes results/<study>/config.yaml, data/<dataset> and results/<study>/domains/<domain>.nc with its table of gauges.
 """
 
 import yaml
@@ -9,44 +9,61 @@ CATALOGUE = BASE / "config" / "datasets.yaml"
 ENTRIES = yaml.safe_load(CATALOGUE.read_text())
 
 
-rule fetch:
+rule configuration:
+    output:
+        f"{RESULTS}/config.yaml",
+    log:
+        f"{RESULTS}/logs/configuration.log",
+    params:
+        settings=as_json(resolved(study)),
+        code=fingerprint("thalweg.cli.config"),
     message:
-        "Fetching dataset {wildcards.dataset}"
+        "Writing the resolved configuration"
+    shell:
+        "thalweg config --resolve {params.settings:q} --output {output} > {log} 2>&1"
+
+
+rule fetch:
     output:
         f"{DATA}/{{dataset}}/dataset.json",
+    log:
+        f"{RESULTS}/logs/fetch/{{dataset}}.log",
+    resources:
+        runtime="2h",
     params:
         entry=lambda wildcards: as_json(ENTRIES[wildcards.dataset]),
         catalogue=CATALOGUE,
         folder=subpath(output[0], parent=True),
         mirror=f"--mirror {study.mirror}" if study.mirror else "",
-    log:
-        f"{RESULTS}/logs/fetch/{{dataset}}.log",
-    resources:
-        runtime="2h",
+    message:
+        "Fetching dataset {wildcards.dataset}"
     shell:
         "thalweg fetch {wildcards.dataset} --catalogue {params.catalogue} --into {params.folder} {params.mirror} 2> {log}"
 
 
 rule domain:
-    message:
-        "Building domain {wildcards.domain}"
     input:
         dataset=f"{DATA}/{{domain}}/dataset.json",
     output:
         domain=f"{RESULTS}/domains/{{domain}}.nc",
         gauges=report(
-            f"{RESULTS}/tables/gauges_{{domain}}.csv", category="Data", caption="../report/gauges.rst", labels={"domain": "{domain}", "table": "gauges"}
+            f"{RESULTS}/tables/gauges_{{domain}}.csv",
+            category="Data",
+            caption="../report/gauges.rst",
+            labels={"domain": "{domain}", "table": "gauges"},
         ),
+    log:
+        f"{RESULTS}/logs/domain/{{domain}}.log",
     wildcard_constraints:
         domain="|".join(GAUGED),
+    resources:
+        mem="2GB",
     params:
         settings=lambda wildcards: as_json(getattr(study.domains, wildcards.domain)),
         dataset=subpath(input.dataset, parent=True),
         code=fingerprint("thalweg.cli.domain"),
-    log:
-        f"{RESULTS}/logs/domain/{{domain}}.log",
-    resources:
-        mem="2GB",
+    message:
+        "Building domain {wildcards.domain}"
     shell:
         "thalweg domain {wildcards.domain} --dataset {params.dataset} --settings {params.settings:q}"
         " --output {output.domain} --table {output.gauges} > {log} 2>&1"

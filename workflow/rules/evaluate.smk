@@ -5,42 +5,46 @@ Reads simulations; writes results/<study>/scores and the tables skill.csv, summa
 
 
 rule score:
-    message:
-        "Scoring {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
     input:
         f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
     output:
         f"{RESULTS}/scores/{{domain}}/{{experiment}}/{{model}}.csv",
-    params:
-        settings=as_json(
-            {"metrics": study.evaluation.metrics, "minimum_days": round(study.evaluation.minimum_days)}
-        ),
-        study=study.study,
-        code=fingerprint("thalweg.cli.score"),
     log:
         f"{RESULTS}/logs/score/{{domain}}/{{experiment}}/{{model}}.log",
+    params:
+        settings=as_json({"metrics": study.evaluation.metrics, "minimum_days": round(study.evaluation.minimum_days)}),
+        study=study.study,
+        code=fingerprint("thalweg.cli.score"),
+    message:
+        "Scoring {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
     shell:
         "thalweg score --simulation {input} --study {params.study} --settings {params.settings:q} --output {output} > {log} 2>&1"
 
 
 rule summarise:
-    message:
-        "Summarising scores"
     input:
         [f"{RESULTS}/scores/{domain}/{experiment}/{model}.csv" for domain, experiment, model in RUNS],
     output:
         skill=f"{RESULTS}/tables/skill.csv",
         summary=report(
-            f"{RESULTS}/tables/summary.csv", category="Skill", caption="../report/summary.rst", labels={"domain": "all", "table": "summary"}
+            f"{RESULTS}/tables/summary.csv",
+            category="Skill",
+            caption="../report/summary.rst",
+            labels={"domain": "all", "table": "summary"},
         ),
         comparison=report(
-            f"{RESULTS}/tables/comparison.csv", category="Skill", caption="../report/comparison.rst", labels={"domain": "all", "table": "paired tests"}
+            f"{RESULTS}/tables/comparison.csv",
+            category="Skill",
+            caption="../report/comparison.rst",
+            labels={"domain": "all", "table": "paired tests"},
         ),
+    log:
+        f"{RESULTS}/logs/summarise.log",
     params:
         settings=as_json({"bootstrap_samples": study.evaluation.bootstrap_samples, "compared": ["NSE", "KGE"]}),
         code=fingerprint("thalweg.cli.summarise"),
-    log:
-        f"{RESULTS}/logs/summarise.log",
+    message:
+        "Summarising scores"
     shell:
         "thalweg summarise --scores {input} --settings {params.settings:q} --skill {output.skill}"
         " --summary {output.summary} --comparison {output.comparison} > {log} 2>&1"

@@ -3,67 +3,44 @@
 Reads domains, tables, simulations, parameters and training logs; writes results/<study>/figures.
 """
 
-LABELS = {name: model.label for name, model in study.models.items()}
-MAP = f"{DATA}/map/dataset.json"
-
-
-def figure_code(name):
-    """Fingerprint of a figure's module and of the verb that draws it."""
-    return fingerprint("thalweg.cli.figure", f"thalweg.figures.{name}", "thalweg.figures.style")
-
-
-def figure_outputs(path, caption, **labels):
-    """PNG, which goes into the report, and PDF."""
-    return {
-        "png": report(f"{RESULTS}/figures/{path}.png", category="Figures", caption=f"../report/{caption}.rst", labels=labels),
-        "pdf": f"{RESULTS}/figures/{path}.pdf",
-    }
-
-
-def draw_arguments(**constant):
-    """Keyword arguments of a figure's function, as JSON: the rule's named inputs and what is constant."""
-
-    def arguments(wildcards, input):
-        given = {}
-        for name, value in input.items():
-            given[name] = value if isinstance(value, str) else list(value)
-        if "map_folder" in given:
-            given["map_folder"] = str(Path(given["map_folder"]).parent)
-        return json.dumps(given | dict(wildcards) | constant, ensure_ascii=False)
-
-    return arguments
-
-
 DRAW = "thalweg figure {params.name} --arguments {params.arguments:q} --output {params.output} > {log} 2>&1"
 
 
 rule skill_cdf:
-    message:
-        "Drawing the distribution of {wildcards.metric} over gauges"
     input:
         skill_csv=rules.summarise.output.skill,
     output:
-        **figure_outputs("skill_cdf/{metric}", "skill_cdf", figure="skill, distribution", domain="all", metric="{metric}"),
+        **figure_outputs(
+            "skill_cdf/{metric}", "skill_cdf", figure="skill, distribution", domain="all", metric="{metric}"
+        ),
+    log:
+        f"{RESULTS}/logs/figures/skill_cdf/{{metric}}.log",
     params:
         name="skill_cdf",
         arguments=draw_arguments(labels=LABELS),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("skill_cdf"),
-    log:
-        f"{RESULTS}/logs/figures/skill_cdf/{{metric}}.log",
+    message:
+        "Drawing the distribution of {wildcards.metric} over gauges"
     shell:
         DRAW
 
 
 rule skill_map:
-    message:
-        "Drawing the map of skill, {wildcards.domain}, {wildcards.experiment}"
     input:
         domain_path=rules.domain.output.domain,
         skill_csv=rules.summarise.output.skill,
         map_folder=MAP,
     output:
-        **figure_outputs("skill_map/{domain}/{experiment}", "skill_map", figure="skill, map", domain="{domain}", metric="{experiment}"),
+        **figure_outputs(
+            "skill_map/{domain}/{experiment}",
+            "skill_map",
+            figure="skill, map",
+            domain="{domain}",
+            metric="{experiment}",
+        ),
+    log:
+        f"{RESULTS}/logs/figures/skill_map/{{domain}}/{{experiment}}.log",
     params:
         name="skill_map",
         arguments=lambda wildcards, input: draw_arguments(
@@ -71,15 +48,13 @@ rule skill_map:
         )(wildcards, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("skill_map"),
-    log:
-        f"{RESULTS}/logs/figures/skill_map/{{domain}}/{{experiment}}.log",
+    message:
+        "Drawing the map of skill, {wildcards.domain}, {wildcards.experiment}"
     shell:
         DRAW
 
 
 rule hydrographs:
-    message:
-        "Drawing hydrographs, {wildcards.domain}, {wildcards.experiment}"
     input:
         domain_path=rules.domain.output.domain,
         skill_csv=rules.summarise.output.skill,
@@ -88,7 +63,15 @@ rule hydrographs:
             for model in study.experiments[wildcards.domain][wildcards.experiment].models
         ],
     output:
-        **figure_outputs("hydrographs/{domain}/{experiment}", "hydrographs", figure="hydrographs", domain="{domain}", metric="{experiment}"),
+        **figure_outputs(
+            "hydrographs/{domain}/{experiment}",
+            "hydrographs",
+            figure="hydrographs",
+            domain="{domain}",
+            metric="{experiment}",
+        ),
+    log:
+        f"{RESULTS}/logs/figures/hydrographs/{{domain}}/{{experiment}}.log",
     params:
         name="hydrographs",
         arguments=lambda wildcards, input: draw_arguments(
@@ -96,35 +79,39 @@ rule hydrographs:
         )(wildcards, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("hydrographs"),
-    log:
-        f"{RESULTS}/logs/figures/hydrographs/{{domain}}/{{experiment}}.log",
+    message:
+        "Drawing hydrographs, {wildcards.domain}, {wildcards.experiment}"
     shell:
         DRAW
 
 
 rule parameter_map:
-    message:
-        "Drawing the learned parameters of {wildcards.model}, {wildcards.domain}, {wildcards.experiment}"
     input:
         domain_path=rules.domain.output.domain,
         parameters_path=f"{RESULTS}/parameters/{{domain}}/{{experiment}}/{{model}}.nc",
         map_folder=MAP,
     output:
-        **figure_outputs("parameters/{domain}/{experiment}/{model}", "parameter_map", figure="learned parameters", domain="{domain}", metric="{experiment}, {model}"),
+        **figure_outputs(
+            "parameters/{domain}/{experiment}/{model}",
+            "parameter_map",
+            figure="learned parameters",
+            domain="{domain}",
+            metric="{experiment}, {model}",
+        ),
+    log:
+        f"{RESULTS}/logs/figures/parameters/{{domain}}/{{experiment}}/{{model}}.log",
     params:
         name="parameter_map",
         arguments=lambda wildcards, input: draw_arguments()({}, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("parameter_map"),
-    log:
-        f"{RESULTS}/logs/figures/parameters/{{domain}}/{{experiment}}/{{model}}.log",
+    message:
+        "Drawing the learned parameters of {wildcards.model}, {wildcards.domain}, {wildcards.experiment}"
     shell:
         DRAW
 
 
 rule learning_curves:
-    message:
-        "Drawing learning curves"
     input:
         training_csvs=[
             f"{RESULTS}/models/{domain}/{experiment}/{model}.csv"
@@ -133,47 +120,49 @@ rule learning_curves:
         ],
     output:
         **figure_outputs("learning_curves", "learning_curves", figure="learning curves", domain="all", metric="loss"),
+    log:
+        f"{RESULTS}/logs/figures/learning_curves.log",
     params:
         name="learning_curves",
         arguments=draw_arguments(labels=LABELS),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("learning_curves"),
-    log:
-        f"{RESULTS}/logs/figures/learning_curves.log",
+    message:
+        "Drawing learning curves"
     shell:
         DRAW
 
 
 rule rulegraph:
-    message:
-        "Asking for the graph of rules"
     output:
         f"{RESULTS}/tables/rulegraph.dot",
+    log:
+        f"{RESULTS}/logs/rulegraph.log",
     params:
         snakefile=workflow.main_snakefile,
         study=study.study,
         rules=[rule.name for rule in workflow.rules],
-    log:
-        f"{RESULTS}/logs/rulegraph.log",
+    message:
+        "Asking for the graph of rules"
     shell:
         "snakemake --snakefile {params.snakefile} --config study={params.study} --rulegraph dot --forceall --nolock"
         " > {output} 2> {log}"
 
 
 rule workflow_graph:
-    message:
-        "Drawing the workflow"
     input:
         rulegraph_path=rules.rulegraph.output[0],
     output:
         **figure_outputs("workflow", "workflow_graph", figure="the workflow", domain="all", metric="rules"),
+    log:
+        f"{RESULTS}/logs/figures/workflow.log",
     params:
         name="workflow_graph",
         arguments=draw_arguments(),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("workflow_graph"),
-    log:
-        f"{RESULTS}/logs/figures/workflow.log",
+    message:
+        "Drawing the workflow"
     shell:
         DRAW
 

@@ -6,38 +6,35 @@ Checkpoints stand outside the declared outputs, so that a job that was killed re
 
 
 rule split:
-    message:
-        "Splitting {wildcards.domain} for {wildcards.experiment}"
     input:
         domain=rules.domain.output.domain,
     output:
         report(
-            f"{RESULTS}/splits/{{domain}}/{{experiment}}.csv", category="Data", caption="../report/splits.rst", labels={"domain": "{domain}", "table": "split {experiment}"}
+            f"{RESULTS}/splits/{{domain}}/{{experiment}}.csv",
+            category="Data",
+            caption="../report/splits.rst",
+            labels={"domain": "{domain}", "table": "split {experiment}"},
         ),
+    log:
+        f"{RESULTS}/logs/split/{{domain}}/{{experiment}}.log",
     params:
         settings=lambda wildcards: study.experiments[wildcards.domain][wildcards.experiment].model_dump_json(
             exclude={"models"}
         ),
         code=fingerprint("thalweg.cli.split"),
-    log:
-        f"{RESULTS}/logs/split/{{domain}}/{{experiment}}.log",
+    message:
+        "Splitting {wildcards.domain} for {wildcards.experiment}"
     shell:
         "thalweg split --domain {input.domain} --settings {params.settings:q} --output {output} > {log} 2>&1"
 
 
 rule train:
-    message:
-        "Training {wildcards.model} on {wildcards.domain}, {wildcards.experiment}: every fold and seed"
     input:
         domain=rules.domain.output.domain,
         splits=rules.split.output,
     output:
         weights=f"{RESULTS}/models/{{domain}}/{{experiment}}/{{model}}.safetensors",
         log=f"{RESULTS}/models/{{domain}}/{{experiment}}/{{model}}.csv",
-    params:
-        settings=run_settings,
-        checkpoints=f"{RESULTS}/checkpoints/{{domain}}/{{experiment}}/{{model}}",
-        code=fingerprint("thalweg.cli.train"),
     log:
         f"{RESULTS}/logs/train/{{domain}}/{{experiment}}/{{model}}.log",
     benchmark:
@@ -47,6 +44,12 @@ rule train:
         gpu=GPU,
         mem=lambda wildcards, attempt: f"{4 * attempt}GB",
         runtime="4h",
+    params:
+        settings=run_settings,
+        checkpoints=f"{RESULTS}/checkpoints/{{domain}}/{{experiment}}/{{model}}",
+        code=fingerprint("thalweg.cli.train"),
+    message:
+        "Training {wildcards.model} on {wildcards.domain}, {wildcards.experiment}: every fold and seed"
     shell:
         "thalweg train --domain {input.domain} --splits {input.splits} --settings {params.settings:q}"
         " --checkpoints {params.checkpoints} --threads {threads}"
@@ -55,8 +58,6 @@ rule train:
 
 
 rule simulate:
-    message:
-        "Simulating {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
     input:
         domain=rules.domain.output.domain,
         splits=rules.split.output,
@@ -64,20 +65,22 @@ rule simulate:
     output:
         discharge=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
         parameters=f"{RESULTS}/parameters/{{domain}}/{{experiment}}/{{model}}.nc",
-    wildcard_constraints:
-        model=of_kind("process"),
-    params:
-        settings=run_settings,
-        learned=lambda wildcards, input, output: f"--weights {input.weights} --parameters {output.parameters}",
-        code=fingerprint("thalweg.cli.simulate"),
     log:
         f"{RESULTS}/logs/simulate/{{domain}}/{{experiment}}/{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/simulate/{{domain}}/{{experiment}}/{{model}}.tsv"
+    wildcard_constraints:
+        model=of_kind("process"),
     threads: study.threads
     resources:
         mem="4GB",
         runtime="1h",
+    params:
+        settings=run_settings,
+        learned=lambda wildcards, input, output: f"--weights {input.weights} --parameters {output.parameters}",
+        code=fingerprint("thalweg.cli.simulate"),
+    message:
+        "Simulating {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
     shell:
         "thalweg simulate --domain {input.domain} --splits {input.splits} --settings {params.settings:q} --threads {threads}"
         " --names {wildcards.domain} {wildcards.experiment} {wildcards.model} --output {output.discharge} {params.learned}"

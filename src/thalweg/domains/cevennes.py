@@ -14,6 +14,7 @@ What the files do not say, and how it was found out:
   no cell that drains in a circle.
 - Nodata is spelled differently from file to file, and each file's own is read. Discharge marks gaps by -99.
 - Times are those of the file names; the package reads them as the end of a step.
+- The Lez's rain repeats blocks of about 8 km: its 1 km grid holds no finer detail.
 - Units of the descriptors are not stated, except by their range (shares of the area between 0 and 1). The Lez's carry
   no reference system; they have the rows and columns of its rain.
 """
@@ -284,8 +285,12 @@ def _gauges(root, place, steps):
     position = table.geometry.to_crs("EPSG:4326")
     discharge = np.stack([_discharge(root / "qobs" / f"{gauge}.csv", steps) for gauge in table.index])
     variables = {
-        "drainage_area": (table.stated_km2, "km2", "drainage area, as stated"),
-        "delineated_area": (table.delineated_km2, "km2", "area of the cells that drain to the gauge's cell"),
+        "drainage_area": (table.stated_km2.astype(float), "km2", "drainage area, as stated"),
+        "delineated_area": (
+            table.delineated_km2.astype(float),
+            "km2",
+            "area of the cells that drain to the gauge's cell",
+        ),
         "latitude": (position.y, "degree", "latitude of the gauge's cell"),
         "longitude": (position.x, "degree", "longitude of the gauge's cell"),
         "reach": (table.subcatchment.to_numpy(dtype=str), None, "reach at whose outlet the gauge stands"),
@@ -346,13 +351,22 @@ def _volume_table(place, depths, total, discharge):
     for number, (gauge, outline) in enumerate(place.catchments.geometry.items()):
         upstream = place.upstream[number].toarray().ravel() * area
         integral = _area_integral(total, outline) / 1000
-        runoff = float(discharge.sel(gauge=gauge).sum() * seconds) / upstream.sum() * 1000
+        observed = discharge.sel(gauge=gauge)
+        runoff, gaps = float(observed.sum() * seconds) / upstream.sum() * 1000, int(observed.isnull().sum())
         for scheme, depth in depths.items():
             volume = float(depth.sum("time").values @ upstream) / 1000
-            rows.append(
-                (gauge, scheme, volume / upstream.sum() * 1000, volume, integral, volume / integral - 1, runoff)
-            )
-    names = ["gauge", "scheme", "rain_mm", "volume_m3", "integral_m3", "relative_error", "discharge_mm"]
+            rain_depth = volume / upstream.sum() * 1000
+            rows.append((gauge, scheme, rain_depth, volume, integral, volume / integral - 1, runoff, gaps))
+    names = [
+        "gauge",
+        "scheme",
+        "rain_mm",
+        "volume_m3",
+        "integral_m3",
+        "relative_error",
+        "discharge_mm",
+        "discharge_gaps",
+    ]
     return pd.DataFrame(rows, columns=names)
 
 

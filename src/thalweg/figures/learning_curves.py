@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from thalweg.figures.style import WIDTH, legend_below, letter, looks, styled
 
@@ -59,6 +59,7 @@ def draw(training_csvs, labels=None, unit="dimensionless"):
             axes.yaxis.set_major_locator(LogLocator(subs=TICKS))
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.yaxis.set_minor_locator(NullLocator())
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axes.grid(True, which="major")
             axes.label_outer()
     handles = [

@@ -9,7 +9,8 @@ from thalweg.domain import read_domain
 from thalweg.figures.maps import base, coast_of, extent_of, height_over_width, panel_size, scale_bar
 from thalweg.figures.style import colour_range, letter, styled
 
-LARGEST_POINT = 6.0  # points, diameter of the largest unit's marker
+LARGEST_POINT = (6, 14)  # points, diameter of the largest unit's mark, on a crowded and on an empty map
+ROOM = 150  # points that the marks of a row share
 TALL = 1.5  # height over width of a map of which more fit side by side
 MOST_WIDE, MOST_TALL = 3, 5  # side by side
 
@@ -96,7 +97,8 @@ def _places(place, names, source):
 def _panel(axes, extent, coast, units, values, colours, label):
     base(axes, extent, coast)
     first, last, extend = colour_range(values.values)
-    diameter = LARGEST_POINT * np.sqrt(units.area.values / units.area.values.max())
+    largest = np.clip(ROOM / np.sqrt(len(units.area)), *LARGEST_POINT)
+    diameter = largest * np.sqrt(units.area.values / units.area.values.max())
     order = np.argsort(-diameter)  # small units on top of large ones
     scatter = axes.scatter(
         units.longitude.values[order],

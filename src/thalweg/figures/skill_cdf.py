@@ -34,15 +34,13 @@ def draw(skill_csv, metric="NSE", labels=None):
     if skill.empty:
         raise ValueError(f"{skill_csv}: no row has metric {metric!r}; there are {', '.join(there)}")
     look = looks(skill.model.unique(), labels)
-    order = [model for model in (labels or {}) if model in look]
-    order += [model for model in look if model not in order]
     limits = _limits(skill.value.to_numpy(), metric)
 
     groups = list(skill.groupby(["domain", "experiment"], sort=False))
-    columns = min(len(groups), MOST_COLUMNS)
-    rows = -(-len(groups) // columns)
+    rows = -(-len(groups) // MOST_COLUMNS)
+    columns = -(-len(groups) // rows)
     width = WIDTH if columns > 1 else 0.55 * WIDTH
-    figure = Figure(figsize=(width, 2.9 * rows), layout="constrained")
+    figure = Figure(figsize=(width, 2.5 * rows + 0.4), layout="constrained")
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for axes in panels[len(groups) :]:
         axes.remove()
@@ -50,17 +48,17 @@ def draw(skill_csv, metric="NSE", labels=None):
         axes = panels[position]
         gauges = group.gauge.nunique()
         letter(axes, position, f"{domain}, {experiment} ({gauges} gauges)")
-        for model in order:
+        for model, each in look.items():
             rows_of_model = group[group.model == model]
             if not rows_of_model.empty:
-                _model(axes, rows_of_model, look[model], limits[0])
+                _model(axes, rows_of_model, each, limits[0])
         axes.set(xlim=limits, ylim=(0, 1), xlabel=f"{metric.replace('_', ' ')} [{METRICS[metric].unit}]")
         axes.grid(True)
         if position % columns == 0:
             axes.set_ylabel("share of gauges below [dimensionless]")
-        title = f"median (share below {limits[0]:g})".replace("-", "\N{MINUS SIGN}")
+        title = f"median (share below {limits[0]:.3g})".replace("-", "\N{MINUS SIGN}")
         axes.legend(
-            loc="upper left",
+            loc="best",
             title=title,
             alignment="left",
             handlelength=2.2,
@@ -69,7 +67,7 @@ def draw(skill_csv, metric="NSE", labels=None):
             edgecolor="none",
         )
     legend_below(
-        figure, [Line2D([], [], color=look[m].colour, linestyle=look[m].dashes, label=look[m].label) for m in order]
+        figure, [Line2D([], [], color=each.colour, linestyle=each.dashes, label=each.label) for each in look.values()]
     )
     return figure
 

@@ -53,9 +53,10 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
     columns = min(len(models), MOST_COLUMNS)
     rows = -(-len(models) // columns)
     width, height = panel_size(extent, columns)
+    incomplete = bool(values.isna().any(axis=None))
     names = {model: wrap(f"    {look.label}", max(width, 1.6))[4:] for model, look in looks(models, labels).items()}
     lines = max(name.count("\n") for name in names.values()) + 2
-    size = columns * max(width, 1.7) + 0.6, rows * (height + 0.16 * lines + 0.05) + 1.0
+    size = columns * max(width, 1.7) + 0.6, rows * (height + 0.16 * lines + 0.05) + 1.0 + 0.25 * incomplete
     figure = Figure(figsize=size, layout="compressed")
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes in panels.ravel()[len(models) :]:
@@ -69,7 +70,7 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
         letter(axes, position, f"{names[model]}\nmedian {median}, {values[model].count()} gauges")
         axes.label_outer()
     scale_bar(panels[0, 0], extent)
-    if values.isna().any(axis=None):
+    if incomplete:
         figure.legend(*_first_legend(panels.ravel()), loc="outside lower right")
     unit = METRICS[metric].unit
     bar = figure.colorbar(

@@ -77,7 +77,7 @@ def looks(models, labels=None):
             are not in it follow in alphabetical order under their own name.
 
     Returns:
-        dict: model -> Look.
+        dict: model -> Look, in the study's order.
 
     Raises:
         ValueError: when there are more models than colours.
@@ -92,7 +92,7 @@ def looks(models, labels=None):
     all_looks = {
         model: Look(labels.get(model, model), colour, dashes) for model, colour, dashes in zip(order, OKABE_ITO, DASHES)
     }
-    return {model: all_looks[model] for model in models}
+    return {model: look for model, look in all_looks.items() if model in set(models)}
 
 
 def letter(axes, position, text):
@@ -101,8 +101,8 @@ def letter(axes, position, text):
 
 
 def number(value, digits=2):
-    """A number as figures write it, with a proper minus sign."""
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    """A number as figures write it, with a proper minus sign and no negative zero."""
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def wrap(text, inches):

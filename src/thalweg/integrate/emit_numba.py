@@ -94,9 +94,16 @@ def _read(row):
     return f"work[{row} * LANES + j]"
 
 
+# Inner loops index views from zero: a start that could be negative would make numba wrap it, and the loop slow.
+
+
 def _take(row, values):
     """Lines that load a row from an array over lanes."""
-    return ["for j in range(count):", f"    work[{row} * LANES + j] = {values}[lane + j]"]
+    return [
+        f"there = {values}[lane : lane + count]",
+        "for j in range(count):",
+        f"    work[{row} * LANES + j] = there[j]",
+    ]
 
 
 def _take_day(row, values):
@@ -111,7 +118,15 @@ def _take_day(row, values):
 
 def _give(row, values):
     """Lines that store a row into an array over lanes."""
-    return ["for j in range(count):", f"    {values}[lane + j] = work[{row} * LANES + j]"]
+    return [
+        f"there = {values}[lane : lane + count]",
+        "for j in range(count):",
+        f"    there[j] = work[{row} * LANES + j]",
+    ]
+
+
+def _unit(row):
+    return f"here = work[{row} * LANES + u * components : {row} * LANES + (u + 1) * components]"
 
 
 def _spread(row, values, scale=""):
@@ -119,8 +134,9 @@ def _spread(row, values, scale=""):
     return [
         "for u in range(width):",
         f"    value = {values}[unit + u]{scale}",
+        f"    {_unit(row)}",
         "    for c in range(components):",
-        f"        work[{row} * LANES + u * components + c] = value",
+        "        here[c] = value",
     ]
 
 
@@ -129,8 +145,9 @@ def _gather(row, values, scale=""):
     return [
         "for u in range(width):",
         "    total = REAL(0)",
+        f"    {_unit(row)}",
         "    for c in range(components):",
-        f"        total += work[{row} * LANES + u * components + c]",
+        "        total += here[c]",
         f"    {values}[unit + u] = total{scale}",
     ]
 
@@ -337,7 +354,6 @@ def backward(step, plan, given, wanted):
     new_states = {rows("new state", name): node for name, node in step.new_state.items()}
     states = len(new_states)
     kept_rows = {rows("kept", node): node for node in kept}
-    width = daily_rows + len(kept)
     body = [
         *_states(_take, "state gradient", step, rows, lambda number, name: f"s_{name}"),
         *_load_static(step, plan, rows),
@@ -349,22 +365,21 @@ def backward(step, plan, given, wanted):
         "    for day in range(start, end):",
         *_indented(_load_day(step, plan, rows), 8),
         *_body(step.graph, inputs, new_states | kept_rows, constants, 8),
-        "        place = (day - start) * PLACE",
-        *_indented(_move("path", "place", "work", 0, daily_rows), 8),
-        *_indented(_move("path", f"(place + {daily_rows})", "work", min(kept_rows, default=0), len(kept)), 8),
+        "        today = path[day - start]",
+        *_indented(_move("today", 0, "work", 0, daily_rows), 8),
+        *_indented(_move("today", daily_rows, "work", min(kept_rows, default=0), len(kept)), 8),
         *_indented(_move("work", 0, "work", min(new_states), states), 8),
         "    for day in range(end - 1, start - 1, -1):",
-        "        place = (day - start) * PLACE",
-        *_indented(_move("work", 0, "path", "place", daily_rows), 8),
-        *_indented(_move("work", min(kept_rows, default=0), "path", f"(place + {daily_rows})", len(kept)), 8),
+        "        today = path[day - start]",
+        *_indented(_move("work", 0, "today", 0, daily_rows), 8),
+        *_indented(_move("work", min(kept_rows, default=0), "today", daily_rows, len(kept)), 8),
         *_indented(load_gradients, 8),
         *_body(graph, inputs | {node: row for row, node in kept_rows.items()}, results, constants, 8),
         *_indented(daily, 8),
         *_states(_give, "state gradient", step, rows, lambda number, name: f"s_{name}"),
         *_each(_give(row, f"gp_{name}") for row, name in totals),
     ]
-    body = [line.replace("PLACE", str(width)) for line in body]
-    setup = [f"path = np.empty(interval * {width} * LANES, REAL)"]
+    setup = [f"path = np.empty((interval, {daily_rows + len(kept)} * LANES), REAL)"]
     return _source(
         "The adjoint of a step, marched backward.", plan, "backward", arguments, setup, rows, constants, body
     )

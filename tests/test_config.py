@@ -1,0 +1,90 @@
+"""The configuration: files follow the code, and what cannot be is refused with path, value and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from thalweg.study.config import Study
+from thalweg.study.config_files import default_text, read_study, resolved, schema_text
+from thalweg.study.settings import ConfigError
+
+ROOT = Path(__file__).parents[1]
+CONFIG = ROOT / "config"
+
+
+def test_the_files_follow_the_code():
+    assert (CONFIG / "config.yaml").read_text() == default_text(), "run 'thalweg config --write'"
+    schema = (ROOT / "workflow/schemas/config.schema.json").read_text()
+    assert schema == schema_text(), "run 'thalweg config --write'"
+
+
+def test_the_default_file_is_the_default_study():
+    assert read_study(CONFIG) == Study()
+
+
+def test_a_resolved_study_reads_back_as_itself():
+    study = read_study(CONFIG, {"study": "smoke"})
+    assert Study.model_validate(yaml.safe_load(yaml.safe_dump(resolved(study)))) == study
+
+
+@pytest.mark.parametrize("path", sorted((CONFIG / "studies").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_study_is_valid(path):
+    assert read_study(CONFIG, {"study": path.stem}).study == path.stem
+
+
+@pytest.mark.parametrize(
+    ("overrides", "parts"),
+    [
+        ({"stduy": "smoke"}, ["stduy", "unknown key", "study"]),
+        ({"training": {"stepz": 3}}, ["training.stepz", "unknown key", "steps"]),
+        ({"training": {"window": "12 km2"}}, ["training.window", "'12 km2'", "'days'"]),
+        ({"training": {"window": "730"}}, ["training.window", "'730'", "no unit"]),
+        ({"training": {"spin_up": "-5 days"}}, ["training.spin_up", "at least 1 days"]),
+        ({"training": {"loss": "mae"}}, ["training.loss", "'mae'", "'nse_batch'"]),
+        ({"seeds": []}, ["seeds", "at least 1"]),
+        ({"models": {"hbv": {"components": 17}}}, ["models.hbv", "components", "17", "less than or equal to 16"]),
+        (
+            {"models": {"hbv": {"training": {"steps": 0}}}},
+            ["models.hbv.training", "steps", "greater than or equal to 1"],
+        ),
+        (
+            {"experiments": {"delaware": {"temporal": {"test": ["1978-01-01", "1978-12-31"]}}}},
+            ["experiments.delaware.temporal.test", "1978-01-01", "1979-01-01..1980-12-31"],
+        ),
+        (
+            {"experiments": {"delaware": {"temporal": {"test": ["1979-06-01", "1980-12-31"]}}}},
+            ["experiments.delaware.temporal", "overlaps"],
+        ),
+        (
+            {"experiments": {"delaware": {"temporal": {"test": ["1980-12-31", "1980-01-01"]}}}},
+            ["experiments.delaware.temporal.test", "ends on 1980-01-01 before"],
+        ),
+        ({"experiments": {"delaware": {"pub": {"folds": 1}}}}, ["experiments.delaware.pub", "at least 2"]),
+        ({"experiments": {"delaware": {"pub": {"models": ["hbw"]}}}}, ["pub.models", "'hbw'", "hbv"]),
+        ({"domains": {"delaware": {"minimum_days": "700 kg"}}}, ["domains.delaware.minimum_days", "'700 kg'"]),
+        ({"domains": {"delaware": None}}, ["experiments.delaware", "no such domain"]),
+        ({"study": "nope"}, ["'nope'", "smoke"]),
+    ],
+)
+def test_what_cannot_be_is_refused(overrides, parts):
+    with pytest.raises(ConfigError) as caught:
+        read_study(CONFIG, overrides)
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_null_removes_and_mappings_merge():
+    study = read_study(
+        CONFIG, {"experiments": {"delaware": {"pur": None}, "susquehanna": None}, "training": {"steps": 7}}
+    )
+    assert set(study.experiments) == {"delaware"}
+    assert set(study.experiments["delaware"]) == {"temporal", "pub"}
+    assert study.training.steps == 7
+    assert study.training.loss == Study().training.loss
+
+
+def test_a_model_overrides_training():
+    study = read_study(CONFIG, {"models": {"lstm": {"training": {"steps": 3}}}})
+    assert study.training_of("lstm").steps == 3
+    assert study.training_of("hbv").steps == study.training.steps

@@ -1,0 +1,352 @@
+"""Losses, scaling, windows, models and the training loop."""
+
+import copy
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from conftest import make_domain
+from thalweg.domain import Domain
+from thalweg.integrate import integrate
+from thalweg.learn import checkpoint
+from thalweg.learn.data import Series, aggregation
+from thalweg.learn.losses import LOSSES
+from thalweg.learn.scaling import fit_scaling
+from thalweg.learn.train import TrainingError, learning_rate, train
+from thalweg.processes import hbv
+from thalweg.processes.unit_hydrograph import route
+from thalweg.study.experiment import build_model, climatology, make_task, simulate_experiment, train_experiment
+from thalweg.study.settings import ProcessModel, SequenceModel, Split, Training
+from thalweg.study.splits import make_splits
+
+PERIOD = ("2000-01-01", "2000-12-31")
+LATER = ("2001-01-01", "2001-05-14")
+TRAINING = Training(steps=12, window="200 days", spin_up="60 days", validate_every=4)
+HBV = ProcessModel(label="", components=2, hidden=8)
+LSTM = SequenceModel(label="", hidden=8)
+
+
+def temporal(domain, **other):
+    return make_splits(domain, Split(kind="temporal", train=PERIOD, test=LATER, validation_share=0.3, **other))
+
+
+# Losses
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_is_least_for_the_truth_ignores_gaps_and_has_right_gradients(name):
+    torch.manual_seed(0)
+    observed = torch.rand(50, 3, dtype=torch.float64) + 0.2
+    deviation = observed.std(0)
+    truth = LOSSES[name](observed, observed, deviation)
+    assert truth < 1e-5
+    simulated = (observed + 0.3 * torch.rand_like(observed)).requires_grad_()
+    assert LOSSES[name](simulated, observed, deviation) > truth
+    gaps = observed.clone()
+    gaps[10:20, 1] = torch.nan
+    loss = LOSSES[name](simulated, gaps, deviation)
+    loss.backward()
+    assert torch.isfinite(simulated.grad).all()
+    assert (simulated.grad[10:20, 1] == 0).all()
+    assert torch.autograd.gradcheck(lambda s: LOSSES[name](s, gaps, deviation), simulated)
+
+
+def test_nse_batch_weighs_gauges_alike():
+    """Errors of one deviation count alike in a wet and a dry gauge (up to the 0.1 mm/day)."""
+    observed = torch.rand(100, 1, dtype=torch.float64)
+    wet = LOSSES["nse_batch"](101 * observed, 100 * observed, 100 * observed.std(0))
+    dry = LOSSES["nse_batch"](10.1 * observed, 10 * observed, 10 * observed.std(0))
+    assert wet == pytest.approx(dry.item(), rel=0.1)
+
+
+def test_kge_loss_is_one_minus_kge():
+    torch.manual_seed(1)
+    observed, simulated = torch.rand(200, 1, dtype=torch.float64), torch.rand(200, 1, dtype=torch.float64) * 1.5
+    s, o = simulated[:, 0].numpy(), observed[:, 0].numpy()
+    r = np.corrcoef(s, o)[0, 1]
+    expected = np.sqrt((r - 1) ** 2 + (s.std() / o.std() - 1) ** 2 + (s.mean() / o.mean() - 1) ** 2)
+    assert LOSSES["kge"](simulated, observed, observed.std(0)).item() == pytest.approx(expected, rel=1e-6)
+
+
+# Scaling and leakage
+
+
+def test_scaling_knows_training_units_and_days_only(domain):
+    scaling = fit_scaling(domain, [0, 1, 2], (0, 100), 1.0)
+    changed = copy.deepcopy(domain)
+    changed.forcing.precipitation.values[100:] *= 7
+    changed.forcing.precipitation.values[:, 5:] *= 7
+    changed.attributes.elevation.values[3:] += 1000
+    assert fit_scaling(changed, [0, 1, 2], (0, 100), 1.0) == scaling
+    changed.attributes.elevation.values[0] += 1
+    assert fit_scaling(changed, [0, 1, 2], (0, 100), 1.0) != scaling
+
+
+@pytest.mark.parametrize("model", [HBV, LSTM], ids=["process", "sequence"])
+def test_held_out_gauges_and_days_cannot_leak(model, tmp_path):
+    """Weights and scaling do not change when everything that is held out changes: gauges, test days, their land."""
+    domain = make_domain(units=24, gauges=12)
+    table = make_splits(domain, Split(kind="ungauged_basins", train=PERIOD, test=LATER, folds=3))
+    table = table[table.fold == 0]
+    learns = (table.train | table.validation).values
+    units = np.unique(domain.gauge_weights[learns].indices)
+    others = np.setdiff1d(np.arange(24), units)
+    days = len(pd.date_range(*PERIOD))
+    assert len(others) > 0
+
+    changed = copy.deepcopy(domain)
+    changed.gauges.discharge.values[~learns] *= 3
+    changed.gauges.discharge.values[:, days:] = 99.0
+    changed.attributes.elevation.values[others] += 500
+    for name in changed.forcing.data_vars:
+        changed.forcing[name].values[:, others] += 1.0
+        changed.forcing[name].values[days:] += 5.0
+
+    def weights(of, folder):
+        tensors, values, _ = train_experiment(of, table, model, TRAINING, [0], folder, "key", 0.2)
+        return tensors, values
+
+    (first, scaling), (second, other) = weights(domain, tmp_path / "one"), weights(changed, tmp_path / "two")
+    assert scaling == other
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+# Windows
+
+
+def test_a_window_without_days_before_it_repeats_the_first_days(domain):
+    series = Series(domain, fit_scaling(domain, range(12), (0, 100), 1.0))
+    window = series.window(0, 30, 50)
+    rain = torch.as_tensor(domain.forcing.precipitation.values, dtype=torch.float32)
+    assert torch.equal(window.forcing["precipitation"], torch.cat([rain[:50], rain[:30]]))
+    partly = series.window(20, 30, 50)
+    assert torch.equal(partly.forcing["precipitation"], torch.cat([rain[:30], rain[:30]]))
+    real = series.window(60, 80, 50)
+    assert torch.equal(real.forcing["precipitation"], rain[10:80])
+
+
+def test_aggregation_is_the_weighted_sum(domain):
+    runoff = torch.rand(10, 12)
+    expected = runoff.numpy() @ domain.gauge_weights.toarray().T
+    np.testing.assert_allclose(aggregation(domain.gauge_weights)(runoff).numpy(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dynamic", [(), ("BETA", "BETAET")])
+def test_a_process_model_is_the_process_with_its_parameters_and_the_hydrograph(domain, dynamic):
+    scaling = fit_scaling(domain, range(12), (0, 365), 1.0)
+    torch.manual_seed(0)
+    model = build_model(HBV.model_copy(update={"dynamic": list(dynamic)}), scaling)
+    window = Series(domain, scaling).window(100, 160, 80)
+    with torch.no_grad():
+        result = model(window)
+        static, routing = model.parameters_of(window)
+        if dynamic:
+            early, late = model._daily(window)
+            static = static | {name: torch.cat([early[name], late[name]]) for name in late}
+        fluxes, _ = integrate(hbv(), window.forcing, static, backend="reference")
+        expected = route(fluxes["runoff"].mean(-1), routing["route_a"], routing["route_b"])[80:]
+    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-5)
+    assert result.shape == (60, 12)
+    for parameter in hbv().parameters:
+        values = static[parameter.name]
+        assert parameter.low <= values.min() <= values.max() <= parameter.high
+
+
+def test_a_dynamic_parameter_must_exist(domain):
+    scaling = fit_scaling(domain, range(12), (0, 365), 1.0)
+    with pytest.raises(ValueError, match="'GAMMA' is not of process hbv; it has BETA"):
+        build_model(HBV.model_copy(update={"dynamic": ["GAMMA"]}), scaling)
+
+
+# Training
+
+
+@pytest.mark.parametrize(
+    "model", [HBV, LSTM, HBV.model_copy(update={"network": "none"})], ids=["process", "lstm", "one"]
+)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_training_lowers_the_loss(domain, model, loss, tmp_path):
+    settings = TRAINING.model_copy(update={"loss": loss, "steps": 20, "patience": 99, "schedule": "constant"})
+    task, scaling = make_task(domain, temporal(domain), settings, 0.2)
+    _, log = train(lambda: build_model(model, scaling), task, settings, 0, tmp_path / "c.safetensors")
+    assert log[-1]["training_loss"] < log[0]["training_loss"]
+    assert [row["step"] for row in log] == [4, 8, 12, 16, 20]
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adadelta"])
+@pytest.mark.parametrize("model", [HBV.model_copy(update={"dropout": 0.2}), LSTM], ids=["process", "lstm"])
+def test_a_run_interrupted_at_every_step_gives_the_bits_of_an_unbroken_one(domain, model, optimiser, tmp_path):
+    settings = TRAINING.model_copy(update={"optimiser": optimiser, "checkpoint_every": 0.0, "gauges_per_step": 2})
+    task, scaling = make_task(domain, temporal(domain), settings, 0.2)
+
+    def run(path, stop=None):
+        return train(lambda: build_model(model, scaling), task, settings, 3, path, stop=stop)
+
+    unbroken, log = run(tmp_path / "unbroken.safetensors")
+
+    def interrupt(step):
+        raise KeyboardInterrupt
+
+    for _ in range(settings.steps):
+        try:
+            broken, broken_log = run(tmp_path / "broken.safetensors", interrupt)
+        except KeyboardInterrupt:
+            torch.manual_seed(12345)
+    broken, broken_log = run(tmp_path / "broken.safetensors", interrupt)
+    assert all(torch.equal(a, b) for a, b in zip(unbroken.state_dict().values(), broken.state_dict().values()))
+    strip = [{k: v for k, v in row.items() if k != "seconds"} for row in log]
+    assert strip == [{k: v for k, v in row.items() if k != "seconds"} for row in broken_log]
+
+
+SCRIPT = """
+import sys, torch
+sys.path.insert(0, {tests!r})
+from test_learning import *
+torch.set_num_threads(1)
+domain = make_domain()
+settings = TRAINING.model_copy(update=dict(steps=60, patience=99, checkpoint_every=0.0))
+tensors, _, _ = train_experiment(domain, temporal(domain), HBV, settings, [0, 1], sys.argv[1], "key", 0.2)
+checkpoint.save(sys.argv[2], tensors, {{}})
+"""
+
+
+def test_a_killed_process_resumes_to_the_same_bits(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(tests=str(Path(__file__).parent)))
+
+    def start(name):
+        command = [
+            sys.executable,
+            str(script),
+            str(tmp_path / f"{name}-checkpoints"),
+            str(tmp_path / f"{name}.safetensors"),
+        ]
+        return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+    assert start("unbroken").wait() == 0
+    killed = 0
+    for _ in range(3):
+        process = start("broken")
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("broken-checkpoints/*/*")}
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            if any(p.stat().st_mtime_ns != before.get(p) for p in tmp_path.glob("broken-checkpoints/*/fold*")):
+                time.sleep(0.05)
+                break
+            time.sleep(0.005)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            killed += 1
+        process.wait()
+    assert killed >= 1
+    assert start("broken").wait() == 0
+    unbroken, _ = checkpoint.load(tmp_path / "unbroken.safetensors")
+    broken, _ = checkpoint.load(tmp_path / "broken.safetensors")
+    assert set(unbroken) == set(broken)
+    assert all(torch.equal(unbroken[name], broken[name]) for name in unbroken)
+
+
+def test_a_checkpoint_of_other_settings_is_not_resumed(domain, tmp_path):
+    splits = temporal(domain)
+    arguments = (TRAINING, [0], tmp_path)
+    first, _, _ = train_experiment(domain, splits, HBV, *arguments, "key", 0.2)
+    again, _, _ = train_experiment(domain, splits, HBV, *arguments, "key", 0.2)
+    other, _, _ = train_experiment(domain, splits, HBV.model_copy(update={"components": 3}), *arguments, "key", 0.2)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert len(list(tmp_path.iterdir())) == 2
+    assert {t.shape for t in other.values()} != {t.shape for t in first.values()}
+
+
+def test_training_that_never_is_finite_stops_and_says_what_to_do(domain, tmp_path):
+    task, scaling = make_task(domain, temporal(domain), TRAINING, 0.2)
+    task.observed[:] = torch.inf
+    with pytest.raises(TrainingError, match=r"not finite; lower training\.learning_rate"):
+        train(
+            lambda: build_model(HBV, scaling),
+            task,
+            TRAINING.model_copy(update={"steps": 50}),
+            0,
+            tmp_path / "c.safetensors",
+        )
+
+
+def test_learning_rate_falls_on_a_cosine():
+    settings = TRAINING.model_copy(update={"learning_rate": 1.0, "steps": 100})
+    rates = [learning_rate(settings, step) for step in range(101)]
+    assert rates[0] == 1.0
+    assert rates[-1] == pytest.approx(0.05)
+    assert (np.diff(rates) < 0).all()
+
+
+# Experiments
+
+
+def test_simulation_is_of_tested_gauges_and_days_only(domain, tmp_path):
+    splits = make_splits(domain, Split(kind="ungauged_basins", train=PERIOD, test=LATER, folds=2))
+    for model in (HBV, LSTM):
+        tensors, values, _ = train_experiment(domain, splits, model, TRAINING, [0, 1], tmp_path, "key", 0.2)
+        simulation, parameters = simulate_experiment(domain, splits, model, TRAINING, tensors, values)
+        shape = dict(fold=2, seed=2, gauge=4, time=len(pd.date_range(*LATER)))
+        assert dict(simulation.sizes) == shape
+        for i, (_, fold) in enumerate(splits.groupby("fold")):
+            known = simulation.discharge.isel(fold=i).notnull().all(("seed", "time")).values
+            assert (known == fold.set_index("gauge").loc[domain.gauge_ids].test.values).all()
+        assert (parameters is None) == (model is LSTM)
+    assert simulation.observed.values == pytest.approx(domain.observed.sel(time=slice(*LATER)).values)
+
+
+def test_climatology_uses_the_past_of_the_gauge_or_that_of_others():
+    domain = make_domain(days=1000)
+    later = ("2001-01-01", "2001-12-31")
+    table = make_splits(domain, Split(kind="temporal", train=PERIOD, test=later))
+    changed = domain.gauges.copy(deep=True)
+    changed.discharge.values[:, 366:] = 1e6
+    other = Domain("synthetic", domain.forcing, domain.attributes, domain.network, changed)
+    first, second = climatology(domain, table, 31), climatology(other, table, 31)
+    np.testing.assert_array_equal(first.discharge.values, second.discharge.values)
+    mean = domain.observed.sel(time=slice(*PERIOD)).mean("time").values
+    np.testing.assert_allclose(first.discharge.values[0, 0].mean(-1), mean, rtol=0.05)
+    folds = make_splits(domain, Split(kind="ungauged_basins", train=PERIOD, test=PERIOD, folds=2))
+    unseen = climatology(domain, folds, 31).discharge
+    for i, (_, fold) in enumerate(folds.groupby("fold")):
+        fold = fold.set_index("gauge").loc[domain.gauge_ids]
+        others = domain.observed.sel(time=slice(*PERIOD)).values[(fold.train | fold.validation).values].mean()
+        assert unseen.isel(fold=i, seed=0).values[fold.test.values].mean() == pytest.approx(others, rel=0.05)
+
+
+def test_synthetic_truth_is_recovered(tmp_path):
+    """Discharge made by HBV with parameters that follow from attributes: a model learns to predict unseen years, and
+    finds the baseflow recession that made them."""
+    domain = make_domain(units=30, days=1095, gauges=30, seed=4)
+    slope = torch.as_tensor(domain.attributes.slope.values, dtype=torch.float64)
+    relative = ((slope - slope.mean()) / slope.std())[:, None]
+    truth = {p.name: torch.full((30, 1), p.low + 0.4 * (p.high - p.low), dtype=torch.float64) for p in hbv().parameters}
+    truth["K2"] = 0.05 * torch.exp(0.6 * relative.clamp(-2, 2))
+    truth["FC"] = 200 * torch.exp(0.5 * relative.clamp(-2, 2))
+    forcing = {n: torch.as_tensor(domain.forcing[n].values) for n in hbv().forcing_names}
+    fluxes, _ = integrate(hbv(), forcing, truth)
+    weights = domain.gauge_weights
+    depth = weights @ fluxes["runoff"][:, :, 0].T.numpy()
+    gauges = domain.gauges.copy(deep=True)
+    gauges["discharge"] = (("gauge", "time"), depth * gauges.drainage_area.values[:, None] / 86.4, {"units": "m3/s"})
+    domain = Domain("synthetic", domain.forcing, domain.attributes, domain.network, gauges)
+    split = Split(
+        kind="temporal", train=("2001-01-01", "2001-12-31"), test=("2002-01-01", "2002-12-30"), validation_share=0.1
+    )
+    settings = Training(steps=200, patience=99, learning_rate=0.02)
+    model = ProcessModel(label="", components=1, hidden=32)
+    splits = make_splits(domain, split)
+    tensors, values, _ = train_experiment(domain, splits, model, settings, [0], tmp_path, "key", 0.2)
+    simulation, parameters = simulate_experiment(domain, splits, model, settings, tensors, values)
+    error = ((simulation.discharge[0, 0] - simulation.observed) ** 2).mean("time") / simulation.observed.var("time")
+    assert 1 - np.median(error) > 0.9
+    learned = parameters.K2.values[0, 0]
+    assert np.corrcoef(np.log(learned), np.log(truth["K2"][:, 0].numpy()))[0, 1] > 0.6

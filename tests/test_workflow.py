@@ -1,0 +1,164 @@
+"""The workflow: what reruns when code or configuration changes, its lint, its commands."""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from thalweg.cli import VERBS
+from thalweg.fingerprint import closure, fingerprint
+
+ROOT = Path(__file__).parents[1]
+SMALL = ["--config", "study=smoke"]
+
+
+def snakemake(*arguments, folder=ROOT, **options):
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(folder / "Snakefile"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, **options)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A copy of the workflow with every output of the smoke study marked as made, without making it."""
+    folder = tmp_path_factory.mktemp("workflow")
+    for name in ("Snakefile", "profiles", "workflow", "config", "src"):
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    for line in run_in(folder, "--summary").stdout.splitlines()[1:]:
+        path = folder / line.split("\t")[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    done = run_in(folder, "--touch", "--cores", "1")
+    assert done.returncode == 0, done.stderr
+    assert changed_params(run_in(folder, "-n")) == set()
+    return folder
+
+
+def run_in(folder, *arguments, config=()):
+    """Snakemake on the copy, whose own sources it imports."""
+    environment = {
+        "PYTHONPATH": str(folder / "src"),
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "HOME": str(folder),
+    }
+    return snakemake(*arguments, *SMALL, *config, folder=folder, env=environment)
+
+
+def changed_params(result):
+    """The rules that a dry run wants to rerun because their params changed (settings or code)."""
+    text = result.stdout + result.stderr
+    assert result.returncode == 0, text
+    section = re.search(r"params have changed[^\n]*:\n\s+([^\n]+)", text)
+    return set(section.group(1).split(", ")) if section else set()
+
+
+@contextmanager
+def edited(folder, module, change):
+    """A module of the copy, changed for a while."""
+    path = folder / "src" / "thalweg" / module
+    before = path.read_text()
+    path.write_text(change(before))
+    try:
+        yield
+    finally:
+        path.write_text(before)
+
+
+SIMULATIONS = {"simulate", "simulate_sequence", "simulate_climatology"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("module", "rules"),
+    [
+        ("study/metrics.py", {"score"}),
+        ("study/evaluate.py", {"score"}),
+        ("study/splits.py", {"split"}),
+        ("learn/losses.py", {"train"} | SIMULATIONS),
+        ("domains/susquehanna.py", {"domain"}),
+        ("figures/skill_map.py", {"skill_map"}),
+        ("figures/learning_curves.py", {"learning_curves"}),
+        ("fetch.py", {"domain"}),
+    ],
+)
+def test_editing_a_module_reruns_the_rules_whose_verb_imports_it(finished, module, rules):
+    with edited(finished, module, lambda text: text + "\n\nCHANGED = 1\n"):
+        assert changed_params(run_in(finished, "-n")) == rules
+
+
+@pytest.mark.long
+def test_a_comment_or_docstring_reruns_nothing(finished):
+    with edited(
+        finished, "study/splits.py", lambda text: "# a remark\n" + text.replace('"""Splits:', '"""The splits:')
+    ):
+        assert changed_params(run_in(finished, "-n")) == set()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("change", "first"),
+    [
+        ("evaluation={bootstrap_samples: 77}", {"configuration", "summarise"}),
+        ("evaluation={minimum_days: 299 days}", {"configuration", "score"}),
+        ("models={climatology: {smoothing: 15 days}}", {"configuration", "simulate_climatology"}),
+        ("models={lstm: {hidden: 17}}", {"configuration", "train", "simulate_sequence"}),
+        ("experiments={delaware: {pub: {validation_share: 0.2}}}", {"configuration", "split", "train"} | SIMULATIONS),
+        ("domains={susquehanna: {minimum_days: 999 days}}", {"configuration", "domain"}),
+        ("threads=2", {"configuration"}),
+    ],
+)
+def test_changing_a_key_reruns_the_rules_that_read_it(finished, change, first):
+    assert changed_params(run_in(finished, "-n", config=[change])) == first
+
+
+def test_a_wrong_configuration_stops_before_the_plan():
+    result = snakemake("-n", "--config", "training={window: 12 km2}")
+    assert result.returncode != 0
+    assert "training.window" in result.stdout + result.stderr
+
+
+def test_lint():
+    """Clean but for one finding, which a comment in the Snakefile answers."""
+    result = snakemake("--lint", "text")
+    findings = {line for line in (result.stdout + result.stderr).splitlines() if line.startswith("    * ")}
+    assert findings <= {"    * Specify a conda environment or container for each rule.:"}
+
+
+def test_the_snakefile_is_short():
+    assert len((ROOT / "Snakefile").read_text().splitlines()) < 60
+
+
+def test_help_is_fast_and_explains_every_verb():
+    start = time.monotonic()
+    result = subprocess.run([sys.executable, "-m", "thalweg.cli", "--help"], capture_output=True, text=True)
+    assert time.monotonic() - start < 0.5 + interpreter_seconds()
+    assert all(verb in result.stdout for verb in VERBS)
+
+
+def interpreter_seconds():
+    start = time.monotonic()
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+    return time.monotonic() - start
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb):
+    result = subprocess.run([sys.executable, "-m", "thalweg.cli", verb, "--help"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert VERBS[verb].split()[0] in result.stdout
+
+
+def test_a_fingerprint_covers_what_is_imported_and_no_more():
+    assert "thalweg.learn.losses" in closure("thalweg.cli.train")
+    assert "thalweg.integrate.fused" in closure("thalweg.cli.train")
+    assert "thalweg.processes.hbv" in closure("thalweg.cli.train")
+    assert "thalweg.study.metrics" not in closure("thalweg.cli.train")
+    assert "thalweg.learn.train" not in closure("thalweg.cli.domain")
+    assert fingerprint("thalweg.cli.train") == fingerprint("thalweg.cli.train")
+    with pytest.raises(ValueError, match=r"no module 'thalweg\.nowhere'"):
+        fingerprint("thalweg.nowhere")
