@@ -1,13 +1,8 @@
 """thalweg: real data to figures, one workflow.
 
-    snakemake --cores all                          the default study
-    snakemake --cores all --config study=smoke     another study of config/studies
-
-The configuration is config/config.yaml, with the chosen study's overrides and those of the command line laid over it; it is
-validated before anything is planned.
-
-All rules run in the one environment of envs/requirements.lock, in which the package itself is installed: a rule names no
-environment of its own.
+The configuration is config/config.yaml, with the study's overrides (config/studies) and those of the command line laid over
+it; it is validated before anything is planned. All rules run in the one environment of envs/requirements.lock, in which the
+package itself is installed: a rule names no environment of its own.
 """
 
 import json

@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
-from thalweg.integrate import TraceError, initial_state, integrate
+from thalweg.integrate import TraceError, initial_state, integrate, lanes
 from thalweg.integrate.trace import adjoint, trace
 from thalweg.processes import Parameter, Process, State, Variable, hbv
 from thalweg.processes.operations import clip, exp, log, maximum, minimum, power, sqrt, where
@@ -333,6 +335,31 @@ def test_what_cannot_be_traced_is_named(step, message):
 def test_clip_takes_numbers():
     with pytest.raises(TypeError, match="use minimum or maximum"):
         clip(torch.ones(1), 0.0, torch.ones(1))
+
+
+# Functions of one lane
+
+
+@pytest.mark.parametrize("dtype, wide", [("float32", np.float64), ("float64", np.longdouble)])
+@pytest.mark.parametrize("name", ["exp", "log"])
+def test_exp_and_log_to_the_last_place(name, dtype, wide):
+    function = getattr(lanes, f"{name}_{dtype}")
+
+    @njit
+    def mapped(values):
+        return np.array([function(value) for value in values])
+
+    exact = getattr(np, name)
+    largest = np.log(np.finfo(dtype).max) * 0.999
+    points = np.linspace(-largest * 0.98, largest, 20_001)
+    for values in (points, points / largest):
+        values = (np.exp(values) if name == "log" else values).astype(dtype)
+        expected = exact(values.astype(wide))
+        unit = np.spacing(np.maximum(np.abs(expected).astype(dtype), np.finfo(dtype).tiny))
+        assert np.max(np.abs(mapped(values).astype(wide) - expected) / unit) < 2
+    with np.errstate(all="ignore"):
+        special = np.array([0, 1, np.inf, -np.inf, np.nan, 1e-40, 1000, -1000], dtype)
+        np.testing.assert_allclose(mapped(special), exact(special), rtol=3e-7 if dtype == "float32" else 1e-15)
 
 
 # Random processes

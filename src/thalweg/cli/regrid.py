@@ -1,17 +1,15 @@
 """thalweg regrid: grids and flow directions in, sub-catchments with their rain out."""
 
-import json
-
 from thalweg.domains import cevennes
 from thalweg.fetch import read_record
 from thalweg.regrid import SCHEMES
 from thalweg.store import provenance, write_netcdf, write_table
-from thalweg.units import parse_quantity
+from thalweg.study.settings import CevennesSettings, settings_from
 
 
 def arguments(parser):
     parser.add_argument("--dataset", required=True, help="folder of the fetched dataset")
-    parser.add_argument("--settings", required=True, help="scheme and maximum_subcatchment_area, as JSON")
+    parser.add_argument("--settings", required=True, help="the domain's block of the configuration, as JSON")
     parser.add_argument("--scheme", choices=SCHEMES, help="in place of the one in the settings")
     parser.add_argument("--output", required=True, help="sub-catchments of both basins, netCDF")
     parser.add_argument("--areas", required=True, help="delineated and stated areas of gauges, CSV")
@@ -19,10 +17,11 @@ def arguments(parser):
 
 
 def run(args):
-    settings = json.loads(args.settings) | ({"scheme": args.scheme} if args.scheme else {})
-    largest = parse_quantity(settings["maximum_subcatchment_area"], to="km2")
-    tree, areas, volumes = cevennes.build(args.dataset, settings["scheme"], largest)
-    record = provenance(settings, sources={"cevennes": read_record(args.dataset)})
+    settings = settings_from(CevennesSettings, args.settings)
+    if args.scheme:
+        settings = settings.model_copy(update={"scheme": args.scheme})
+    tree, areas, volumes = cevennes.build(args.dataset, **dict(settings))
+    record = provenance(settings.model_dump(mode="json"), sources={"cevennes": read_record(args.dataset)})
     write_netcdf(tree, args.output, record)
     write_table(areas, args.areas, record)
     write_table(volumes, args.volume, record)

@@ -51,7 +51,8 @@ def march(process, forcing, parameters, state, fluxes, mean_components=False, ch
     )
     size = (units, components, forcing[process.forcing_names[0]].shape[0])
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs.values()):
-        results = _March.apply(process, plan, size, checkpoint_days, tuple(inputs), *inputs.values())
+        interval = min(checkpoint_days, size[-1])
+        results = _March.apply(process, plan, size, interval, tuple(inputs), *inputs.values())
     else:
         results, _ = _forward(process, plan, size, 0, inputs)
     return dict(zip(fluxes, results)), dict(zip(process.state_names, results[len(fluxes) :]))

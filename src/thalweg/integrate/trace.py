@@ -2,7 +2,7 @@
 
 ``trace`` runs the step once with symbols. Equal operations on equal arguments become one node. ``adjoint`` walks the
 graph backwards and writes the derivative as more nodes of the same graph, so that an emitter needs to know the
-operations alone. Numbers are 1:1 those of the reference: nothing is reassociated.
+operations alone. Nothing is reassociated, so a step computes what the reference computes, rounding for rounding.
 """
 
 import sys
