@@ -236,7 +236,7 @@ def test_grid_that_does_not_cover_names_unit_and_share(scheme):
 
 def test_missing_reference_systems_are_refused():
     grid, units = make_grid(), make_units()
-    with pytest.raises(RegridError, match="grid 'rain' has no coordinate reference system.*write_crs"):
+    with pytest.raises(RegridError, match=r"grid 'rain' has no coordinate reference system.*write_crs"):
         weights(grid.drop_vars("spatial_ref"), units)
     with pytest.raises(RegridError, match="polygons have no coordinate reference system"):
         weights(grid, units.set_crs(None, allow_override=True))
@@ -259,7 +259,7 @@ def test_grid_without_rows_and_columns_is_refused():
 def test_weights_of_another_grid_are_refused():
     grid, units = make_grid(), make_units()
     made = weights(grid, units)
-    with pytest.raises(RegridError, match="x 7.*at position 0, but the weights are for 7"):
+    with pytest.raises(RegridError, match=r"x 7.*at position 0, but the weights are for 7"):
         apply(made, grid.assign_coords(x=grid.x + 500))
     with pytest.raises(RegridError, match="make weights for this grid"):
         apply(made, grid.isel(x=slice(3, None)))

@@ -12,6 +12,7 @@ import geopandas as gpd
 import numpy as np
 import pyflwdir
 import rasterio.features
+import rasterio.transform
 import rioxarray
 from pyproj import CRS
 from shapely.geometry import shape
@@ -41,7 +42,7 @@ class FlowDirections:
             (array, array): indices of cells with a flow direction, and the distance of their centres to (x, y) in units
             of the coordinate reference system.
         """
-        column, row = (int(np.floor(value)) for value in ~self.grid.transform * (x, y))
+        row, column = rasterio.transform.rowcol(self.grid.transform, x, y)
         rows, columns = np.mgrid[row - radius : row + radius + 1, column - radius : column + radius + 1]
         inside = (rows >= 0) & (rows < self.grid.shape[0]) & (columns >= 0) & (columns < self.grid.shape[1])
         cells = np.ravel_multi_index((rows[inside], columns[inside]), self.grid.shape)

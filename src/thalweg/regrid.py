@@ -214,7 +214,7 @@ def apply(weights, data, minimum_share=1.0):
                 at = zip(labels.items(), np.unravel_index(step, sizes))
                 when = "".join(f" at {dim} {line[index]}" for (dim, line), index in at)
                 raise RegridError(
-                    f"grid {name} has data for {share[unit]:.2%} of unit {weights.unit[unit]!r}{when}, less than the "
+                    f"grid {name} has data for {share[unit]:.2%} of unit {str(weights.unit[unit])!r}{when}, less than the "
                     f"{minimum_share:.2%} wanted; fill the holes or lower minimum_share"
                 )
         return result.reshape(*steps.shape, -1)

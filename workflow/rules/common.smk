@@ -43,6 +43,8 @@ def run_settings(wildcards):
 
 
 LABELS = {name: model.label for name, model in study.models.items()}
+LOSS_UNIT = "mm/day" if study.training.loss == "rmse_combination" else "dimensionless"
+MAPPED = ["BETA", "FC", "K2", "BETAET", "mean_delay"]
 MAP = f"{DATA}/map/dataset.json"
 
 
@@ -68,8 +70,8 @@ def draw_arguments(**constant):
         given = {}
         for name, value in input.items():
             given[name] = value if isinstance(value, str) else list(value)
-        if "map_folder" in given:
-            given["map_folder"] = str(Path(given["map_folder"]).parent)
+        for name in {"map_folder", "dataset_folder"} & set(given):
+            given[name] = str(Path(given[name]).parent)
         return json.dumps(given | dict(wildcards) | constant, ensure_ascii=False)
 
     return arguments

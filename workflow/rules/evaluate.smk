@@ -50,4 +50,4 @@ rule summarise:
         " --summary {output.summary} --comparison {output.comparison} > {log} 2>&1"
 
 
-TABLES = list(rules.summarise.output)
+TABLES = [*rules.summarise.output, *(rules.regrid.output if study.domains.cevennes else [])]

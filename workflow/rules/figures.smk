@@ -102,7 +102,7 @@ rule parameter_map:
         f"{RESULTS}/logs/figures/parameters/{{domain}}/{{experiment}}/{{model}}.log",
     params:
         name="parameter_map",
-        arguments=lambda wildcards, input: draw_arguments()({}, input),
+        arguments=lambda wildcards, input: draw_arguments(names=MAPPED)({}, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("parameter_map"),
     message:
@@ -124,11 +124,32 @@ rule learning_curves:
         f"{RESULTS}/logs/figures/learning_curves.log",
     params:
         name="learning_curves",
-        arguments=draw_arguments(labels=LABELS),
+        arguments=draw_arguments(labels=LABELS, unit=LOSS_UNIT),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("learning_curves"),
     message:
         "Drawing learning curves"
+    shell:
+        DRAW
+
+
+rule rain_grid:
+    input:
+        domain_path=rules.regrid.output.domain,
+        dataset_folder=rules.regrid.input.dataset,
+    output:
+        **figure_outputs(
+            "rain_grid/{basin}", "rain_grid", figure="rain grid to catchment", domain="cevennes", metric="{basin}"
+        ),
+    log:
+        f"{RESULTS}/logs/figures/rain_grid/{{basin}}.log",
+    params:
+        name="rain_grid",
+        arguments=draw_arguments(),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("rain_grid"),
+    message:
+        "Drawing the rain grid and the catchments' rain, {wildcards.basin}"
     shell:
         DRAW
 
@@ -173,6 +194,7 @@ FIGURES = [
     for path in (
         "workflow",
         "learning_curves",
+        *[f"rain_grid/{basin}" for basin in ("cance", "lez") if study.domains.cevennes],
         *[f"skill_cdf/{metric}" for metric in ("NSE", "KGE")],
         *[f"skill_map/{domain}/{experiment}" for domain, experiment in EXPERIMENTS],
         *[f"hydrographs/{domain}/{experiment}" for domain, experiment in EXPERIMENTS],

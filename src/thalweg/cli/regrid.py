@@ -2,7 +2,6 @@
 
 from thalweg.domains import cevennes
 from thalweg.fetch import read_record
-from thalweg.regrid import SCHEMES
 from thalweg.store import provenance, write_netcdf, write_table
 from thalweg.study.settings import CevennesSettings, settings_from
 
@@ -10,7 +9,6 @@ from thalweg.study.settings import CevennesSettings, settings_from
 def arguments(parser):
     parser.add_argument("--dataset", required=True, help="folder of the fetched dataset")
     parser.add_argument("--settings", required=True, help="the domain's block of the configuration, as JSON")
-    parser.add_argument("--scheme", choices=SCHEMES, help="in place of the one in the settings")
     parser.add_argument("--output", required=True, help="sub-catchments of both basins, netCDF")
     parser.add_argument("--areas", required=True, help="delineated and stated areas of gauges, CSV")
     parser.add_argument("--volume", required=True, help="rain over catchments by scheme, CSV")
@@ -18,8 +16,6 @@ def arguments(parser):
 
 def run(args):
     settings = settings_from(CevennesSettings, args.settings)
-    if args.scheme:
-        settings = settings.model_copy(update={"scheme": args.scheme})
     tree, areas, volumes = cevennes.build(args.dataset, **dict(settings))
     record = provenance(settings.model_dump(mode="json"), sources={"cevennes": read_record(args.dataset)})
     write_netcdf(tree, args.output, record)

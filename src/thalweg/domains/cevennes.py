@@ -88,7 +88,9 @@ def build(folder, scheme="conservative", maximum_subcatchment_area=50.0):
         units = place.subcatchments
         grid = rain(folder, basin)
         by_scheme = {other: weights(grid, units, other) for other in SCHEMES}
-        *series, total = dask.compute(*(apply(w, grid) for w in by_scheme.values()), grid.sum("time", skipna=False))
+        # Holes are refused in what is kept; the other schemes are for comparison only.
+        lazy = [apply(w, grid, minimum_share=float(other == scheme)) for other, w in by_scheme.items()]
+        *series, total = dask.compute(*lazy, grid.sum("time", skipna=False))
         depths = dict(zip(by_scheme, series))
         steps = pd.date_range(grid.time.values[0], grid.time.values[-1], freq=_setup(root / name)["step"])
         forcing = _forcing(folder, basin, depths[scheme], by_scheme[scheme], steps)

@@ -125,6 +125,8 @@ class _March(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, *gradients):
         process, plan, size, interval, keys = ctx.arguments
+        if all(gradient is None for gradient in gradients):
+            return (None,) * (5 + len(keys))
         *tensors, checkpoints = ctx.saved_tensors
         inputs = dict(zip(keys, tensors))
         needed = [key for key, need in zip(keys, ctx.needs_input_grad[5:]) if need]

@@ -77,9 +77,7 @@ class ProcessModel(nn.Module):
         dynamic: names of parameters that an LSTM on forcing and attributes gives for each day.
     """
 
-    def __init__(
-        self, process, forcings, attributes, components, network, hidden, layers, dropout, dynamic=()
-    ):
+    def __init__(self, process, forcings, attributes, components, network, hidden, layers, dropout, dynamic=()):
         super().__init__()
         unknown = [name for name in dynamic if name not in process.parameter_names]
         if unknown:
@@ -137,9 +135,7 @@ class ProcessModel(nn.Module):
 
     def _integrate(self, forcing, parameters, state, names):
         backend = "fused" if forcing["precipitation"].device.type == "cpu" else "reference"
-        return integrate(
-            self.process, forcing, parameters, state, fluxes=names, backend=backend, mean_components=True
-        )
+        return integrate(self.process, forcing, parameters, state, fluxes=names, backend=backend, mean_components=True)
 
     def forward(self, window):
         """Runoff routed to the outlet of each unit, of the days that count: tensor (time, unit), mm/day."""

@@ -190,7 +190,7 @@ class Training(Settings):
     schedule: Literal["cosine", "constant"] = Field(
         "cosine", description="cosine falls to 5 % of the rate at the last step"
     )
-    steps: Count = Field(100, description="optimiser steps at most")
+    steps: Count = Field(150, description="optimiser steps at most")
     window: Days = Field("730 days", validate_default=True, description="days simulated with gradients in a step")
     spin_up: Days = Field(
         "365 days",
