@@ -21,7 +21,7 @@ from thalweg.domain import DataError
 from thalweg.domains import cevennes
 from thalweg.figures import rain_grid
 from thalweg.network import River
-from thalweg.regrid import RegridError
+from thalweg.grid import RegridError
 from thalweg.store import provenance, write_netcdf
 
 # Four rows of 5 km2: both sides flow to the middle column, which flows south.

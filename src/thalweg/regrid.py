@@ -32,80 +32,17 @@ from functools import cached_property
 
 import geopandas as gpd
 import numpy as np
-import rioxarray  # noqa: F401  (the accessor .rio)
 import scipy.sparse as sparse
 import shapely
 import xarray as xr
 from exactextract import exact_extract
 from exactextract.raster import NumPyRasterSource
 from pyproj import CRS, Proj
-from rioxarray.exceptions import MissingSpatialDimensionError
+
+from thalweg.grid import FULL_CIRCLE, Grid, RegridError, name_of
 
 COVERAGE_TOLERANCE = 1e-6  # share of a unit that may lie beyond the grid, for rounding of coordinates
-SPACING_TOLERANCE = 1e-3  # of a cell: coordinates in single precision are that uneven
 EDGE_STEPS = 50  # vertices per cell put on straight edges before they are reprojected
-FULL_CIRCLE = 360.0
-
-
-class RegridError(ValueError):
-    """A grid that cannot be regridded to these polygons; the message names what is wrong and what to do."""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A regular grid: the centres of its rows and columns, the names of its dimensions, its reference system."""
-
-    x: np.ndarray
-    y: np.ndarray
-    dims: tuple[str, str]
-    crs: CRS
-
-    @classmethod
-    def of(cls, data):
-        """The grid on which an xarray object lies; RegridError says what is missing."""
-        dims = _spatial_dimensions(data)
-        if data.rio.crs is None:
-            raise RegridError(
-                f"grid {_name(data)} has no coordinate reference system; state it with grid.rio.write_crs('EPSG:4326') "
-                "or whatever its source documents"
-            )
-        for dim in dims:
-            _check_spacing(data[dim].values, dim, _name(data))
-        y, x = (data[dim].values.astype(float) for dim in dims)
-        grid = cls(x, y, dims, CRS.from_user_input(data.rio.crs))
-        west, _, east, _ = grid.bounds
-        if grid.crs.is_geographic and east - west > FULL_CIRCLE + SPACING_TOLERANCE * abs(grid.step[0]):
-            raise RegridError(
-                f"grid {_name(data)} spans {east - west:g} degrees of longitude, so that cells lie on one another; drop "
-                f"the columns that repeat (grid.isel({dims[1]}=slice(...)))"
-            )
-        return grid
-
-    @property
-    def shape(self):
-        return len(self.y), len(self.x)
-
-    @property
-    def step(self):
-        """Signed cell size (x, y): y is negative where rows run southwards."""
-        return tuple((line[-1] - line[0]) / (len(line) - 1) for line in (self.x, self.y))
-
-    @property
-    def bounds(self):
-        """Outer edges (west, south, east, north)."""
-        dx, dy = (abs(step) / 2 for step in self.step)
-        return self.x.min() - dx, self.y.min() - dy, self.x.max() + dx, self.y.max() + dy
-
-    @property
-    def circles(self):
-        """Whether the columns go all around the Earth."""
-        west, _, east, _ = self.bounds
-        return self.crs.is_geographic and abs(east - west - FULL_CIRCLE) < SPACING_TOLERANCE * abs(self.step[0])
-
-    @property
-    def turns(self):
-        """By how much polygons are moved along x to meet the grid, which may count longitudes from -180 or from 0."""
-        return (-FULL_CIRCLE, 0.0, FULL_CIRCLE) if self.crs.is_geographic else (0.0,)
 
 
 @dataclass(frozen=True)
@@ -164,7 +101,7 @@ def weights(grid, polygons, scheme="conservative"):
         raise RegridError(f"no regridding scheme {scheme!r}; there are {', '.join(SCHEMES)}")
     target = Grid.of(grid)
     outlines = _outlines(target, polygons)
-    _check_cover(target, outlines, _name(grid))
+    _check_cover(target, outlines, name_of(grid))
     matrix, area = SCHEMES[scheme](target, outlines.to_numpy())
     total = np.asarray(matrix.sum(axis=1)).ravel()
     return Weights((sparse.diags(1 / total) @ matrix).tocsr(), outlines.index.to_numpy(dtype=str), area, scheme, target)
@@ -190,7 +127,7 @@ def apply(weights, data, minimum_share=1.0):
         RegridError: the data lie on another grid; or, when values are computed, too large a hole, naming unit, time and
             share.
     """
-    _check_same_grid(weights.grid, data)
+    weights.grid.check(data)
     y, x = weights.grid.dims
     rows, columns = weights.window
     inside = data.isel({y: rows, x: columns})
@@ -202,7 +139,7 @@ def apply(weights, data, minimum_share=1.0):
     matrix, cells = weights.compact
     nodata = data.rio.nodata
     labels = {dim: data[dim].values for dim in leading}
-    name = _name(data)
+    name = name_of(data)
 
     def block(values, steps):
         result = np.empty((steps.size, len(weights.unit)))
@@ -245,54 +182,6 @@ def _aggregate(matrix, values, nodata):
     share = matrix @ known
     total = matrix @ np.where(known, values, 0.0)
     return np.divide(total, share, out=np.full(len(share), np.nan), where=share > 0), share
-
-
-def _name(data):
-    return repr(getattr(data, "name", None) or "without a name")
-
-
-def _spatial_dimensions(data):
-    """Names of the rows' and the columns' dimension."""
-    for y, x in (("lat", "lon"), ("latitude", "longitude")):
-        if {y, x} <= set(data.dims):
-            return y, x
-    try:
-        return data.rio.y_dim, data.rio.x_dim
-    except MissingSpatialDimensionError as error:
-        raise RegridError(
-            f"grid {_name(data)} has dimensions {', '.join(map(str, data.dims))}, none of which are rows and columns; "
-            "call them y and x, or name them with grid.rio.set_spatial_dims"
-        ) from error
-
-
-def _check_spacing(line, dim, name):
-    if len(line) < 2:
-        raise RegridError(f"grid {name} has one cell along {dim}: its size is unknown; give a grid of at least 2 by 2")
-    steps = np.diff(line.astype(float))
-    mean = steps.mean()
-    uneven = np.flatnonzero(~(np.abs(steps - mean) <= SPACING_TOLERANCE * abs(mean)))
-    if mean == 0 or len(uneven):
-        first = uneven[0] if len(uneven) else 0
-        raise RegridError(
-            f"grid {name} is not regular along {dim}: from {line[first]:g} to {line[first + 1]:g}, elsewhere steps of "
-            f"{mean:g}; interpolate it to a regular grid first"
-        )
-
-
-def _check_same_grid(grid, data):
-    for dim, line in zip(grid.dims, (grid.y, grid.x)):
-        if dim not in data.dims or data.sizes[dim] != len(line):
-            raise RegridError(
-                f"grid {_name(data)} has dimensions {dict(data.sizes)}, but the weights are for {grid.dims[0]} "
-                f"{grid.shape[0]}, {grid.dims[1]} {grid.shape[1]}; make weights for this grid"
-            )
-        off = np.abs(data[dim].values - line) > SPACING_TOLERANCE * abs(line[1] - line[0])
-        if off.any():
-            first = int(np.argmax(off))
-            raise RegridError(
-                f"grid {_name(data)} has {dim} {data[dim].values[first]:g} at position {first}, but the weights are for "
-                f"{line[first]:g}; make weights for this grid"
-            )
 
 
 def _outlines(grid, polygons):

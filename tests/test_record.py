@@ -1,0 +1,87 @@
+"""The record: the README shows what the tables hold."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from thalweg.store import provenance, write_table
+from thalweg.study.config import Study
+from thalweg.study.record import END, START, record, result_table, with_results
+
+ROOT = Path(__file__).parents[1]
+
+
+def summary():
+    rows = [
+        dict(
+            domain="delaware",
+            experiment="temporal",
+            model=model,
+            metric=metric,
+            gauges=96,
+            median=median,
+            low=0.1,
+            high=0.9,
+            seeds=seeds,
+            seed_low=0.2,
+            seed_high=0.3,
+        )
+        for model, seeds, median in (("hbv", 3, 0.625), ("climatology", 1, -0.5))
+        for metric in ("NSE", "KGE")
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_the_table_shows_medians_intervals_and_seeds():
+    table = result_table(summary(), {"hbv": "δHBV"})
+    assert "| delaware, temporal | δHBV | 96 | 0.625 (0.10, 0.90) | 0.20 to 0.30 | 0.625 (0.10, 0.90) |" in table
+    assert "| delaware, temporal | climatology | 96 | -0.500 (0.10, 0.90) | - | -0.500 (0.10, 0.90) |" in table
+
+
+def test_a_record_copies_tables_and_figures_and_replaces_the_table(tmp_path):
+    results = tmp_path / "results"
+    write_table(summary(), results / "tables" / "summary.csv", provenance())
+    (results / "figures" / "a").mkdir(parents=True)
+    (results / "figures" / "a" / "b.png").write_bytes(b"png")
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{START}\nold\n{END}\nafter\n")
+    for _ in range(2):
+        record(results, tmp_path / "docs", readme, {})
+    assert (tmp_path / "docs" / "figures" / "a" / "b.png").exists()
+    text = readme.read_text()
+    assert "old" not in text
+    assert text.startswith("before")
+    assert text.endswith("after\n")
+    assert text.count("climatology") == 1
+
+
+def test_a_readme_without_markers_is_refused():
+    with pytest.raises(ValueError, match="lacks the markers"):
+        with_results("text", "table", "note")
+
+
+def test_the_readme_shows_the_recorded_tables():
+    recorded = pd.read_csv(ROOT / "docs" / "default" / "summary.csv")
+    labels = {name: model.label for name, model in Study().models.items()}
+    assert result_table(recorded, labels) in (ROOT / "README.md").read_text()
+
+
+def test_every_picture_and_page_that_the_readme_names_is_there():
+    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text()):
+        if not target.startswith("http"):
+            assert (ROOT / target).exists(), target
+
+
+def test_the_recorded_study_is_the_default_one():
+    settings = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    recorded = pd.read_csv(ROOT / "docs" / "default" / "summary.csv")
+    expected = {
+        (domain, name, model)
+        for domain, experiments in settings["experiments"].items()
+        for name, experiment in experiments.items()
+        for model in experiment["models"]
+    }
+    assert set(zip(recorded.domain, recorded.experiment, recorded.model)) == expected
