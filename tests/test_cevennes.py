@@ -20,8 +20,8 @@ from thalweg.delineate import POWERS_OF_TWO, delineate, read_flow_directions
 from thalweg.domain import DataError
 from thalweg.domains import cevennes
 from thalweg.figures import rain_grid
-from thalweg.network import River
 from thalweg.grid import RegridError
+from thalweg.network import River
 from thalweg.store import provenance, write_netcdf
 
 # Four rows of 5 km2: both sides flow to the middle column, which flows south.
@@ -212,9 +212,9 @@ def test_bad_files_are_named(small):
 
 def test_the_verb_writes_results_that_the_figure_draws(small, tmp_path):
     domain, areas, volumes = (tmp_path / "out" / name for name in ("cevennes.nc", "areas.csv", "volume.csv"))
-    settings = json.dumps({"scheme": "nearest", "maximum_subcatchment_area": "5 km2"})
+    settings = json.dumps({"scheme": "conservative", "maximum_subcatchment_area": "5 km2"})
     files = ["--output", str(domain), "--areas", str(areas), "--volume", str(volumes)]
-    main(["regrid", "--dataset", str(small), "--settings", settings, "--scheme", "conservative", *files])
+    main(["regrid", "--dataset", str(small), "--settings", settings, *files])
     with xr.open_datatree(domain, engine="h5netcdf") as tree:
         assert set(tree.children) == {"cance", "lez"}
         for basin in tree.children.values():
