@@ -1,6 +1,8 @@
 # make study   set up and run the default study to its figures and report
 # make test    set up and pass the tests
+# make record  also copy the results to docs and the result table into the README
 # make figures redraw the figures of the default study
+# make unlock  after the workflow itself was killed: release its lock, then run make study again
 # make clean   remove the environment and the study's results (downloaded data stay)
 
 PYTHON ?= python3
@@ -8,7 +10,7 @@ CORES ?= all
 STUDY ?= default
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES) --config study=$(STUDY)
 
-.PHONY: study test long-test figures report clean
+.PHONY: study test long-test figures record unlock clean
 
 study: .venv/installed
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE)
@@ -22,7 +24,13 @@ long-test: .venv/installed
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest -m long
 
 figures: .venv/installed
-	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE) --forcerun figure
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE) --forcerun skill_cdf skill_map hydrographs parameter_map learning_curves rain_grid workflow_graph
+
+record: study
+	.venv/bin/thalweg record --results results/$(STUDY) --docs docs/$(STUDY)
+
+unlock: .venv/installed
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE) --unlock
 
 .venv/installed: envs/requirements.lock pyproject.toml
 	$(PYTHON) -c "import sys; assert (3, 11) <= sys.version_info < (3, 14), 'thalweg needs Python 3.11 to 3.13; name one with: make PYTHON=python3.12'"

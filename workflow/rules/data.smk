@@ -11,7 +11,7 @@ ENTRIES = yaml.safe_load(CATALOGUE.read_text())
 
 rule configuration:
     output:
-        f"{RESULTS}/config.yaml",
+        config=f"{RESULTS}/config.yaml",
     log:
         f"{RESULTS}/logs/configuration.log",
     params:
@@ -20,12 +20,12 @@ rule configuration:
     message:
         "Writing the resolved configuration"
     shell:
-        "thalweg config --resolve {params.settings:q} --output {output} > {log} 2>&1"
+        "thalweg config --resolve {params.settings:q} --output {output.config} > {log} 2>&1"
 
 
 rule fetch:
     output:
-        f"{DATA}/{{dataset}}/dataset.json",
+        record=f"{DATA}/{{dataset}}/dataset.json",
     log:
         f"{RESULTS}/logs/fetch/{{dataset}}.log",
     resources:
@@ -33,7 +33,7 @@ rule fetch:
     params:
         entry=lambda wildcards: as_json(ENTRIES[wildcards.dataset]),
         catalogue=CATALOGUE,
-        folder=subpath(output[0], parent=True),
+        folder=subpath(output.record, parent=True),
         mirror=f"--mirror {study.mirror}" if study.mirror else "",
     message:
         "Fetching dataset {wildcards.dataset}"

@@ -6,9 +6,9 @@ Reads simulations; writes results/<study>/scores and the tables skill.csv, summa
 
 rule score:
     input:
-        f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
+        simulation=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
     output:
-        f"{RESULTS}/scores/{{domain}}/{{experiment}}/{{model}}.csv",
+        scores=f"{RESULTS}/scores/{{domain}}/{{experiment}}/{{model}}.csv",
     log:
         f"{RESULTS}/logs/score/{{domain}}/{{experiment}}/{{model}}.log",
     params:
@@ -18,12 +18,12 @@ rule score:
     message:
         "Scoring {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg score --simulation {input} --study {params.study} --settings {params.settings:q} --output {output} > {log} 2>&1"
+        "thalweg score --simulation {input.simulation} --study {params.study} --settings {params.settings:q} --output {output.scores} > {log} 2>&1"
 
 
 rule summarise:
     input:
-        [f"{RESULTS}/scores/{domain}/{experiment}/{model}.csv" for domain, experiment, model in RUNS],
+        scores=[f"{RESULTS}/scores/{domain}/{experiment}/{model}.csv" for domain, experiment, model in RUNS],
     output:
         skill=f"{RESULTS}/tables/skill.csv",
         summary=report(
@@ -46,7 +46,7 @@ rule summarise:
     message:
         "Summarising scores"
     shell:
-        "thalweg summarise --scores {input} --settings {params.settings:q} --skill {output.skill}"
+        "thalweg summarise --scores {input.scores} --settings {params.settings:q} --skill {output.skill}"
         " --summary {output.summary} --comparison {output.comparison} > {log} 2>&1"
 
 

@@ -156,7 +156,7 @@ rule rain_grid:
 
 rule rulegraph:
     output:
-        f"{RESULTS}/tables/rulegraph.dot",
+        graph=f"{RESULTS}/tables/rulegraph.dot",
     log:
         f"{RESULTS}/logs/rulegraph.log",
     params:
@@ -167,12 +167,12 @@ rule rulegraph:
         "Asking for the graph of rules"
     shell:
         "snakemake --snakefile {params.snakefile} --config study={params.study} --rulegraph dot --forceall --nolock"
-        " > {output} 2> {log}"
+        " > {output.graph} 2> {log}"
 
 
 rule workflow_graph:
     input:
-        rulegraph_path=rules.rulegraph.output[0],
+        rulegraph_path=rules.rulegraph.output.graph,
     output:
         **figure_outputs("workflow", "workflow_graph", figure="the workflow", domain="all", metric="rules"),
     log:

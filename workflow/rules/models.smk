@@ -9,7 +9,7 @@ rule split:
     input:
         domain=rules.domain.output.domain,
     output:
-        report(
+        splits=report(
             f"{RESULTS}/splits/{{domain}}/{{experiment}}.csv",
             category="Data",
             caption="../report/splits.rst",
@@ -25,13 +25,13 @@ rule split:
     message:
         "Splitting {wildcards.domain} for {wildcards.experiment}"
     shell:
-        "thalweg split --domain {input.domain} --settings {params.settings:q} --output {output} > {log} 2>&1"
+        "thalweg split --domain {input.domain} --settings {params.settings:q} --output {output.splits} > {log} 2>&1"
 
 
 rule train:
     input:
         domain=rules.domain.output.domain,
-        splits=rules.split.output,
+        splits=rules.split.output.splits,
     output:
         weights=f"{RESULTS}/models/{{domain}}/{{experiment}}/{{model}}.safetensors",
         log=f"{RESULTS}/models/{{domain}}/{{experiment}}/{{model}}.csv",
@@ -60,7 +60,7 @@ rule train:
 rule simulate:
     input:
         domain=rules.domain.output.domain,
-        splits=rules.split.output,
+        splits=rules.split.output.splits,
         weights=rules.train.output.weights,
     output:
         discharge=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
@@ -101,7 +101,7 @@ use rule simulate as simulate_sequence with:
 use rule simulate_sequence as simulate_climatology with:
     input:
         domain=rules.domain.output.domain,
-        splits=rules.split.output,
+        splits=rules.split.output.splits,
     wildcard_constraints:
         model=of_kind("climatology"),
     params:

@@ -65,6 +65,7 @@ def draw(skill_csv, metric="NSE", labels=None):
             labelspacing=0.3,
             frameon=True,
             edgecolor="none",
+            framealpha=0.6,
         )
     legend_below(
         figure, [Line2D([], [], color=each.colour, linestyle=each.dashes, label=each.label) for each in look.values()]

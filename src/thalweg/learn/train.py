@@ -187,6 +187,8 @@ def _save(path, model, best, optimiser, generator, progress):
         "generator": generator.get_state(),
         "global_generator": torch.get_rng_state(),
     }
+    if torch.cuda.is_available():
+        tensors["cuda_generator"] = torch.cuda.get_rng_state()
     checkpoint.save(path, tensors, vars(progress))
 
 
@@ -196,4 +198,6 @@ def _restore(path, model, optimiser, generator):
     checkpoint.restore_optimiser(optimiser, checkpoint.without_prefix("optimiser", tensors))
     generator.set_state(tensors["generator"])
     torch.set_rng_state(tensors["global_generator"])
+    if torch.cuda.is_available() and "cuda_generator" in tensors:
+        torch.cuda.set_rng_state(tensors["cuda_generator"])
     return checkpoint.without_prefix("best", tensors), Progress(**values)

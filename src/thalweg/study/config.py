@@ -35,7 +35,7 @@ class Domains(Settings):
 def _models():
     return {
         "hbv": ProcessModel(label="δHBV 1.1p", components=8),
-        "lstm": SequenceModel(label="LSTM", dropout=0.2, training={"steps": 300, "patience": 8, "window": "365 days"}),
+        "lstm": SequenceModel(label="LSTM", dropout=0.2, training={"steps": 400, "patience": 8, "window": "365 days"}),
         "hbv-one-set": ProcessModel(
             label="HBV 1.1p, one parameter set", network="none", components=1, training={"learning_rate": 0.05}
         ),
@@ -106,7 +106,7 @@ class Study(Settings):
     device: Literal["cpu", "cuda"] = Field("cpu", description="where models are trained")
     threads: Count = Field(1, description="threads of one training job; jobs run side by side")
     seeds: Annotated[list[int], Field(min_length=1)] = Field(
-        [0, 1, 2], description="every model is trained once per seed"
+        [0, 1, 2, 3, 4], description="every model is trained once per seed"
     )
     domains: Domains = Field(
         Domains(), description="where the data are from and how they are read; null leaves one out"

@@ -87,28 +87,28 @@ def default_text():
         "",
     ]
     study = Study()
-    values = resolved(study)
+    values, explained = resolved(study), set()
     for name, field in Study.model_fields.items():
-        lines += [f"# {field.description}", *_lines(name, values[name], getattr(study, name), 0), ""]
+        lines += [f"# {field.description}", *_lines(name, values[name], getattr(study, name), 0, explained), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _lines(key, value, source, depth):
+def _lines(key, value, source, depth, explained):
+    """Lines of one key; a field of a block is explained where it first comes up."""
     indent = "  " * depth
     if isinstance(source, BaseModel):
         head = [f"{indent}{key}:"]
         for name, field in type(source).model_fields.items():
-            inner = _lines(name, value[name], getattr(source, name), depth + 1)
-            if field.description and len(inner) == 1:
+            inner = _lines(name, value[name], getattr(source, name), depth + 1, explained)
+            if field.description and len(inner) == 1 and (type(source), name) not in explained:
                 inner[0] += f"  # {field.description}"
+                explained.add((type(source), name))
             head += inner
         return head
     if isinstance(source, dict) and source:
         head = [f"{indent}{key}:"]
         for name, item in source.items():
-            head += _lines(name, value[name], item, depth + 1)
+            head += _lines(name, value[name], item, depth + 1, explained)
         return head
-    text = (
-        yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000).removesuffix("...\n").strip()
-    )
-    return [f"{indent}{key}: {text}"]
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+    return [f"{indent}{key}: {text.removesuffix('...' + chr(10)).strip()}"]
