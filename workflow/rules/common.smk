@@ -12,6 +12,7 @@ RUNS = [
     for experiment, settings in experiments.items()
     for model in settings.models
 ]
+LIGHT = {"mem": "2GB", "runtime": "30m"}
 GPU = 1 if study.device == "cuda" else 0
 
 

@@ -14,6 +14,8 @@ rule configuration:
         config=f"{RESULTS}/config.yaml",
     log:
         f"{RESULTS}/logs/configuration.log",
+    resources:
+        **LIGHT,
     params:
         settings=as_json(resolved(study)),
         code=fingerprint("thalweg.cli.config"),

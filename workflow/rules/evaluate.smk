@@ -11,6 +11,8 @@ rule score:
         scores=f"{RESULTS}/scores/{{domain}}/{{experiment}}/{{model}}.csv",
     log:
         f"{RESULTS}/logs/score/{{domain}}/{{experiment}}/{{model}}.log",
+    resources:
+        **LIGHT,
     params:
         settings=as_json({"metrics": study.evaluation.metrics, "minimum_days": round(study.evaluation.minimum_days)}),
         study=study.study,
@@ -40,6 +42,8 @@ rule summarise:
         ),
     log:
         f"{RESULTS}/logs/summarise.log",
+    resources:
+        **LIGHT,
     params:
         settings=as_json({"bootstrap_samples": study.evaluation.bootstrap_samples, "compared": ["NSE", "KGE"]}),
         code=fingerprint("thalweg.cli.summarise"),

@@ -15,6 +15,8 @@ rule skill_cdf:
         ),
     log:
         f"{RESULTS}/logs/figures/skill_cdf/{{metric}}.log",
+    resources:
+        **LIGHT,
     params:
         name="skill_cdf",
         arguments=draw_arguments(labels=LABELS),
@@ -41,6 +43,8 @@ rule skill_map:
         ),
     log:
         f"{RESULTS}/logs/figures/skill_map/{{domain}}/{{experiment}}.log",
+    resources:
+        **LIGHT,
     params:
         name="skill_map",
         arguments=lambda wildcards, input: draw_arguments(
@@ -72,6 +76,8 @@ rule hydrographs:
         ),
     log:
         f"{RESULTS}/logs/figures/hydrographs/{{domain}}/{{experiment}}.log",
+    resources:
+        **LIGHT,
     params:
         name="hydrographs",
         arguments=lambda wildcards, input: draw_arguments(
@@ -100,6 +106,8 @@ rule parameter_map:
         ),
     log:
         f"{RESULTS}/logs/figures/parameters/{{domain}}/{{experiment}}/{{model}}.log",
+    resources:
+        **LIGHT,
     params:
         name="parameter_map",
         arguments=lambda wildcards, input: draw_arguments(names=MAPPED)({}, input),
@@ -122,6 +130,8 @@ rule learning_curves:
         **figure_outputs("learning_curves", "learning_curves", figure="learning curves", domain="all", metric="loss"),
     log:
         f"{RESULTS}/logs/figures/learning_curves.log",
+    resources:
+        **LIGHT,
     params:
         name="learning_curves",
         arguments=draw_arguments(labels=LABELS, unit=LOSS_UNIT),
@@ -143,6 +153,8 @@ rule rain_grid:
         ),
     log:
         f"{RESULTS}/logs/figures/rain_grid/{{basin}}.log",
+    resources:
+        **LIGHT,
     params:
         name="rain_grid",
         arguments=draw_arguments(),
@@ -159,6 +171,8 @@ rule rulegraph:
         graph=f"{RESULTS}/tables/rulegraph.dot",
     log:
         f"{RESULTS}/logs/rulegraph.log",
+    resources:
+        **LIGHT,
     params:
         snakefile=workflow.main_snakefile,
         study=study.study,
@@ -177,6 +191,8 @@ rule workflow_graph:
         **figure_outputs("workflow", "workflow_graph", figure="the workflow", domain="all", metric="rules"),
     log:
         f"{RESULTS}/logs/figures/workflow.log",
+    resources:
+        **LIGHT,
     params:
         name="workflow_graph",
         arguments=draw_arguments(),

@@ -17,6 +17,8 @@ rule split:
         ),
     log:
         f"{RESULTS}/logs/split/{{domain}}/{{experiment}}.log",
+    resources:
+        **LIGHT,
     params:
         settings=lambda wildcards: study.experiments[wildcards.domain][wildcards.experiment].model_dump_json(
             exclude={"models"}
