@@ -83,7 +83,7 @@ def edited(folder, module, change):
         ("domains/susquehanna.py", {"domain"}),
         ("figures/skill_map.py", {"skill_map"}),
         ("figures/learning_curves.py", {"learning_curves"}),
-        ("fetch.py", {"domain"}),
+        ("fetch.py", {"fetch"}),
     ],
 )
 def test_editing_a_module_reruns_the_rules_whose_verb_imports_it(finished, module, rules):

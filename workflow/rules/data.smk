@@ -37,6 +37,7 @@ rule fetch:
         catalogue=CATALOGUE,
         folder=subpath(output.record, parent=True),
         mirror=f"--mirror {study.mirror}" if study.mirror else "",
+        code=fingerprint("thalweg.cli.fetch"),
     message:
         "Fetching dataset {wildcards.dataset}"
     shell:

@@ -222,7 +222,7 @@ def _simulation(domain, folds, seeds, days, discharge):
 def climatology(domain, splits, smoothing):
     """Mean discharge per calendar day over the training period.
 
-    At a gauge that trains or validates, and at every gauge when the test period comes after, its own; at a held-out gauge,
+    At a gauge that trains or validates, and at every gauge when training and test period are apart, its own; at a held-out gauge,
     the mean over the others. The calendar is smoothed by a circular running mean of ``smoothing`` days.
 
     Returns:
@@ -236,7 +236,8 @@ def climatology(domain, splits, smoothing):
     for i, fold in enumerate(folds):
         split = splits[splits.fold == fold].set_index("gauge").loc[domain.gauge_ids]
         first, last = period(split, "train", time)
-        seen = (split.train | split.validation | (last <= days[0])).values
+        disjoint = last <= days[0] or first >= days[1]
+        seen = (split.train | split.validation).values | disjoint
         past = observed.iloc[first:last].where(np.broadcast_to(seen, (last - first, len(seen))))
         mean = past.groupby(past.index.dayofyear).mean().reindex(range(1, 367)).interpolate(limit_direction="both")
         smooth = pd.concat([mean] * 3).rolling(round(smoothing), center=True).mean().iloc[366:732]

@@ -78,6 +78,7 @@ Days = _quantity("days", 1)
 Minutes = _quantity("minutes", 0)
 Area = _quantity("km2", 0)
 Share = Annotated[float, Field(ge=0, le=1)]
+Part = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -214,7 +215,7 @@ class TrainingJob(Settings):
     model: Model
     training: Training
     seeds: list[int]
-    validation_share: Share
+    validation_share: Part
     device: Literal["cpu", "cuda"]
 
 
@@ -231,7 +232,7 @@ class Split(Settings):
         "gauges",
         description="early stopping on a share of the training gauges, or of the end of the training period",
     )
-    validation_share: Share = Field(0.15, description="share held out from training for early stopping")
+    validation_share: Part = Field(0.15, description="share held out from training for early stopping")
 
     @model_validator(mode="after")
     def _folds_fit_the_kind(self):
