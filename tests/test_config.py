@@ -88,3 +88,10 @@ def test_a_model_overrides_training():
     study = read_study(CONFIG, {"models": {"lstm": {"training": {"steps": 3}}}})
     assert study.training_of("lstm").steps == 3
     assert study.training_of("hbv").steps == study.training.steps
+    experiment = study.experiments["susquehanna"]["temporal"]
+    assert study.training_of("lstm", experiment).steps == experiment.training["steps"]
+
+
+def test_an_experiment_with_impossible_training_is_refused():
+    with pytest.raises(ConfigError, match=r"experiments\.susquehanna\.temporal\.training.*stepz"):
+        read_study(CONFIG, {"experiments": {"susquehanna": {"temporal": {"training": {"stepz": 3}}}}})

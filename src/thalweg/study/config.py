@@ -64,6 +64,7 @@ def _experiments():
                 test=("2003-01-01", "2020-12-31"),
                 validation="period",
                 models=models,
+                training={"steps": 600, "patience": 15, "window": "730 days"},
             )
         },
     }
@@ -119,9 +120,15 @@ class Study(Settings):
     )
     evaluation: Evaluation = Field(Evaluation(), description="metrics and their uncertainty")
 
-    def training_of(self, model):
-        """The training settings of a model: the training block with the model's own overrides."""
-        return Training.model_validate({**self.training.model_dump(mode="json"), **self.models[model].training})
+    def training_of(self, model, experiment=None):
+        """The training settings of a model: the training block, the model's overrides, then the experiment's.
+
+        Args:
+            model: name of the model.
+            experiment: the :class:`~thalweg.study.settings.Experiment`; None leaves its overrides out.
+        """
+        overrides = self.models[model].training | (experiment.training if experiment else {})
+        return Training.model_validate({**self.training.model_dump(mode="json"), **overrides})
 
     @model_validator(mode="after")
     def _names_and_periods_agree(self):
@@ -147,6 +154,11 @@ class Study(Settings):
                             f"{settings.period[0]}..{settings.period[1]}"
                         )
                 for model in experiment.models:
+                    if model in self.models and self.models[model].kind != "climatology":
+                        try:
+                            self.training_of(model, experiment)
+                        except ValueError as error:
+                            raise ValueError(f"{where}.training: {error}") from error
                     if model not in self.models:
                         raise ValueError(f"{where}.models: {model!r} is not among the models: {', '.join(self.models)}")
         return self

@@ -252,3 +252,6 @@ class Experiment(Split):
     """A split and the models that are compared on it."""
 
     models: list[str] = Field(description="names of the models block")
+    training: dict[str, Any] = Field(
+        {}, description="overrides of the training block for all models of this experiment"
+    )
