@@ -93,5 +93,5 @@ def test_a_model_overrides_training():
 
 
 def test_an_experiment_with_impossible_training_is_refused():
-    with pytest.raises(ConfigError, match=r"experiments\.susquehanna\.temporal\.training.*stepz"):
+    with pytest.raises(ConfigError, match=r"experiments\.susquehanna\.temporal\.training: [^:]*\s+stepz"):
         read_study(CONFIG, {"experiments": {"susquehanna": {"temporal": {"training": {"stepz": 3}}}}})

@@ -34,7 +34,9 @@ def run_settings(wildcards):
         {
             "model": model.model_dump(mode="json", exclude={"label", "training"}) | {"label": ""},
             "training": (
-                study.training_of(wildcards.model, experiment).model_dump(mode="json") if model.kind != "climatology" else {}
+                study.training_of(wildcards.model, experiment).model_dump(mode="json")
+                if model.kind != "climatology"
+                else {}
             ),
             "seeds": study.seeds if model.kind != "climatology" else [0],
             "validation_share": experiment.validation_share,

@@ -11,7 +11,7 @@ rule skill_cdf:
         skill_csv=rules.summarise.output.skill,
     output:
         **figure_outputs(
-            "skill_cdf/{metric}", "skill_cdf", figure="skill, distribution", domain="all", metric="{metric}"
+            "skill_cdf/{metric}", "skill_cdf", figure="skill, distribution", domain="all", subject="{metric}"
         ),
     log:
         f"{RESULTS}/logs/figures/skill_cdf/{{metric}}.log",
@@ -39,7 +39,7 @@ rule skill_map:
             "skill_map",
             figure="skill, map",
             domain="{domain}",
-            metric="{experiment}",
+            subject="{experiment}",
         ),
     log:
         f"{RESULTS}/logs/figures/skill_map/{{domain}}/{{experiment}}.log",
@@ -72,7 +72,7 @@ rule hydrographs:
             "hydrographs",
             figure="hydrographs",
             domain="{domain}",
-            metric="{experiment}",
+            subject="{experiment}",
         ),
     log:
         f"{RESULTS}/logs/figures/hydrographs/{{domain}}/{{experiment}}.log",
@@ -102,7 +102,7 @@ rule parameter_map:
             "parameter_map",
             figure="learned parameters",
             domain="{domain}",
-            metric="{experiment}, {model}",
+            subject="{experiment}, {model}",
         ),
     log:
         f"{RESULTS}/logs/figures/parameters/{{domain}}/{{experiment}}/{{model}}.log",
@@ -127,7 +127,7 @@ rule learning_curves:
             if study.models[model].kind != "climatology"
         ],
     output:
-        **figure_outputs("learning_curves", "learning_curves", figure="learning curves", domain="all", metric="loss"),
+        **figure_outputs("learning_curves", "learning_curves", figure="learning curves", domain="all", subject="loss"),
     log:
         f"{RESULTS}/logs/figures/learning_curves.log",
     resources:
@@ -149,7 +149,7 @@ rule rain_grid:
         dataset_folder=rules.regrid.input.dataset,
     output:
         **figure_outputs(
-            "rain_grid/{basin}", "rain_grid", figure="rain grid to catchment", domain="cevennes", metric="{basin}"
+            "rain_grid/{basin}", "rain_grid", figure="rain grid to catchment", domain="cevennes", subject="{basin}"
         ),
     log:
         f"{RESULTS}/logs/figures/rain_grid/{{basin}}.log",
@@ -188,7 +188,7 @@ rule workflow_graph:
     input:
         rulegraph_path=rules.rulegraph.output.graph,
     output:
-        **figure_outputs("workflow", "workflow_graph", figure="the workflow", domain="all", metric="rules"),
+        **figure_outputs("workflow", "workflow_graph", figure="the workflow", domain="all", subject="rules"),
     log:
         f"{RESULTS}/logs/figures/workflow.log",
     resources:
