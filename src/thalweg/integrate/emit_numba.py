@@ -13,9 +13,11 @@ then runs the adjoint of the step backward over these days.
 from dataclasses import dataclass
 
 from thalweg.integrate.trace import adjoint
+from thalweg.processes.implicit import ITERATIONS, TOLERANCE
 
 LANES = 64  # lanes of a block, the least; whole vectors for every instruction set
 AHEAD = 8  # days that per-day parameters are asked of memory before they are used
+CONSTANTS = ("constant", "tolerance")
 DEAR = ("exp", "log", "sqrt")  # operations whose results are kept rather than computed again
 VECTOR = 16  # a block is computed in whole multiples of these
 
@@ -160,19 +162,54 @@ def _move(target, target_row, source, source_row, rows):
     ]
 
 
-def _body(graph, inputs, results, constants, indent):
-    """The loop over lanes: inputs node -> row, results row -> node."""
+def _body(graph, inputs, results, rows, constants, indent):
+    """A step of all lanes, inputs node -> row, results row -> node: the implicit equations, then the rest."""
+    lines, known = [], dict(inputs)
+    for key, root in enumerate(graph.roots):
+        if not set(root.results) <= set(known):
+            if not graph.ancestors(results.values(), known).intersection(root.results):
+                continue
+            lines += _iterations(graph, key, known, rows, constants)
+            known |= {result: rows("root", key, f"x{i}") for i, result in enumerate(root.results)}
+        known |= {unknown: known[result] for unknown, result in zip(root.unknowns, root.results)}
+    return _indented([*lines, *_loop(graph, known, results, constants)], indent)
+
+
+def _loop(graph, inputs, results, constants):
+    """The loop over lanes, without implicit equations."""
     lines = ["for j in range(padded):"]
     for node in sorted(graph.ancestors(results.values(), inputs)):
         operation, arguments = graph.nodes[node]
         if node in inputs:
             lines.append(f"    v{node} = {_read(inputs[node])}")
-        elif operation == "constant":
-            constants[node] = arguments[0]
+        elif operation in CONSTANTS:
+            constants[node] = arguments[0] if arguments else TOLERANCE
         else:
             lines.append(f"    v{node} = " + _FORMS[operation].format(*(f"v{a}" for a in arguments)))
-    lines += [f"    {_read(row)} = v{node}" for row, node in results.items()]
-    return _indented(lines, indent)
+    return [*lines, *(f"    {_read(row)} = v{node}" for row, node in results.items())]
+
+
+def _iterations(graph, key, known, rows, constants):
+    """The iterations of an implicit equation, until no lane has any to do; its unknowns end in their rows."""
+    root = graph.roots[key]
+    inside = graph.dependents(root.carried.values())
+    needed = graph.ancestors(root.after.values(), known)
+    outside = {argument for node in needed & inside for argument in graph.arguments(node)} - inside - set(known)
+    outside = sorted(node for node in outside if graph.nodes[node][0] not in CONSTANTS)
+    held = {rows("held", node): node for node in outside}
+    carried = {name: rows("root", key, name) for name in root.carried}
+    within = known | {node: row for row, node in held.items()} | {root.carried[name]: carried[name] for name in carried}
+    return [
+        *_loop(graph, known, held | {carried[name]: node for name, node in root.begin.items()}, constants),
+        f"for _ in range({ITERATIONS}):",
+        *_indented(_loop(graph, within, {carried[name]: node for name, node in root.after.items()}, constants), 4),
+        "    waiting = 0",
+        "    for j in range(count):",
+        f"        waiting += {_read(carried['done'])} == 0",
+        "    if waiting == 0:",
+        "        break",
+        *_loop(graph, within, {carried[name]: node for name, node in root.found.items()}, constants),
+    ]
 
 
 def _indented(lines, indent):
@@ -190,6 +227,7 @@ def _source(title, plan, name, arguments, setup, rows, constants, body):
         vector=VECTOR,
         ahead=AHEAD,
     )
+    constants = {node: value[plan.dtype] if value is TOLERANCE else value for node, value in constants.items()}
     values = [f'v{node} = REAL("{value!r}")' for node, value in sorted(constants.items())]
     return "\n".join(
         [
@@ -279,7 +317,7 @@ def forward(step, plan):
         "    if interval > 0 and day % interval == 0:",
         *_indented(_states(_give, "state", step, rows, lambda n, _: f"checkpoints[day // interval, {n}]"), 8),
         *_indented(_load_day(step, plan, rows), 4),
-        *_body(step.graph, inputs, results, constants, 4),
+        *_body(step.graph, inputs, results, rows, constants, 4),
         *_indented(store, 4),
         *_states(_give, "state", step, rows, lambda number, name: f"s_{name}"),
     ]
@@ -331,10 +369,13 @@ def backward(step, plan, given, wanted):
     for name, node in step.state.items():
         results[rows("state gradient", name)] = gradients.get(node, zero).node
 
-    # What the forward pass over a segment leaves for the backward pass, neighbours: the inputs of the day and the
-    # results of its dear operations.
-    kept = [node for node, (operation, _) in enumerate(step.graph.nodes) if operation in DEAR]
-    kept = sorted(graph.ancestors(results.values(), {*inputs, *kept}).intersection(kept))
+    # What the forward pass over a segment leaves for the backward pass, neighbours: the inputs of the day, the results
+    # of its dear operations and the roots.
+    solved = [result for root in graph.roots for result in root.results]
+    dear = [node for node, (operation, _) in enumerate(step.graph.nodes) if operation in DEAR]
+    needed = graph.ancestors(results.values(), {*inputs, *dear, *solved})
+    kept = sorted(needed.intersection(dear))
+    kept += [r for root in graph.roots if needed.intersection((*root.results, *root.unknowns)) for r in root.results]
     daily_rows = 1 + max(inputs[node] for node in (*step.state.values(), *step.forcing.values()))
     daily_rows += len(plan.dynamic)
 
@@ -364,7 +405,7 @@ def backward(step, plan, given, wanted):
         *_indented(_states(_take, "state", step, rows, lambda n, _: f"checkpoints[segment, {n}]"), 4),
         "    for day in range(start, end):",
         *_indented(_load_day(step, plan, rows), 8),
-        *_body(step.graph, inputs, new_states | kept_rows, constants, 8),
+        *_body(step.graph, inputs, new_states | kept_rows, rows, constants, 8),
         "        today = path[day - start]",
         *_indented(_move("today", 0, "work", 0, daily_rows), 8),
         *_indented(_move("today", daily_rows, "work", min(kept_rows, default=0), len(kept)), 8),
@@ -374,7 +415,7 @@ def backward(step, plan, given, wanted):
         *_indented(_move("work", 0, "today", 0, daily_rows), 8),
         *_indented(_move("work", min(kept_rows, default=0), "today", daily_rows, len(kept)), 8),
         *_indented(load_gradients, 8),
-        *_body(graph, inputs | {node: row for row, node in kept_rows.items()}, results, constants, 8),
+        *_body(graph, inputs | {node: row for row, node in kept_rows.items()}, results, rows, constants, 8),
         *_indented(daily, 8),
         *_states(_give, "state gradient", step, rows, lambda number, name: f"s_{name}"),
         *_each(_give(row, f"gp_{name}") for row, name in totals),

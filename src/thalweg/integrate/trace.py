@@ -3,17 +3,21 @@
 ``trace`` runs the step once with symbols. Equal operations on equal arguments become one node. ``adjoint`` walks the
 graph backwards and writes the derivative as more nodes of the same graph, so that an emitter needs to know the
 operations alone. Nothing is reassociated, so a step computes what the reference computes, rounding for rounding.
+
+An implicit equation is a :class:`Root`: nodes of what its iterations carry, before and after one iteration. An emitter
+runs them as a loop before it computes what needs the root.
 """
 
 import sys
 from dataclasses import dataclass
 
-from thalweg.processes import operations
+from thalweg.processes import implicit, operations
 
 ARITHMETIC = ("add", "subtract", "multiply", "divide", "negative")
 FUNCTIONS = ("exp", "log", "sqrt", "minimum", "maximum", "clip_low", "clip_high", "clip", "where")
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 LOGIC = ("and", "or", "not")
+LEAVES = ("input", "constant", "tolerance")
 
 
 class TraceError(TypeError):
@@ -22,7 +26,7 @@ class TraceError(TypeError):
 
 def _refuse(what):
     frame = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename in (__file__, operations.__file__):
+    while frame.f_back and frame.f_code.co_filename in (__file__, operations.__file__, implicit.__file__):
         frame = frame.f_back
     raise TraceError(
         f"{frame.f_code.co_filename}:{frame.f_lineno}: {what} cannot be traced into a fused step; use the operators "
@@ -35,13 +39,23 @@ class Graph:
 
     def __init__(self):
         self.nodes = []
+        self.roots = []
+        self.solving = False
         self._known = {}
 
     def copy(self):
         """A graph of its own, with the same nodes."""
         other = Graph()
-        other.nodes, other._known = list(self.nodes), dict(self._known)
+        other.nodes, other.roots, other._known = list(self.nodes), list(self.roots), dict(self._known)
         return other
+
+    def arguments(self, node):
+        """The nodes that a node is computed from."""
+        operation, arguments = self.nodes[node]
+        if operation == "root":
+            root = self.roots[arguments[0]]
+            return (*root.residuals, *root.begin.values(), *root.after.values())
+        return () if operation in LEAVES else arguments
 
     def add(self, operation, *arguments):
         """The symbol of a node, made if it is new."""
@@ -58,10 +72,42 @@ class Graph:
             node = waiting.pop()
             if node not in found:
                 found.add(node)
-                operation, arguments = self.nodes[node]
-                if operation not in ("input", "constant") and node not in known:
-                    waiting.extend(arguments)
+                if node not in known:
+                    waiting.extend(self.arguments(node))
         return found
+
+    def dependents(self, nodes):
+        """The nodes that need any of the given ones, themselves included."""
+        found = set(nodes)
+        for node in range(len(self.nodes)):
+            if found.intersection(self.arguments(node)):
+                found.add(node)
+        return found
+
+
+@dataclass(frozen=True)
+class Root:
+    """An implicit equation of n unknowns (:mod:`thalweg.processes.implicit`), as nodes.
+
+    Attributes:
+        unknowns: what stands for the unknowns in the residuals.
+        residuals: n nodes that depend on the unknowns.
+        jacobian: their derivatives, residual by unknown, None for zero.
+        carried: name -> input node of what the iterations carry; ``x0``, ``x1``, ... are the unknowns.
+        begin: name -> node of its first value.
+        after: name -> node of its value after an iteration.
+        found: name -> node of the unknowns at the end, in terms of what was carried.
+        results: the nodes that a step goes on with.
+    """
+
+    unknowns: tuple[int, ...]
+    residuals: tuple[int, ...]
+    jacobian: tuple[tuple[int | None, ...], ...]
+    carried: dict[str, int]
+    begin: dict[str, int]
+    after: dict[str, int]
+    found: dict[str, int]
+    results: tuple[int, ...]
 
 
 class Symbol:
@@ -91,6 +137,48 @@ class Symbol:
                 wanted = "a condition" if wants_truth else "a number"
                 _refuse(f"{name} whose argument {position + 1} is not {wanted}")
         return self.graph.add(name, *(argument.node for argument in arguments))
+
+    def root(self, residual, guess, low, high):
+        """Record an implicit equation; see :func:`thalweg.processes.implicit.root`."""
+        graph = self.graph
+        if graph.solving:
+            _refuse("a root inside the residual of another root")
+        size, key = len(guess), len(graph.roots)
+
+        def symbols(nodes):
+            return [None if node is None else Symbol(graph, node) for node in nodes]
+
+        def nodes(values):
+            return {name: self._lift(value, "root").node for name, value in values.items()}
+
+        begin = implicit.begin(*([self._lift(value, "root") for value in values] for values in (guess, low, high)))
+        carried = {name: graph.add("input", "root", key, name) for name in begin}
+        unknowns = [carried[f"x{i}"] for i in range(size)]
+        graph.solving = True
+        try:
+            residuals = [self._lift(value, "root") for value in residual(*unknowns)]
+        finally:
+            graph.solving = False
+        jacobian = []
+        for value in residuals:
+            slopes = adjoint(graph, [(value.node, graph.add("constant", 1.0))], [x.node for x in unknowns])
+            jacobian.append(tuple(slopes[x.node].node if x.node in slopes else None for x in unknowns))
+        after = implicit.advance(carried, residuals, [symbols(row) for row in jacobian], graph.add("tolerance"))
+        found = implicit.finish(carried, size)
+        results = tuple(graph.add("root", key, i) for i in range(size))
+        graph.roots.append(
+            Root(
+                unknowns=tuple(x.node for x in unknowns),
+                residuals=tuple(value.node for value in residuals),
+                jacobian=tuple(jacobian),
+                carried=nodes(carried),
+                begin=nodes(begin),
+                after=nodes(after),
+                found={f"x{i}": value.node for i, value in enumerate(found)},
+                results=tuple(result.node for result in results),
+            )
+        )
+        return results
 
     @property
     def is_truth(self):
@@ -283,7 +371,8 @@ def adjoint(graph, seeds, wanted):
     size = len(graph.nodes)
     active = set(wanted)
     for node, (operation, arguments) in enumerate(graph.nodes):
-        if operation in _RULES and active.intersection(arguments):
+        depends = graph.roots[arguments[0]].residuals if operation == "root" else arguments
+        if (operation in _RULES or operation == "root") and active.intersection(depends):
             active.add(node)
     gradients = {}
 
@@ -294,6 +383,18 @@ def adjoint(graph, seeds, wanted):
         accumulate(node, seed)
     for node in reversed(range(size)):
         operation, arguments = graph.nodes[node]
+        if operation == "root" and arguments[1] == 0:
+            # The implicit function theorem: -residual takes the gradient that solves with the transposed Jacobian.
+            root = graph.roots[arguments[0]]
+            if any(result in active and result in gradients for result in root.results):
+                given = [gradients.get(result, graph.add("constant", 0.0)) for result in root.results]
+                transposed = [
+                    [None if entry is None else Symbol(graph, entry) for entry in column]
+                    for column in zip(*root.jacobian)
+                ]
+                for residual, share in zip(root.residuals, implicit.eliminate(transposed, given)):
+                    if residual in active:
+                        accumulate(residual, -share)
         if node in active and node in gradients and operation in _RULES:
             symbols = [Symbol(graph, argument) for argument in arguments]
             contributions = _RULES[operation](gradients[node], Symbol(graph, node), *symbols)

@@ -57,6 +57,22 @@ BETAET = Parameter("BETAET", 0.3, 5.0, "dimensionless", "shape of the evapotrans
 CAPILLARY = Parameter("C", 0.0, 1.0, "1/day", "capillary rise from the lower zone (HBV 1.1p)")
 
 
+def snow(state, forcing, parameters):
+    """The snow routine: (snowpack, meltwater) at the end of the day in mm, (rain, to_soil, melt) in mm/day."""
+    p = parameters
+    snowpack, meltwater = state["snowpack"], state["meltwater"]
+    precipitation, temperature = forcing["precipitation"], forcing["temperature"]
+    rain = where(temperature >= p["TT"], precipitation, 0.0)
+    snowpack = snowpack + (precipitation - rain)
+    warmth = temperature - p["TT"]
+    melt = minimum(clip(p["CFMAX"] * warmth, 0.0, None), snowpack)
+    meltwater, snowpack = meltwater + melt, snowpack - melt
+    refreezing = minimum(clip(p["CFR"] * p["CFMAX"] * (-warmth), 0.0, None), meltwater)
+    snowpack, meltwater = snowpack + refreezing, meltwater - refreezing
+    to_soil = clip(meltwater - p["CWH"] * snowpack, 0.0, None)
+    return snowpack, meltwater - to_soil, rain, to_soil, melt
+
+
 @cache
 def hbv(capillary_rise=True, shaped_evapotranspiration=True):
     """The HBV process.
@@ -71,21 +87,9 @@ def hbv(capillary_rise=True, shaped_evapotranspiration=True):
 
     def step(state, forcing, parameters):
         p = parameters
-        snowpack, meltwater, soil = state["snowpack"], state["meltwater"], state["soil_moisture"]
-        upper, lower = state["upper_zone"], state["lower_zone"]
-        precipitation, temperature = forcing["precipitation"], forcing["temperature"]
+        soil, upper, lower = state["soil_moisture"], state["upper_zone"], state["lower_zone"]
         potential = forcing["potential_evapotranspiration"]
-
-        # Snow
-        rain = where(temperature >= p["TT"], precipitation, 0.0)
-        snowpack = snowpack + (precipitation - rain)
-        warmth = temperature - p["TT"]
-        melt = minimum(clip(p["CFMAX"] * warmth, 0.0, None), snowpack)
-        meltwater, snowpack = meltwater + melt, snowpack - melt
-        refreezing = minimum(clip(p["CFR"] * p["CFMAX"] * (-warmth), 0.0, None), meltwater)
-        snowpack, meltwater = snowpack + refreezing, meltwater - refreezing
-        to_soil = clip(meltwater - p["CWH"] * snowpack, 0.0, None)
-        meltwater = meltwater - to_soil
+        snowpack, meltwater, rain, to_soil, melt = snow(state, forcing, p)
 
         # Soil
         wetness = clip(power(soil / p["FC"], p["BETA"]), 0.0, 1.0)
