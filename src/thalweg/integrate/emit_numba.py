@@ -10,8 +10,6 @@ The backward kernel goes from checkpoint to checkpoint: it recomputes the states
 then runs the adjoint of the step backward over these days.
 """
 
-from dataclasses import dataclass
-
 from thalweg.integrate.trace import adjoint
 from thalweg.processes.implicit import ITERATIONS, TOLERANCE
 
@@ -60,21 +58,6 @@ VECTOR = {vector}
 AHEAD = {ahead}
 exp, log = lanes.exp_{dtype}, lanes.log_{dtype}
 '''
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a pair of kernels is specialised to.
-
-    ``dynamic`` are the parameters given per day; ``mean`` averages fluxes over components; ``lanes`` is from
-    :func:`block`.
-    """
-
-    fluxes: tuple[str, ...]
-    dynamic: frozenset[str]
-    mean: bool
-    dtype: str
-    lanes: int
 
 
 def block(components):
@@ -216,14 +199,14 @@ def _indented(lines, indent):
     return [" " * indent + line for line in lines]
 
 
-def _source(title, plan, name, arguments, setup, rows, constants, body):
+def _source(title, plan, lanes, name, arguments, setup, rows, constants, body):
     real = {"float32": "f4", "float64": "f8"}[plan.dtype]
     shapes = {0: "i8", 1: f"{real}[::1]", 2: f"{real}[:, ::1]", 3: f"{real}[:, :, ::1]"}
     signature = ", ".join(shapes[dimensions] for _, dimensions in arguments)
     head = _HEAD.format(
         title=title,
         dtype=plan.dtype,
-        lanes=plan.lanes,
+        lanes=lanes,
         vector=VECTOR,
         ahead=AHEAD,
     )
@@ -288,7 +271,7 @@ def _states(function, kind, step, rows, values):
     return _each(function(rows(kind, name), values(number, name)) for number, name in enumerate(step.state))
 
 
-def forward(step, plan):
+def forward(step, plan, lanes):
     """Source of the forward kernel.
 
     Arguments of the kernel, after the first and last group and the sizes, are ``f_NAME`` forcing (day, unit),
@@ -321,15 +304,16 @@ def forward(step, plan):
         *_indented(store, 4),
         *_states(_give, "state", step, rows, lambda number, name: f"s_{name}"),
     ]
-    return _source("A step marched forward.", plan, "forward", arguments, [], rows, constants, body)
+    return _source("A step marched forward.", plan, lanes, "forward", arguments, [], rows, constants, body)
 
 
-def backward(step, plan, given, wanted):
+def backward(step, plan, lanes, given, wanted):
     """Source of the adjoint kernel.
 
     Args:
         step: the traced step.
-        plan: the :class:`Plan` of the forward kernel.
+        plan: the :class:`~thalweg.integrate.fused.Plan` of the forward kernel.
+        lanes: of a block, from :func:`block`.
         given: names of the fluxes whose gradient is given.
         wanted: pairs ("forcing" or "parameter", name) to differentiate to.
 
@@ -422,5 +406,5 @@ def backward(step, plan, given, wanted):
     ]
     setup = [f"path = np.empty((interval, {daily_rows + len(kept)} * LANES), REAL)"]
     return _source(
-        "The adjoint of a step, marched backward.", plan, "backward", arguments, setup, rows, constants, body
+        "The adjoint of a step, marched backward.", plan, lanes, "backward", arguments, setup, rows, constants, body
     )

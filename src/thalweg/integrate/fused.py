@@ -1,155 +1,149 @@
 """The fused backend: the whole time loop in one compiled kernel, with an exact adjoint.
 
-A process is traced once (:mod:`~thalweg.integrate.trace`), the kernels are emitted for the inputs at hand
-(:mod:`~thalweg.integrate.emit_numba`), compiled and kept on disk (:mod:`~thalweg.integrate.kernels`). Forward stores
-the fluxes asked for and, when a gradient is wanted, the states of every ``checkpoint_days``-th day.
+A process is traced once (:mod:`~thalweg.integrate.trace`), kernels are emitted for the inputs at hand and run where
+the tensors are: :mod:`~thalweg.integrate.on_cpu` or :mod:`~thalweg.integrate.on_gpu`. Forward stores the fluxes asked
+for and, when a gradient is wanted, the states of every ``checkpoint_days``-th day.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 
 import torch
 from torch.autograd.function import once_differentiable
 
-from thalweg.integrate import emit_numba
-from thalweg.integrate.kernels import compiled, run
 from thalweg.integrate.trace import trace
+
+ENGINES = {"cpu": "thalweg.integrate.on_cpu", "cuda": "thalweg.integrate.on_gpu"}
 
 _trace = lru_cache(maxsize=64)(trace)
 
 
-@lru_cache(maxsize=256)
-def _forward_kernel(process, plan):
-    source = emit_numba.forward(_trace(process), plan)
-    return compiled(source, "forward")
+@dataclass(frozen=True)
+class Plan:
+    """What a pair of kernels is specialised to.
+
+    ``dynamic`` are the parameters given per day; ``mean`` averages fluxes over components.
+    """
+
+    fluxes: tuple[str, ...]
+    dynamic: frozenset[str]
+    mean: bool
+    dtype: str
 
 
-@lru_cache(maxsize=256)
-def _backward_kernel(process, plan, given, wanted):
-    source = emit_numba.backward(_trace(process), plan, given, wanted)
-    return compiled(source, "backward")
-
-
-def march(process, forcing, parameters, state, fluxes, mean_components=False, checkpoint_days=32):
-    """See :func:`thalweg.integrate.integrate`.
+def march(process, forcing, parameters, state, fluxes, mean_components=False, checkpoint_days=32, engine=None):
+    """See :func:`thalweg.integrate.integrate`; ``engine`` is the module that runs the kernels, None the device's own.
 
     Raises:
         TraceError: where the step does something that cannot be traced.
-        ValueError: for tensors that are not on the CPU, or not all float32 or all float64.
+        ValueError: for tensors on several devices, or on one without kernels, or not all float32 or all float64.
     """
     inputs = {("forcing", name): forcing[name] for name in process.forcing_names}
     inputs |= {("parameter", name): parameters[name] for name in process.parameter_names}
     inputs |= {("state", name): state[name] for name in process.state_names}
-    _check(process, inputs)
-    units, components = state[process.state_names[0]].shape
-    dtype = next(iter(inputs.values())).dtype
-    plan = emit_numba.Plan(
+    first = next(iter(inputs.values()))
+    _check(process, inputs, first)
+    plan = Plan(
         fluxes=fluxes,
         dynamic=frozenset(name for name in process.parameter_names if parameters[name].ndim == 3),
         mean=mean_components,
-        dtype=str(dtype).removeprefix("torch."),
-        lanes=emit_numba.block(components),
+        dtype=str(first.dtype).removeprefix("torch."),
     )
-    size = (units, components, forcing[process.forcing_names[0]].shape[0])
+    march = _Settings(
+        engine=engine or import_module(ENGINES[first.device.type]),
+        step=_trace(process),
+        plan=plan,
+        size=(*state[process.state_names[0]].shape, forcing[process.forcing_names[0]].shape[0]),
+        checkpoint_days=checkpoint_days,
+    )
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs.values()):
-        interval = min(checkpoint_days, size[-1])
-        results = _March.apply(process, plan, size, interval, tuple(inputs), *inputs.values())
+        results = _March.apply(march, tuple(inputs), *inputs.values())
     else:
-        results, _ = _forward(process, plan, size, 0, inputs)
+        results, _ = _forward(march, 0, inputs)
     return dict(zip(fluxes, results)), dict(zip(process.state_names, results[len(fluxes) :]))
 
 
-def _check(process, inputs):
-    expected = next(iter(inputs.values())).dtype
+@dataclass(frozen=True)
+class _Settings:
+    """How a march runs; ``size`` is (units, components, days)."""
+
+    engine: object
+    step: object
+    plan: Plan
+    size: tuple[int, int, int]
+    checkpoint_days: int
+
+
+def _check(process, inputs, first):
+    if first.device.type not in ENGINES:
+        raise ValueError(
+            f"{process.name}: the fused backend has no kernels for {first.device}; integrate with backend='reference'"
+        )
     for (kind, name), tensor in inputs.items():
-        if tensor.device.type != "cpu":
+        if tensor.device != first.device:
             raise ValueError(
-                f"{process.name}: {kind} {name!r} is on {tensor.device}; the fused backend runs on the CPU, "
-                "integrate with backend='reference' there"
+                f"{process.name}: {kind} {name!r} is on {tensor.device}, others on {first.device}; move all to one device"
             )
-        if tensor.dtype != expected or expected not in (torch.float32, torch.float64):
+        if tensor.dtype != first.dtype or first.dtype not in (torch.float32, torch.float64):
             raise ValueError(
                 f"{process.name}: {kind} {name!r} is {tensor.dtype}; the fused backend takes all inputs as float32 or "
                 "all as float64"
             )
 
 
-def _array(tensor, components):
-    """A kernel's view of a tensor: lanes flattened, contiguous."""
-    tensor = tensor.detach().contiguous()
-    return (tensor.flatten(-2) if components else tensor).numpy()
+def _contiguous(inputs):
+    return {key: tensor.detach().contiguous() for key, tensor in inputs.items() if key[0] != "state"}
 
 
-def _kernel_inputs(inputs):
-    return [_array(tensor, kind == "parameter") for (kind, _), tensor in inputs.items() if kind != "state"]
+def _own(tensor):
+    return tensor.detach().clone(memory_format=torch.contiguous_format)
 
 
-def _items(plan, size):
-    units, components, _ = size
-    return -(-units // (plan.lanes // components))
-
-
-def _forward(process, plan, size, interval, inputs):
-    units, components, days = size
-    state = [
-        t.detach().clone(memory_format=torch.contiguous_format) for (kind, _), t in inputs.items() if kind == "state"
-    ]
-    like = state[0]
-    shape = (days, units) if plan.mean else (days, units, components)
-    fluxes = [like.new_empty(shape) for _ in plan.fluxes]
+def _forward(march, interval, inputs):
+    units, components, days = march.size
+    state = [_own(tensor) for (kind, _), tensor in inputs.items() if kind == "state"]
+    shape = (days, units) if march.plan.mean else (days, units, components)
+    fluxes = [state[0].new_empty(shape) for _ in march.plan.fluxes]
     count = -(-days // interval) if interval else 0
-    checkpoints = like.new_empty((count, len(state), units * components))
-    run(
-        _forward_kernel(process, plan),
-        _items(plan, size),
-        torch.get_num_threads(),
-        *size,
-        interval,
-        *_kernel_inputs(inputs),
-        *(_array(tensor, True) for tensor in state),
-        *(_array(tensor, not plan.mean) for tensor in fluxes),
-        checkpoints.numpy(),
-    )
+    checkpoints = state[0].new_empty((count, len(state), units * components))
+    march.engine.forward(march.step, march.plan, march.size, interval, _contiguous(inputs), state, fluxes, checkpoints)
     return (*fluxes, *state), checkpoints
 
 
 class _March(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, process, plan, size, interval, keys, *tensors):
+    def forward(ctx, march, keys, *tensors):
         ctx.set_materialize_grads(False)
-        results, checkpoints = _forward(process, plan, size, interval, dict(zip(keys, tensors)))
+        interval = min(march.checkpoint_days, march.size[-1])
+        results, checkpoints = _forward(march, interval, dict(zip(keys, tensors)))
         ctx.save_for_backward(*tensors, checkpoints)
-        ctx.arguments = process, plan, size, interval, keys
+        ctx.arguments = march, interval, keys
         return results
 
     @staticmethod
     @once_differentiable
     def backward(ctx, *gradients):
-        process, plan, size, interval, keys = ctx.arguments
+        march, interval, keys = ctx.arguments
         if all(gradient is None for gradient in gradients):
-            return (None,) * (5 + len(keys))
+            return (None,) * (2 + len(keys))
         *tensors, checkpoints = ctx.saved_tensors
         inputs = dict(zip(keys, tensors))
-        needed = [key for key, need in zip(keys, ctx.needs_input_grad[5:]) if need]
-        wanted = tuple(key for key in needed if key[0] != "state")
-        given = tuple(name for name, gradient in zip(plan.fluxes, gradients) if gradient is not None)
-        state = {
-            ("state", name): torch.zeros_like(inputs["state", name], memory_format=torch.contiguous_format)
-            if gradient is None
-            else gradient.clone(memory_format=torch.contiguous_format)
-            for name, gradient in zip(process.state_names, gradients[len(plan.fluxes) :])
+        needed = [key for key, need in zip(keys, ctx.needs_input_grad[2:]) if need]
+        fluxes = march.plan.fluxes
+        given = {name: g.contiguous() for name, g in zip(fluxes, gradients) if g is not None}
+        states = [key for key in keys if key[0] == "state"]
+        state = [
+            torch.zeros_like(inputs[key], memory_format=torch.contiguous_format) if gradient is None else _own(gradient)
+            for key, gradient in zip(states, gradients[len(fluxes) :])
+        ]
+        found = {
+            key: torch.empty_like(inputs[key], memory_format=torch.contiguous_format)
+            for key in needed
+            if key[0] != "state"
         }
-        found = {key: torch.empty_like(inputs[key], memory_format=torch.contiguous_format) for key in wanted}
-        run(
-            _backward_kernel(process, plan, given, wanted),
-            _items(plan, size),
-            torch.get_num_threads(),
-            *size,
-            interval,
-            *_kernel_inputs(inputs),
-            checkpoints.numpy(),
-            *(_array(gradient, not plan.mean) for gradient in gradients[: len(plan.fluxes)] if gradient is not None),
-            *(_array(tensor, True) for tensor in state.values()),
-            *(_array(found[key], key[0] == "parameter") for key in wanted),
+        march.engine.backward(
+            march.step, march.plan, march.size, interval, _contiguous(inputs), checkpoints, given, state, found
         )
-        found |= state
-        return (None,) * 5 + tuple(found[key] if key in needed else None for key in keys)
+        found |= dict(zip(states, state))
+        return (None,) * 2 + tuple(found[key] if key in needed else None for key in keys)

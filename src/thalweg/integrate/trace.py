@@ -85,7 +85,7 @@ class Graph:
         return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Root:
     """An implicit equation of n unknowns (:mod:`thalweg.processes.implicit`), as nodes.
 
@@ -287,7 +287,7 @@ class Symbol:
         _refuse(f"torch's {getattr(function, '__name__', function)}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """A traced step: one graph, and the nodes of its inputs and results by name."""
 
