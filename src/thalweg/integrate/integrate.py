@@ -2,6 +2,8 @@
 
 import torch
 
+from thalweg.integrate import fused, reference
+
 
 def initial_state(process, units, components, dtype=torch.float32, device="cpu"):
     """The process's declared initial states, as name -> tensor (unit, component)."""
@@ -17,7 +19,7 @@ def integrate(
     parameters,
     state=None,
     fluxes=("runoff",),
-    backend="fused",
+    backend=None,
     mean_components=False,
     checkpoint_days=32,
 ):
@@ -29,7 +31,8 @@ def integrate(
         parameters: name -> tensor (unit, component) for a static parameter, (time, unit, component) for one per day.
         state: name -> tensor (unit, component) at the start; None takes the declared initial states.
         fluxes: names of the fluxes to return.
-        backend: ``"fused"``, compiled, for CPU tensors, with as many threads as torch; or ``"reference"``.
+        backend: ``"fused"``, compiled, for tensors on the CPU (with as many threads as torch) or a CUDA device;
+            ``"reference"``, a loop over days, for any process and device; None is fused where there are kernels.
         mean_components: return fluxes averaged over components.
         checkpoint_days: when a gradient is wanted, the fused backend stores the states of every so many days and
             recomputes those between; more takes less memory.
@@ -46,10 +49,12 @@ def integrate(
     if state is None:
         like = next(iter(parameters.values()))
         state = initial_state(process, like.shape[-2], like.shape[-1], like.dtype, like.device)
+    if backend is None:
+        backend = "fused" if next(iter(parameters.values())).device.type in fused.ENGINES else "reference"
     if backend == "reference":
-        from thalweg.integrate.reference import march
+        march = reference.march
     elif backend == "fused":
-        from thalweg.integrate.fused import march
+        march = fused.march
     else:
         raise ValueError(f"backend {backend!r} is not known; use 'fused' or 'reference'")
     return march(process, forcing, parameters, state, tuple(fluxes), mean_components, checkpoint_days)

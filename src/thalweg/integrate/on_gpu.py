@@ -5,7 +5,7 @@ from functools import lru_cache
 from thalweg.integrate import emit_triton
 from thalweg.integrate.kernels import compiled
 
-TILE = 64  # lanes of a program, two for a thread: few, so that a thousand catchments fill the device
+TILE = 32  # lanes of a program, one for a thread: few, so that a thousand catchments fill the device
 WARPS = 1
 
 

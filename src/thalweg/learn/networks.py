@@ -75,16 +75,29 @@ class ProcessModel(nn.Module):
         network: ``"attributes"`` for a perceptron on unit attributes, ``"none"`` for one learned set for all units.
         hidden, layers, dropout: of the networks.
         dynamic: names of parameters that an LSTM on forcing and attributes gives for each day.
+        integrator: backend of :func:`thalweg.integrate.integrate`.
     """
 
-    def __init__(self, process, forcings, attributes, components, network, hidden, layers, dropout, dynamic=()):
+    def __init__(
+        self,
+        process,
+        forcings,
+        attributes,
+        components,
+        network,
+        hidden,
+        layers,
+        dropout,
+        dynamic=(),
+        integrator="fused",
+    ):
         super().__init__()
         unknown = [name for name in dynamic if name not in process.parameter_names]
         if unknown:
             raise ValueError(
                 f"dynamic parameter {unknown[0]!r} is not of process {process.name}; it has {', '.join(process.parameter_names)}"
             )
-        self.process, self.components = process, components
+        self.process, self.components, self.integrator = process, components, integrator
         self.dynamic = [p for p in process.parameters if p.name in dynamic]
         self.static = [p for p in process.parameters if p.name not in dynamic]
         outputs = len(self.static) * components + len(unit_hydrograph.PARAMETERS)
@@ -134,8 +147,9 @@ class ProcessModel(nn.Module):
         return early, late
 
     def _integrate(self, forcing, parameters, state, names):
-        backend = "fused" if forcing["precipitation"].device.type == "cpu" else "reference"
-        return integrate(self.process, forcing, parameters, state, fluxes=names, backend=backend, mean_components=True)
+        return integrate(
+            self.process, forcing, parameters, state, fluxes=names, backend=self.integrator, mean_components=True
+        )
 
     def forward(self, window):
         """Runoff routed to the outlet of each unit, of the days that count: tensor (time, unit), mm/day."""

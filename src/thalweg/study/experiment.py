@@ -14,13 +14,14 @@ from thalweg.learn.data import Series, aggregation
 from thalweg.learn.networks import ProcessModel, SequenceModel
 from thalweg.learn.scaling import Scaling, fit_scaling
 from thalweg.learn.train import Task, train
-from thalweg.processes import hbv
+from thalweg.processes import hbv, hbv_implicit
 from thalweg.processes.unit_hydrograph import mean_delay
 
 
 def process_of(settings):
     """The process that the model settings name."""
-    return {"hbv": lambda: hbv(capillary_rise=settings.capillary_rise)}[settings.process]()
+    makers = {"hbv": lambda: hbv(capillary_rise=settings.capillary_rise), "hbv_implicit": hbv_implicit}
+    return makers[settings.process]()
 
 
 def spatial_domain(domain, settings):
@@ -42,6 +43,7 @@ def build_model(settings, scaling):
         settings.layers,
         settings.dropout,
         tuple(settings.dynamic),
+        settings.integrator,
     )
 
 

@@ -141,8 +141,13 @@ class ProcessModel(Settings):
 
     kind: Literal["process"] = "process"
     label: str = Field(description="name in figures")
-    process: Literal["hbv"] = Field("hbv", description="the prior")
+    process: Literal["hbv", "hbv_implicit"] = Field(
+        "hbv", description="the prior; hbv_implicit is HBV 1.1p by backward Euler"
+    )
     capillary_rise: bool = Field(True, description="HBV 1.1p (true) or 1.0 (false)")
+    integrator: Literal["fused", "reference"] = Field(
+        "fused", description="fused: compiled kernels; reference: a slow loop of tensor operations, to check them by"
+    )
     components: Annotated[int, Field(ge=1, le=16)] = Field(4, description="parallel parameter sets, averaged")
     network: Literal["attributes", "none"] = Field(
         "attributes",
