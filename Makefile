@@ -1,5 +1,6 @@
 # make study   set up and run the default study to its figures and report
 # make test    set up and pass the tests
+# make triton-test  on Linux: test the kernels for CUDA devices, without one (installs Triton, 200 MB)
 # make record  also copy the results to docs and the result table into the README
 # make figures redraw the figures of the default study
 # make unlock  after the workflow itself was killed: release its lock, then run make study again
@@ -10,7 +11,7 @@ CORES ?= all
 STUDY ?= default
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES) --config study=$(STUDY)
 
-.PHONY: study test long-test figures record unlock clean
+.PHONY: study test long-test triton-test figures record unlock clean
 
 study: .venv/installed
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE)
@@ -22,6 +23,10 @@ test: .venv/installed
 
 long-test: .venv/installed
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest -m long
+
+triton-test: .venv/installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[triton]'
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest tests/test_triton.py
 
 figures: .venv/installed
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE) --forcerun skill_cdf skill_map hydrographs parameter_map learning_curves rain_grid workflow_graph

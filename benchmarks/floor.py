@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 
 from thalweg.integrate import emit_numba, lanes
+from thalweg.integrate.fused import Plan
 from thalweg.integrate.trace import trace
 
 LANES = 1024  # numbers, 4 kB
@@ -89,11 +90,11 @@ def of(process, components, costs):
     Returns:
         dict: pass -> (operations by kind, nanoseconds for a lane and day).
     """
-    plan = emit_numba.Plan(("runoff",), frozenset(), True, "float32", emit_numba.block(components))
+    plan, lanes_of_block = Plan(("runoff",), frozenset(), True, "float32"), emit_numba.block(components)
     step = trace(process)
     wanted = tuple(("parameter", name) for name in process.parameter_names)
-    forward = operations(emit_numba.forward(step, plan))
-    both = forward + operations(emit_numba.backward(step, plan, ("runoff",), wanted))
+    forward = operations(emit_numba.forward(step, plan, lanes_of_block))
+    both = forward + operations(emit_numba.backward(step, plan, lanes_of_block, ("runoff",), wanted))
     return {
         name: (counts, sum(counts[kind] * costs[kind] for kind in KINDS))
         for name, counts in (("forward", forward), ("forward+backward", both))

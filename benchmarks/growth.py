@@ -15,6 +15,7 @@ import torch
 from timing import measure
 
 from thalweg.integrate import emit_numba, integrate
+from thalweg.integrate.fused import Plan
 from thalweg.integrate.trace import trace
 from thalweg.processes import hbv
 
@@ -62,15 +63,15 @@ def planned(units, components, days, interval, threads):
     """Bytes that a forward and backward pass should take beyond its inputs: static parameters, mean runoff, float32."""
     process = hbv()
     step = trace(process)
-    plan = emit_numba.Plan(("runoff",), frozenset(), True, "float32", emit_numba.block(components))
+    plan, lanes = Plan(("runoff",), frozenset(), True, "float32"), emit_numba.block(components)
     wanted = tuple(("parameter", name) for name in process.parameter_names)
-    source = emit_numba.backward(step, plan, ("runoff",), wanted)
+    source = emit_numba.backward(step, plan, lanes, ("runoff",), wanted)
     row = source.split("path = np.empty((interval, ")[1].split(" * LANES")[0]  # numbers kept for a day and lane
     numbers = {
         "flux": days * units,
         "checkpoints": -(-days // interval) * len(process.states) * units * components,
         "gradients": (len(process.parameters) + 2 * len(process.states)) * units * components,
-        "path": threads * interval * int(row) * plan.lanes,
+        "path": threads * interval * int(row) * lanes,
     }
     return {name: 4 * number for name, number in numbers.items()}
 

@@ -138,7 +138,7 @@ def table(report, options, python):
 def ratios(report, options, medians):
     """How many times faster fused is, forward with backward."""
     report.text()
-    report.text("How many times less time fused takes, forward and backward (issue targets in brackets):")
+    report.text("How many times less time fused takes, forward and backward (targets in brackets):")
     report.head(
         "against",
         "size",
@@ -170,7 +170,7 @@ def ratios(report, options, medians):
                 for size in options.sizes
                 for parameters in ("static", f"{len(DAILY)} daily")
             )
-            + " (issue targets 60 and 17)."
+            + " (targets 60 and 17, static)."
         )
 
 

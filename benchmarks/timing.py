@@ -36,11 +36,11 @@ def shown(values):
 
 
 def machine():
-    """The processor, in words."""
+    """The processor, in words, and how long idle threads of OpenMP spin (thalweg's own commands set this)."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores, GOMP_SPINCOUNT {os.environ.get('GOMP_SPINCOUNT', 'not set')}"
 
 
 class Report:

@@ -67,7 +67,7 @@ def canonical(name):
 
 
 def declared():
-    extras = [name for extra in PROJECT["optional-dependencies"].values() for name in extra]
+    extras = PROJECT["optional-dependencies"]["test"]
     return {canonical(re.split(r"[\[=<>~ ]", text)[0]) for text in [*PROJECT["dependencies"], *extras]}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("triton", reason="needs the package triton, which is there on Linux")
+pytest.importorskip("triton", reason="needs the package triton: make triton-test installs it and runs these")
 
 INTERPRETED = """
 import os, sys

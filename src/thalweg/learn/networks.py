@@ -132,10 +132,9 @@ class ProcessModel(nn.Module):
 
     def fluxes(self, window, names):
         """Fluxes of the days that count, means over components: name -> tensor (time, unit), before routing."""
-        return self._march(window, names)[1]
+        return self._march(window, names, self.parameters_of(window)[0])[1]
 
-    def _march(self, window, names):
-        static, _ = self.parameters_of(window)
+    def _march(self, window, names, static):
         early_daily, daily = self._daily(window) if self.dynamic else ({}, {})
         state, early = None, None
         if window.spin_up:
@@ -153,8 +152,8 @@ class ProcessModel(nn.Module):
 
     def forward(self, window):
         """Runoff routed to the outlet of each unit, of the days that count: tensor (time, unit), mm/day."""
-        early, late = self._march(window, ("runoff",))
-        _, routing = self.parameters_of(window)
+        static, routing = self.parameters_of(window)
+        early, late = self._march(window, ("runoff",), static)
         memory = min(unit_hydrograph.ORDINATES - 1, window.spin_up)
         runoff = late["runoff"]
         if memory:
