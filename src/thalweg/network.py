@@ -43,25 +43,27 @@ class River:
                     "add that reach, or mark this one as an outlet with an empty id"
                 )
             self.downstream[position] = self.index[target]
-        self.order = self._topological_order()
+        self.levels = self._levels()
+        self.order = np.concatenate(self.levels) if self.levels else np.zeros(0, int)
 
-    def _topological_order(self):
+    def _levels(self):
+        """Positions of the headwaters, of the reaches below these alone, and so on: each after all upstream of it."""
         waiting = np.bincount(self.downstream[self.downstream >= 0], minlength=len(self.reach))
-        ready = list(np.flatnonzero(waiting == 0))
-        order = []
-        while ready:
-            here = ready.pop()
-            order.append(here)
-            target = self.downstream[here]
-            if target >= 0:
-                waiting[target] -= 1
-                if waiting[target] == 0:
-                    ready.append(target)
-        if len(order) < len(self.reach):
+        ready = np.flatnonzero(waiting == 0)
+        levels = []
+        while len(ready):
+            levels.append(ready)
+            targets, counts = np.unique(self.downstream[ready], return_counts=True)
+            targets, counts = targets[targets >= 0], counts[targets >= 0]
+            waiting[targets] -= counts
+            ready = targets[waiting[targets] == 0]
+        done = sum(map(len, levels))
+        if done < len(self.reach):
+            found = set(np.concatenate(levels)) if levels else set()
             raise NetworkError(
-                f"{self.source}: the network has a cycle: {' -> '.join(self._cycle(set(order)))}; correct a downstream reach"
+                f"{self.source}: the network has a cycle: {' -> '.join(self._cycle(found))}; correct a downstream reach"
             )
-        return np.array(order, dtype=int)
+        return levels
 
     def _cycle(self, done):
         here = next(position for position in range(len(self.reach)) if position not in done)

@@ -16,7 +16,7 @@ from thalweg.integrate.trace import trace
 
 ENGINES = {"cpu": "thalweg.integrate.on_cpu", "cuda": "thalweg.integrate.on_gpu"}
 
-_trace = lru_cache(maxsize=64)(trace)
+traced = lru_cache(maxsize=64)(trace)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def march(process, forcing, parameters, state, fluxes, mean_components=False, ch
     inputs |= {("parameter", name): parameters[name] for name in process.parameter_names}
     inputs |= {("state", name): state[name] for name in process.state_names}
     first = next(iter(inputs.values()))
-    _check(process, inputs, first)
+    check(process, inputs, first)
     plan = Plan(
         fluxes=fluxes,
         dynamic=frozenset(name for name in process.parameter_names if parameters[name].ndim == 3),
@@ -52,7 +52,7 @@ def march(process, forcing, parameters, state, fluxes, mean_components=False, ch
     )
     march = _Settings(
         engine=engine or import_module(ENGINES[first.device.type]),
-        step=_trace(process),
+        step=traced(process),
         plan=plan,
         size=(*state[process.state_names[0]].shape, forcing[process.forcing_names[0]].shape[0]),
         checkpoint_days=checkpoint_days,
@@ -75,7 +75,8 @@ class _Settings:
     checkpoint_days: int
 
 
-def _check(process, inputs, first):
+def check(process, inputs, first):
+    """Raise ValueError unless all inputs are of the device and dtype of ``first``, and these have kernels."""
     if first.device.type not in ENGINES:
         raise ValueError(
             f"{process.name}: the fused backend has no kernels for {first.device}; integrate with backend='reference'"

@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Lock
 
 import platformdirs
+import torch
 
 from thalweg.integrate import lanes
 from thalweg.store import atomic
@@ -68,15 +69,16 @@ def _pool(threads):
 os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
-def run(kernel, items, threads, *arguments):
-    """Call ``kernel(first, last, *arguments)`` over ``range(items)``, split among threads.
+def together(items, task):
+    """Call ``task(first, last)`` over pieces of ``range(items)``, in as many threads as torch has.
 
     Items are independent, so the results do not depend on the number of threads.
     """
+    threads = torch.get_num_threads()
     pieces = min(items, threads * CHUNKS)
-    if threads == 1 or pieces == 1:
-        kernel(0, items, *arguments)
+    if threads == 1 or pieces <= 1:
+        task(0, items)
         return
     bounds = [items * piece // pieces for piece in range(pieces + 1)]
-    for done in [_pool(threads).submit(kernel, a, b, *arguments) for a, b in pairwise(bounds)]:
+    for done in [_pool(threads).submit(task, a, b) for a, b in pairwise(bounds)]:
         done.result()

@@ -10,6 +10,7 @@ An iteration is written with the operations of a step, so that tensors and trace
 """
 
 import torch
+from torch.autograd import forward_ad
 
 from thalweg.processes.operations import maximum, minimum, where
 
@@ -132,9 +133,14 @@ def _as_tensors(values, like):
 
 
 def _jacobian(residual, unknowns):
-    """Residuals and their derivatives, value by value, without a graph."""
-    with torch.enable_grad():
-        unknowns = [x.detach().requires_grad_() for x in unknowns]
-        residuals = residual(*unknowns)
-        rows = [torch.autograd.grad(r.sum(), unknowns, retain_graph=True, allow_unused=True) for r in residuals]
-    return [r.detach() for r in residuals], [[None if d is None else d.detach() for d in row] for row in rows]
+    """Residuals and their derivatives, value by value: forward mode, so that no graph is built or walked."""
+    columns = []
+    with torch.no_grad():
+        for unknown in range(len(unknowns)):
+            with forward_ad.dual_level():
+                seeded = list(unknowns)
+                seeded[unknown] = forward_ad.make_dual(unknowns[unknown], torch.ones_like(unknowns[unknown]))
+                pairs = [forward_ad.unpack_dual(value) for value in residual(*seeded)]
+                columns.append([pair.tangent for pair in pairs])
+        residuals = [pair.primal for pair in pairs]
+    return residuals, [list(row) for row in zip(*columns)]
