@@ -47,23 +47,23 @@ class River:
         self.order = np.concatenate(self.levels) if self.levels else np.zeros(0, int)
 
     def _levels(self):
-        """Positions of the headwaters, of the reaches below these alone, and so on: each after all upstream of it."""
-        waiting = np.bincount(self.downstream[self.downstream >= 0], minlength=len(self.reach))
-        ready = np.flatnonzero(waiting == 0)
-        levels = []
-        while len(ready):
-            levels.append(ready)
-            targets, counts = np.unique(self.downstream[ready], return_counts=True)
-            targets, counts = targets[targets >= 0], counts[targets >= 0]
-            waiting[targets] -= counts
-            ready = targets[waiting[targets] == 0]
-        done = sum(map(len, levels))
-        if done < len(self.reach):
-            found = set(np.concatenate(levels)) if levels else set()
+        """Positions of the reaches farthest from an outlet, of the next, ... and of the outlets.
+
+        All that joins in a reach is in the level before its own, and stands there in the order of the level below.
+        """
+        by_target = np.argsort(self.downstream, kind="stable")
+        targets = self.downstream[by_target]
+        levels = [by_target[targets < 0]]
+        while len(levels[-1]):
+            first, last = (np.searchsorted(targets, levels[-1], side) for side in ("left", "right"))
+            offset = np.repeat(last - np.cumsum(last - first), last - first)
+            levels.append(by_target[np.arange(len(offset)) + offset])
+        if sum(map(len, levels)) < len(self.reach):
+            done = set(np.concatenate(levels))
             raise NetworkError(
-                f"{self.source}: the network has a cycle: {' -> '.join(self._cycle(found))}; correct a downstream reach"
+                f"{self.source}: the network has a cycle: {' -> '.join(self._cycle(done))}; correct a downstream reach"
             )
-        return levels
+        return levels[-2::-1]
 
     def _cycle(self, done):
         here = next(position for position in range(len(self.reach)) if position not in done)

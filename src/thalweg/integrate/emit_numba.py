@@ -10,7 +10,7 @@ The backward kernel goes from checkpoint to checkpoint: it recomputes the states
 then runs the adjoint of the step backward over these days.
 """
 
-from thalweg.integrate.trace import adjoint
+from thalweg.integrate.trace import LEAVES, adjoint
 from thalweg.processes.implicit import ITERATIONS, TOLERANCE
 
 LANES = 64  # lanes of a block, the least; whole vectors for every instruction set
@@ -158,6 +158,18 @@ def _body(graph, inputs, results, rows, constants, indent):
     return _indented([*lines, *_loop(graph, known, results, constants)], indent)
 
 
+def _hoisted(graph, step, plan, results):
+    """Nodes that static parameters alone decide and that a day needs: computed once."""
+    fixed = {node for name, node in step.parameters.items() if name not in plan.dynamic}
+    for node, (operation, _) in enumerate(graph.nodes):
+        arguments = graph.arguments(node)
+        if operation in CONSTANTS or (arguments and operation != "root" and fixed.issuperset(arguments)):
+            fixed.add(node)
+    needed = graph.ancestors(results)
+    used = fixed.intersection(results).union(*(fixed.intersection(graph.arguments(n)) for n in needed - fixed))
+    return sorted(node for node in used if graph.nodes[node][0] not in LEAVES)
+
+
 def _loop(graph, inputs, results, constants):
     """The loop over lanes, without implicit equations."""
     lines = ["for j in range(padded):"]
@@ -293,9 +305,13 @@ def forward(step, plan, lanes):
         else _give(rows("flux", name), f"q_{name}[day]")
         for name in plan.fluxes
     )
+    hoisted = {rows("hoisted", node): node for node in _hoisted(step.graph, step, plan, list(results.values()))}
+    once = _loop(step.graph, inputs, hoisted, constants)
+    inputs |= {node: row for row, node in hoisted.items()}
     body = [
         *_states(_take, "state", step, rows, lambda number, name: f"s_{name}"),
         *_load_static(step, plan, rows),
+        *once,
         "for day in range(days):",
         "    if interval > 0 and day % interval == 0:",
         *_indented(_states(_give, "state", step, rows, lambda n, _: f"checkpoints[day // interval, {n}]"), 8),
@@ -379,9 +395,14 @@ def backward(step, plan, lanes, given, wanted):
     new_states = {rows("new state", name): node for name, node in step.new_state.items()}
     states = len(new_states)
     kept_rows = {rows("kept", node): node for node in kept}
+    hoisted = _hoisted(graph, step, plan, [*results.values(), *new_states.values(), *kept])
+    hoisted = {rows("hoisted", node): node for node in hoisted}
+    once = _loop(graph, inputs, hoisted, constants)
+    inputs |= {node: row for row, node in hoisted.items()}
     body = [
         *_states(_take, "state gradient", step, rows, lambda number, name: f"s_{name}"),
         *_load_static(step, plan, rows),
+        *once,
         *_each(["for j in range(LANES):", f"    work[{row} * LANES + j] = 0"] for row, _ in totals),
         "for segment in range((days - 1) // interval, -1, -1):",
         "    start = segment * interval",

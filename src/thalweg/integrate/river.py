@@ -19,6 +19,7 @@ from thalweg.integrate.integrate import integrate
 from thalweg.integrate.kernels import together
 
 LANES = 64  # reaches of a block
+NEAR = 4  # time steps that are brought in or out of blocks together
 INFLOW, LATERAL, DISCHARGE = "inflow", "lateral_inflow", "discharge"
 
 
@@ -176,19 +177,23 @@ def _add_below(block, width, below, inflow, discharge):
 
 @njit(cache=True, nogil=True)
 def _to_blocks(first, last, values, reaches, blocked):
-    for step in range(first, last):
+    for start in range(first, last, NEAR):
         for block in range(reaches.shape[0]):
-            for lane in range(reaches.shape[1]):
-                reach = reaches[block, lane]
-                blocked[block, step, lane] = values[step, reach] if reach >= 0 else 0
+            for step in range(start, min(start + NEAR, last)):
+                for lane in range(reaches.shape[1]):
+                    reach = reaches[block, lane]
+                    blocked[block, step, lane] = values[step, reach] if reach >= 0 else 0
 
 
 @njit(cache=True, nogil=True)
-def _from_blocks(first, last, blocked, place, values):
-    lanes = blocked.shape[2]
-    for step in range(first, last):
-        for reach in range(place.shape[0]):
-            values[step, reach] = blocked[place[reach] // lanes, step, place[reach] % lanes]
+def _from_blocks(first, last, blocked, reaches, values):
+    for start in range(first, last, NEAR):
+        for block in range(reaches.shape[0]):
+            for step in range(start, min(start + NEAR, last)):
+                for lane in range(reaches.shape[1]):
+                    reach = reaches[block, lane]
+                    if reach >= 0:
+                        values[step, reach] = blocked[block, step, lane]
 
 
 def _blocked(blocks, values):
@@ -201,7 +206,7 @@ def _blocked(blocks, values):
 
 def _unblocked(blocks, blocked):
     out = blocked.new_empty((blocked.shape[1], len(blocks.place)))
-    together(blocked.shape[1], lambda a, b: _from_blocks(a, b, blocked.numpy(), blocks.place, out.numpy()))
+    together(blocked.shape[1], lambda a, b: _from_blocks(a, b, blocked.numpy(), blocks.reaches, out.numpy()))
     return out
 
 

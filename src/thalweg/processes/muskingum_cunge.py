@@ -68,8 +68,14 @@ def depth(area, width_coefficient, width_exponent):
 
 
 def share_left(strength, beta):
-    """The y with y + strength y**beta = 1: Newton's method from a guess that is right for weak and strong drainage."""
-    guess = power(1.0 + strength, -1.0 / beta)
+    """The y with y + strength y**beta = 1, by Newton's method.
+
+    The guess is right for weak and strong drainage, y_0 = (1 + strength)**(-1 / beta), and is bettered by a Newton step
+    that needs no power, as y_0**beta is known.
+    """
+    left = 1.0 / (1.0 + strength)
+    first = power(left, 1.0 / beta)
+    guess = first - (first - left) / (1.0 + strength * beta * left / first)
     return root(lambda y: y + strength * power(y, beta) - 1.0, guess, 0.0, 1.0)
 
 
@@ -100,10 +106,10 @@ def muskingum_cunge(time_step=3600.0, lakes=False):
         # The rate at which the reach would drain, per step, and how far ahead its volume must be taken.
         filled = clip(volume, SMALLEST, None)
         rate = dt * kappa * power(filled, beta - 1.0)
-        theta = clip(1.0 - power(0.5 / rate, 1.0 / beta), 0.5, None)
+        theta = clip(1.0 - power(0.5 / (dt * kappa), 1.0 / beta) * power(filled, 1.0 / beta - 1.0), 0.5, None)
 
         # Cunge's weight, within the bounds of positive outflow.
-        height = depth(filled / length, p["width_coefficient"], q)
+        height = depth(1.0 / length, p["width_coefficient"], q) * power(filled, 1.0 / (q + 1.0))
         diffusion = height / (2.0 * (q + 1.0) * p["slope"] * length)  # D / 2 times beta
         weight = 0.5 - diffusion / beta + (theta - 0.5) * beta * rate
         water = volume + theta * dt * (inflow + lateral)
