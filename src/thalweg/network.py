@@ -86,13 +86,38 @@ class River:
                 raise NetworkError(f"{self.source}: reach '{name}' is not in the network")
         return np.array([self.index[name] for name in np.asarray(names).astype(str)], dtype=int)
 
+    def require_positive(self, name, values):
+        """Raise NetworkError naming the first reach whose value (a length, a slope, a width) is missing, zero or less."""
+        wrong = np.flatnonzero(~(np.asarray(values, dtype=float) > 0))
+        if len(wrong):
+            raise NetworkError(
+                f"{self.source}: reach '{self.reach[wrong[0]]}' has {name} {np.asarray(values)[wrong[0]]:g}, and "
+                f"{len(wrong) - 1} more; it must be above 0: correct it, or join the reach with the one downstream"
+            )
+
     def accumulate(self, local):
         """Sum of ``local`` (reach,) over each reach and everything upstream of it, (reach,)."""
         total = np.array(local, dtype=float)
-        for here in self.order:
-            if self.downstream[here] >= 0:
-                total[self.downstream[here]] += total[here]
+        for level in self.levels[:-1]:
+            np.add.at(total, self.downstream[level], total[level])
         return total
+
+    def subtrees(self, size):
+        """Cut the network into connected parts of at least ``size`` reaches each, but for what is left at outlets.
+
+        Returns:
+            array (reach,): the position of the last reach, downstream, of the part that each reach is in. A part needs
+            only the outflows of the parts upstream of it.
+        """
+        count, last = np.ones(len(self.reach), int), np.arange(len(self.reach))
+        whole = self.downstream < 0
+        for level in self.levels[:-1]:
+            whole[level] |= count[level] >= size
+            joined = level[~whole[level]]
+            np.add.at(count, self.downstream[joined], count[joined])
+        for level in self.levels[-2::-1]:
+            last[level] = np.where(whole[level], level, last[self.downstream[level]])
+        return last
 
     def upstream(self, names):
         """Which reaches lie at or upstream of each named reach.

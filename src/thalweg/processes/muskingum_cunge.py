@@ -17,7 +17,9 @@ With theta = 1/2 and constant K = V / Q this is the linear Muskingum scheme for 
 * X is Cunge's, (1 - D) / 2 with the cell Reynolds number D = d / ((q + 1) beta S dx), plus the excess of theta times the
   Courant number, so that numerical and physical diffusion agree (Cunge 1969; Ponce 1994);
 * X is bounded so that outflow is not negative (kappa (V_0 + theta dt (I + L))**beta >= X I), and to [-1, 1/2];
-* the equation for V_theta is y + G y**beta = 1 for a share y of the water there is, one root for all reaches and flows.
+* the equation for V_theta is y + G y**beta = 1 for the share y of the water there is that stays: one equation for all
+  reaches and flows, solved in closed form to 1e-8 (:func:`drained`). What is left of that error moves the rating curve,
+  not the balance: V_1 takes the outflow as it is, so mass and steady states are exact.
 
 Todini (2007, doi:10.5194/hess-11-1645-2007) mends the volume of variable-parameter Muskingum-Cunge by correcting its coefficients;
 here volume is the variable. A lake (``lakes=True``) is a level pool with the same equation: outflow over a weir,
@@ -28,7 +30,8 @@ from functools import cache
 
 from thalweg.processes.implicit import root
 from thalweg.processes.operations import clip, maximum, minimum, power, sqrt, where
-from thalweg.processes.process import Parameter, Process, State, Variable
+from thalweg.processes.process import Parameter, Process, State
+from thalweg.processes.reach import FLUXES, FORCINGS
 
 SMALLEST = 1e-3  # m3, and m3/s: below this nothing is divided by
 LOWEST_WEIGHT = -1.0
@@ -45,9 +48,6 @@ LAKE = (
     Parameter("lake_area", 0.0, 1e12, "m**2", "surface of a lake; 0 for a river reach"),
     Parameter("weir_coefficient", 1.0, 1000.0, "m**1.5/s", "C of the outflow C h**1.5 over depth h above the sill"),
 )
-INFLOW = Variable("inflow", "m**3/s", "from the reaches upstream, mean of the step")
-LATERAL_INFLOW = Variable("lateral_inflow", "m**3/s", "from the land beside the reach, mean of the step")
-DISCHARGE = Variable("discharge", "m**3/s", "through the downstream end, mean of the step")
 
 
 def exponent(width_exponent):
@@ -67,16 +67,21 @@ def depth(area, width_coefficient, width_exponent):
     return power((width_exponent + 1.0) * area / width_coefficient, 1.0 / (width_exponent + 1.0))
 
 
-def share_left(strength, beta):
-    """The y with y + strength y**beta = 1, by Newton's method.
+def drained(strength, beta):
+    """z = strength y**beta, the share of the water that leaves, where y + z = 1.
 
-    The guess is right for weak and strong drainage, y_0 = (1 + strength)**(-1 / beta), and is bettered by a Newton step
-    that needs no power, as y_0**beta is known.
+    Halley's step from y = (1 + strength)**(-1 / beta), which is right for weak and strong drainage and whose power is known;
+    then one of Newton's, with y**beta carried along to second order. Errors, relative, for beta up to 5/3: 1.5e-4 after
+    Halley's, 1e-8 in z, of any strength.
     """
     left = 1.0 / (1.0 + strength)
-    first = power(left, 1.0 / beta)
-    guess = first - (first - left) / (1.0 + strength * beta * left / first)
-    return root(lambda y: y + strength * power(y, beta) - 1.0, guess, 0.0, 1.0)
+    gone = strength * left
+    y = power(left, 1.0 / beta)
+    miss, rise = y - left, y + beta * gone
+    y = y * (1.0 - miss * rise / (rise * rise - 0.5 * beta * (beta - 1.0) * gone * miss))
+    z = strength * power(y, beta)
+    change = (1.0 - y - z) / (y + beta * z)
+    return z * (1.0 + beta * change * (1.0 + 0.5 * (beta - 1.0) * change))
 
 
 @cache
@@ -92,16 +97,17 @@ def muskingum_cunge(time_step=3600.0, lakes=False):
     """
     dt = float(time_step)
 
-    def step(state, forcing, parameters):
-        p = parameters
-        volume, inflow, lateral = state["volume"], forcing["inflow"], forcing["lateral_inflow"]
-        q, length = p["width_exponent"], p["length"]
-        beta = exponent(q)
-        kappa = rating(p["roughness"], p["width_coefficient"], q, p["slope"], length)
+    def curve(p):
+        beta, kappa = exponent(p["width_exponent"]), rating(*(p[parameter.name] for parameter in PARAMETERS))
         if lakes:
             lake = p["lake_area"] > 0.0
             beta = where(lake, WEIR, beta)
             kappa = where(lake, p["weir_coefficient"] / power(maximum(p["lake_area"], 1.0), WEIR), kappa)
+        return beta, kappa
+
+    def weights(volume, inflow, lateral, p, beta, kappa):
+        """theta and X."""
+        q, length = p["width_exponent"], p["length"]
 
         # The rate at which the reach would drain, per step, and how far ahead its volume must be taken.
         filled = clip(volume, SMALLEST, None)
@@ -116,23 +122,41 @@ def muskingum_cunge(time_step=3600.0, lakes=False):
         most = kappa * power(clip(water, SMALLEST, None), beta) / clip(inflow, SMALLEST, None)
         weight = minimum(clip(weight, LOWEST_WEIGHT, 0.5), most)
         if lakes:
-            weight = where(lake, 0.0, weight)
+            weight = where(p["lake_area"] > 0.0, 0.0, weight)
+        return theta, weight
 
-        # All the water of the step, and the share of it that stays.
+    def step(state, forcing, parameters):
+        volume, inflow, lateral = state["volume"], forcing["inflow"], forcing["lateral_inflow"]
+        beta, kappa = curve(parameters)
+        theta, weight = weights(volume, inflow, lateral, parameters, beta, kappa)
+
+        # All the water of the step, and the share of it that leaves.
         through = weight / (1.0 - weight) * inflow
-        total = clip(water + theta * dt * through, SMALLEST, None)
+        total = clip(volume + theta * dt * (inflow + lateral + through), SMALLEST, None)
         strength = theta * dt * kappa * power(total, beta - 1.0) / (1.0 - weight)
-        held = total * share_left(strength, beta)
-        discharge = kappa * power(clip(held, 0.0, None), beta) / (1.0 - weight) - through
+        discharge = total * drained(strength, beta) / (theta * dt) - through
         discharge = minimum(clip(discharge, 0.0, None), volume / dt + inflow + lateral)
         return {"volume": clip(volume + dt * (inflow + lateral - discharge), 0.0, None)}, {"discharge": discharge}
+
+    def rest(forcing, parameters):
+        dry = forcing["inflow"] + forcing["lateral_inflow"] <= 0.0
+        inflow, lateral = forcing["inflow"], where(dry, 1.0, forcing["lateral_inflow"])
+        beta, kappa = curve(parameters)
+
+        def residual(volume):
+            weight = weights(volume, inflow, lateral, parameters, beta, kappa)[1]
+            return kappa * power(volume, beta) - inflow - (1.0 - weight) * lateral
+
+        guess = power((inflow + lateral) / kappa, 1.0 / beta)
+        return {"volume": where(dry, 0.0, root(residual, guess, 0.0 * guess, 2.0 * guess + SMALLEST))}
 
     return Process(
         name="muskingum_cunge",
         source="Cunge 1969; Todini 2007; Bindas et al. 2024",
         states=(State("volume", 0.0, "m**3", "water in the reach"),),
         parameters=PARAMETERS + (LAKE if lakes else ()),
-        forcings=(INFLOW, LATERAL_INFLOW),
-        fluxes=(DISCHARGE,),
+        forcings=FORCINGS,
+        fluxes=FLUXES,
         step=step,
+        rest=rest,
     )

@@ -45,6 +45,8 @@ class Process:
     ``step(state, forcing, parameters) -> (state, fluxes)`` maps names to values of one time step. The values are
     tensors of any broadcastable shape, or symbols when an integrator traces the step, so the step uses the
     operators and the functions of :mod:`thalweg.processes.operations` only.
+
+    ``rest(forcing, parameters) -> state``, where a process has one, gives the state that constant forcing keeps.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Process:
     forcings: tuple[Variable, ...]
     fluxes: tuple[Variable, ...]
     step: Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], tuple[dict, dict]]
+    rest: Callable[[Mapping[str, Any], Mapping[str, Any]], dict] | None = None
 
     @property
     def parameter_names(self):
