@@ -26,6 +26,8 @@ O = C (V / area)**1.5, X = 0.
 
 from functools import cache
 
+import torch
+
 from thalweg.processes.implicit import root
 from thalweg.processes.operations import clip, maximum, minimum, power, sqrt, where
 from thalweg.processes.process import Parameter, Process, State, Variable
@@ -67,6 +69,70 @@ def depth(area, width_coefficient, width_exponent):
     return power((width_exponent + 1.0) * area / width_coefficient, 1.0 / (width_exponent + 1.0))
 
 
+def _storage(p, lakes):
+    """Whether a lake (None where there are none), and beta and kappa of Q = kappa V**beta."""
+    beta = exponent(p["width_exponent"])
+    kappa = rating(p["roughness"], p["width_coefficient"], p["width_exponent"], p["slope"], p["length"])
+    if not lakes:
+        return None, beta, kappa
+    lake = p["lake_area"] > 0.0
+    weir = p["weir_coefficient"] / power(maximum(p["lake_area"], 1.0), WEIR)
+    return lake, where(lake, WEIR, beta), where(lake, weir, kappa)
+
+
+def _weights(volume, p, beta, kappa, dt):
+    """theta, and Cunge's X between its bounds (without the one of positive outflow)."""
+    q, filled = p["width_exponent"], clip(volume, SMALLEST, None)
+    rate = dt * kappa * power(filled, beta - 1.0)  # share of the volume that flows out in a step
+    theta = clip(1.0 - power(0.5 / (dt * kappa), 1.0 / beta) * power(filled, 1.0 / beta - 1.0), 0.5, None)
+    height = depth(1.0 / p["length"], p["width_coefficient"], q) * power(filled, 1.0 / (q + 1.0))
+    reynolds = height / ((q + 1.0) * beta * p["slope"] * p["length"])
+    return theta, clip(0.5 - 0.5 * reynolds + (theta - 0.5) * beta * rate, LOWEST_WEIGHT, 0.5)
+
+
+def steady_volume(parameters, inflow, lateral_inflow, time_step, iterations=50):
+    """Volume at which a reach's outflow is its inflow, so that a march from it under constant forcing stands still.
+
+    Args:
+        parameters: name -> tensor (reach,); those of lakes may be among them.
+        inflow, lateral_inflow: tensors (reach,), m3/s.
+        time_step: of the process, in seconds; Cunge's weight depends on it a little.
+
+    Returns:
+        Tensor (reach,), m3, without gradient.
+    """
+    with torch.no_grad():
+        lake, beta, kappa = _storage(parameters, "lake_area" in parameters)
+        total = inflow + lateral_inflow
+        weight = torch.zeros_like(total)
+        for _ in range(iterations):
+            volume = ((weight * inflow + (1 - weight) * total).clamp(min=0) / kappa) ** (1 / beta)
+            theta, weight = _weights(volume, parameters, beta, kappa, time_step)
+            if lake is not None:
+                weight = torch.where(lake, 0.0, weight)
+            most = kappa * (volume + theta * time_step * total) ** beta / inflow.clamp(min=SMALLEST)
+            weight = torch.minimum(weight, most)
+        return volume
+
+
+def share_of_negative_coefficients(parameters, discharge, time_step, weight):
+    """Share of reaches and steps at which the explicit Muskingum scheme with a fixed X would have a negative coefficient.
+
+    Args:
+        parameters: name -> tensor (reach,).
+        discharge: tensor (time, reach), m3/s.
+        time_step: in seconds.
+        weight: X.
+    """
+    beta = exponent(parameters["width_exponent"])
+    kappa = rating(
+        *(parameters[name] for name in ("roughness", "width_coefficient", "width_exponent", "slope", "length"))
+    )
+    travel = (discharge.clamp(min=SMALLEST) / kappa) ** (1 / beta) / (beta * discharge.clamp(min=SMALLEST))
+    negative = (time_step < 2 * travel * weight) | (time_step > 2 * travel * (1 - weight))
+    return negative.double().mean().item()
+
+
 def share_left(strength, beta):
     """The y with y + strength y**beta = 1, by Newton's method.
 
@@ -95,26 +161,11 @@ def muskingum_cunge(time_step=3600.0, lakes=False):
     def step(state, forcing, parameters):
         p = parameters
         volume, inflow, lateral = state["volume"], forcing["inflow"], forcing["lateral_inflow"]
-        q, length = p["width_exponent"], p["length"]
-        beta = exponent(q)
-        kappa = rating(p["roughness"], p["width_coefficient"], q, p["slope"], length)
-        if lakes:
-            lake = p["lake_area"] > 0.0
-            beta = where(lake, WEIR, beta)
-            kappa = where(lake, p["weir_coefficient"] / power(maximum(p["lake_area"], 1.0), WEIR), kappa)
-
-        # The rate at which the reach would drain, per step, and how far ahead its volume must be taken.
-        filled = clip(volume, SMALLEST, None)
-        rate = dt * kappa * power(filled, beta - 1.0)
-        theta = clip(1.0 - power(0.5 / (dt * kappa), 1.0 / beta) * power(filled, 1.0 / beta - 1.0), 0.5, None)
-
-        # Cunge's weight, within the bounds of positive outflow.
-        height = depth(1.0 / length, p["width_coefficient"], q) * power(filled, 1.0 / (q + 1.0))
-        diffusion = height / (2.0 * (q + 1.0) * p["slope"] * length)  # D / 2 times beta
-        weight = 0.5 - diffusion / beta + (theta - 0.5) * beta * rate
+        lake, beta, kappa = _storage(p, lakes)
+        theta, weight = _weights(volume, p, beta, kappa, dt)
         water = volume + theta * dt * (inflow + lateral)
         most = kappa * power(clip(water, SMALLEST, None), beta) / clip(inflow, SMALLEST, None)
-        weight = minimum(clip(weight, LOWEST_WEIGHT, 0.5), most)
+        weight = minimum(weight, most)
         if lakes:
             weight = where(lake, 0.0, weight)
 
@@ -132,6 +183,37 @@ def muskingum_cunge(time_step=3600.0, lakes=False):
         source="Cunge 1969; Todini 2007; Bindas et al. 2024",
         states=(State("volume", 0.0, "m**3", "water in the reach"),),
         parameters=PARAMETERS + (LAKE if lakes else ()),
+        forcings=(INFLOW, LATERAL_INFLOW),
+        fluxes=(DISCHARGE,),
+        step=step,
+    )
+
+
+@cache
+def linear_reservoir(time_step=3600.0):
+    """A reach that drains in proportion to its water, V / k: the simplest delay; a chain of reaches is a Nash cascade.
+
+    Args:
+        time_step: in seconds.
+
+    Returns:
+        Process: forcing and flux in m3/s, state ``volume`` in m3, parameter ``residence_time`` in s.
+    """
+    dt = float(time_step)
+
+    def step(state, forcing, parameters):
+        residence = parameters["residence_time"]
+        added = forcing["inflow"] + forcing["lateral_inflow"]
+        theta = clip(1.0 - residence / dt, 0.5, None)  # as above: never drawn below zero
+        discharge = (state["volume"] + theta * dt * added) / (residence + theta * dt)
+        discharge = minimum(discharge, state["volume"] / dt + added)
+        return {"volume": clip(state["volume"] + dt * (added - discharge), 0.0, None)}, {"discharge": discharge}
+
+    return Process(
+        name="linear_reservoir",
+        source="Nash 1957",
+        states=(State("volume", 0.0, "m**3", "water in the reach"),),
+        parameters=(Parameter("residence_time", 60.0, 1e7, "s", "k"),),
         forcings=(INFLOW, LATERAL_INFLOW),
         fluxes=(DISCHARGE,),
         step=step,
