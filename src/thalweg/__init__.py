@@ -1,3 +1,9 @@
 """thalweg: a reproducible study of differentiable global hydrology."""
 
+import os
+
 __version__ = "0.1.0"
+
+# Large tensors are taken from the system anew in every training step. On huge pages (Linux) that is a few page faults
+# instead of thousands, which cost an LSTM's step as much as its arithmetic; torch reads this at its first tensor.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
