@@ -306,7 +306,7 @@ def forward(step, plan, lanes):
         for name in plan.fluxes
     )
     hoisted = {rows("hoisted", node): node for node in _hoisted(step.graph, step, plan, list(results.values()))}
-    once = _loop(step.graph, inputs, hoisted, constants)
+    once = _loop(step.graph, inputs, hoisted, constants) if hoisted else []
     inputs |= {node: row for row, node in hoisted.items()}
     body = [
         *_states(_take, "state", step, rows, lambda number, name: f"s_{name}"),
@@ -397,7 +397,7 @@ def backward(step, plan, lanes, given, wanted):
     kept_rows = {rows("kept", node): node for node in kept}
     hoisted = _hoisted(graph, step, plan, [*results.values(), *new_states.values(), *kept])
     hoisted = {rows("hoisted", node): node for node in hoisted}
-    once = _loop(graph, inputs, hoisted, constants)
+    once = _loop(graph, inputs, hoisted, constants) if hoisted else []
     inputs |= {node: row for row, node in hoisted.items()}
     body = [
         *_states(_take, "state gradient", step, rows, lambda number, name: f"s_{name}"),

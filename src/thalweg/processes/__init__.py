@@ -2,19 +2,6 @@
 
 from thalweg.processes.hbv import hbv
 from thalweg.processes.hbv_implicit import hbv_implicit
-from thalweg.processes.linear_reservoir import linear_reservoir
-from thalweg.processes.muskingum import muskingum
-from thalweg.processes.muskingum_cunge import muskingum_cunge
 from thalweg.processes.process import Parameter, Process, State, Variable
 
-__all__ = [
-    "Parameter",
-    "Process",
-    "State",
-    "Variable",
-    "hbv",
-    "hbv_implicit",
-    "linear_reservoir",
-    "muskingum",
-    "muskingum_cunge",
-]
+__all__ = ["Parameter", "Process", "State", "Variable", "hbv", "hbv_implicit"]

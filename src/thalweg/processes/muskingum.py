@@ -14,9 +14,9 @@ outflow is a weighted mean of this and the last inflow, the sharpest there can b
 
 from functools import cache
 
+from thalweg.processes.muskingum_cunge import DISCHARGE, INFLOW, LATERAL_INFLOW
 from thalweg.processes.operations import clip, minimum
 from thalweg.processes.process import Parameter, Process, State
-from thalweg.processes.reach import FLUXES, FORCINGS
 
 PARAMETERS = (
     Parameter("travel_time", 60.0, 1e6, "s", "K, the volume of a discharge of 1 m3/s"),
@@ -33,12 +33,6 @@ def coefficients(travel_time, weight, time_step):
         (2.0 * travel_time * (1.0 - weight) - time_step) / denominator,
         2.0 * time_step / denominator,
     )
-
-
-def negative(travel_time, weight, time_step):
-    """Where the classical scheme has a negative coefficient (C1 or C3), so that positive flows may give negative ones."""
-    c1, _, c3, _ = coefficients(travel_time, weight, time_step)
-    return (c1 < 0.0) | (c3 < 0.0)
 
 
 @cache
@@ -72,8 +66,8 @@ def muskingum(time_step=3600.0):
         source="McCarthy 1938",
         states=(State("volume", 0.0, "m**3", "water in the reach"),),
         parameters=PARAMETERS,
-        forcings=FORCINGS,
-        fluxes=FLUXES,
+        forcings=(INFLOW, LATERAL_INFLOW),
+        fluxes=(DISCHARGE,),
         step=step,
         rest=rest,
     )
