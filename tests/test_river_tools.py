@@ -1,0 +1,162 @@
+"""What goes around the march: linear Muskingum, sums over the network, rivers at rest, steps within the day, parts."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import brentq
+
+from test_routing import confluences, parameters_of, storms
+from thalweg.integrate import accumulate, daily_means, disaggregate, route, state_at_rest
+from thalweg.network import NetworkError, River
+from thalweg.processes.muskingum import coefficients, muskingum
+from thalweg.processes.muskingum_cunge import drained, linear_reservoir, muskingum_cunge
+
+DT = 3600.0
+
+
+def linear_parameters(reaches, low, high, weight=0.25, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    time = low + (high - low) * torch.rand(reaches, generator=generator, dtype=torch.float64)
+    return {"travel_time": time, "weight": torch.full((reaches,), weight, dtype=torch.float64)}
+
+
+def dense(river, lateral, travel_time, weight):
+    """(I - C1 N) Q_1 = C2 N Q_0 + C3 Q_0 + C4 (L_0 + L_1) / 2 by a dense solve, from the first outflows of an empty river."""
+    count = len(river.reach)
+    above = np.zeros((count, count))
+    inner = np.flatnonzero(river.downstream >= 0)
+    above[river.downstream[inner], inner] = 1
+    c1, c2, c3, c4 = coefficients(travel_time, weight, DT)
+    # of an empty reach: dt/2 (I + L - O) = K (X I + (1 - X) O)
+    left = np.eye(count) - c1[:, None] * above
+    flow = np.linalg.solve(left, 0.5 * c4 * lateral[0])
+    series = [flow]
+    for before, now in pairwise(lateral):
+        flow = np.linalg.solve(left, c2 * (above @ flow) + c3 * flow + 0.5 * c4 * (before + now))
+        series.append(flow)
+    return np.array(series)
+
+
+def test_muskingum_within_its_bounds_is_the_dense_solve():
+    river, lateral = confluences(60), storms(100, 60)
+    parameters = linear_parameters(60, 2600.0, 6900.0)  # 2 K X <= dt <= 2 K (1 - X)
+    found, _ = route(muskingum(DT), river, lateral, parameters)
+    parameters = [value.numpy() for value in parameters.values()]
+    np.testing.assert_allclose(found.numpy(), dense(river, lateral.numpy(), *parameters), rtol=1e-10, atol=1e-12)
+
+
+def test_muskingum_out_of_its_bounds_stays_above_zero_and_conserves():
+    river, lateral = confluences(60), storms(500, 60, base=0.0)
+    parameters = linear_parameters(60, 60.0, 1e5, weight=0.5)
+    found, state = route(muskingum(DT), river, lateral, parameters)
+    classical = dense(river, lateral.numpy(), *(value.numpy() for value in parameters.values()))
+    assert classical.min() < -1.0 and found.min() >= 0
+    left = DT * (lateral.sum() - found[:, river.outlets].sum()) - state["volume"].sum()
+    assert abs(left) < 1e-12 * DT * lateral.sum()
+
+
+@pytest.mark.parametrize("beta", [1.05, 4 / 3, 1.5, 5 / 3])
+def test_drainage_in_closed_form(beta):
+    strength = np.logspace(-9, 9, 301)
+    exact = [g * brentq(lambda y: y + g * y**beta - 1, 0, 1, xtol=1e-300, rtol=1e-15) ** beta for g in strength]  # noqa: B023
+    for dtype, limit in ((torch.float64, 1e-12), (torch.float32, 3e-7)):
+        found = drained(torch.tensor(strength, dtype=dtype), torch.tensor(beta, dtype=dtype)).double()
+        np.testing.assert_allclose(found, exact, rtol=limit)
+
+
+@pytest.mark.parametrize("kind", ["muskingum_cunge", "lakes", "muskingum", "linear_reservoir"])
+def test_a_river_at_rest_stays_there(kind):
+    river = confluences()
+    generator = torch.Generator().manual_seed(5)
+    lakes = torch.where(torch.rand(60, generator=generator) < 0.2, 2e6, 0.0).double()
+    process, parameters = {
+        "muskingum_cunge": (muskingum_cunge(DT), parameters_of(60)),
+        "lakes": (
+            muskingum_cunge(DT, lakes=True),
+            parameters_of(60) | {"lake_area": lakes, "weir_coefficient": torch.full((60,), 30.0).double()},
+        ),
+        "muskingum": (muskingum(DT), linear_parameters(60, 600.0, 1e5)),
+        "linear_reservoir": (linear_reservoir(DT), {"residence_time": torch.full((60,), 5e3).double()}),
+    }[kind]
+    lateral = storms(1, 60)[0]
+    lateral[::3] = 0.0
+    state = state_at_rest(process, river, lateral, parameters)
+    discharge, after = route(process, river, lateral.expand(300, 60), parameters, state)
+    expected = accumulate(river, lateral)
+    torch.testing.assert_close(discharge, expected.expand(300, 60), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(after, state, rtol=1e-8, atol=1e-3)
+
+
+def test_sums_over_the_network():
+    river = confluences(80, straight=30)
+    local = torch.rand(3, 80, dtype=torch.float64, requires_grad=True)
+    total = accumulate(river, local)
+    expected = np.array([river.accumulate(row) for row in local.detach().numpy()])
+    np.testing.assert_allclose(total.detach().numpy(), expected, rtol=1e-13)
+    (gradient,) = torch.autograd.grad(total.sum(), local)
+    upstream = river.upstream(river.reach).toarray()  # every reach counts once in each reach at or below it
+    np.testing.assert_array_equal(gradient[0].numpy(), upstream.sum(0))
+
+
+@pytest.mark.parametrize("dtype, limit", [(torch.float32, 3e-7), (torch.float64, 1e-15)])
+@pytest.mark.parametrize("shape", ["constant", "linear"])
+@pytest.mark.parametrize("days", [1, 2, 40])
+def test_steps_keep_the_volume_of_every_day(dtype, limit, shape, days):
+    generator = torch.Generator().manual_seed(0)
+    daily = (torch.rand(days, 7, generator=generator, dtype=torch.float64) ** 4 * 50).to(dtype)
+    daily[::3] = 0
+    for steps in (1, 8, 24, 96):
+        values = disaggregate(daily, steps, shape)
+        assert values.shape == (days * steps, 7) and values.min() >= 0 and values.max() <= daily.max()
+        torch.testing.assert_close(daily_means(values, steps), daily, rtol=10 * limit, atol=0)
+
+
+def test_steps_of_a_steady_rise_are_a_line():
+    daily = torch.arange(10, dtype=torch.float64)[:, None]
+    inner = disaggregate(daily, 24)[24:-24, 0]
+    torch.testing.assert_close(inner.diff(), torch.full_like(inner[1:], 1 / 24))
+    with pytest.raises(ValueError, match="'cubic'"):
+        disaggregate(daily, 24, "cubic")
+
+
+def test_parts_of_a_network():
+    river = confluences(500, straight=40)
+    last = river.subtrees(20)
+    roots, counts = np.unique(last, return_counts=True)
+    assert (last[roots] == roots).all()
+    inside = np.flatnonzero(last != np.arange(500))
+    np.testing.assert_array_equal(last[inside], last[river.downstream[inside]])  # connected
+    assert (counts[river.downstream[roots] >= 0] >= 20).all()
+
+
+@pytest.mark.parametrize("length", [0.0, -3.0, float("nan")])
+def test_a_reach_without_length_is_refused(length):
+    river = River(["a", "b", "c"], ["c", "c", ""], "network.nc")
+    river.require_positive("length", [1.0, 2.0, 3.0])
+    with pytest.raises(NetworkError, match=r"network.nc: reach 'b' has length"):
+        river.require_positive("length", [1.0, length, 3.0])
+
+
+def test_gradients_reach_a_headwater_through_the_network():
+    """A loss at the outlet alone, to the roughness of the headwaters, against finite differences."""
+    river, steps = confluences(12, straight=3), 40
+    lateral, parameters = storms(steps, 12, base=0.3), parameters_of(12)
+    start = state_at_rest(muskingum_cunge(DT), river, lateral[0], parameters)
+    headwaters = np.setdiff1d(np.arange(12), river.downstream)
+
+    def outlet(roughness):
+        return route(muskingum_cunge(DT), river, lateral, parameters | {"roughness": roughness}, start)[0][
+            :, river.outlets
+        ]
+
+    roughness = parameters["roughness"].clone().requires_grad_()
+    weights = torch.linspace(0, 1, steps, dtype=torch.float64)[:, None]
+    (gradient,) = torch.autograd.grad((outlet(roughness) * weights).sum(), roughness)
+    for reach in headwaters:
+        step = torch.zeros(12, dtype=torch.float64)
+        step[reach] = 1e-6
+        with torch.no_grad():
+            difference = (outlet(roughness + step) - outlet(roughness - step)) * weights / 2e-6
+        torch.testing.assert_close(gradient[reach], difference.sum(), rtol=1e-5, atol=1e-8)
