@@ -10,8 +10,9 @@ import torch
 import xarray as xr
 
 from thalweg.learn import checkpoint
-from thalweg.learn.data import Series, aggregation
+from thalweg.learn.data import Series
 from thalweg.learn.networks import ProcessModel, SequenceModel
+from thalweg.learn.river import RiverNetwork
 from thalweg.learn.scaling import Scaling, fit_scaling
 from thalweg.learn.train import Task, train
 from thalweg.processes import hbv, hbv_implicit
@@ -44,6 +45,10 @@ def build_model(settings, scaling):
         settings.dropout,
         tuple(settings.dynamic),
         settings.integrator,
+        settings.routing,
+        RiverNetwork(len(scaling.reach_mean or ()), settings.river_hidden, settings.river_step)
+        if settings.routing == "river"
+        else None,
     )
 
 
@@ -94,8 +99,7 @@ def make_task(domain, split, training, validation_share, device="cpu"):
         return torch.as_tensor(array, dtype=dtype, device=device)
 
     task = Task(
-        series=Series(domain, scaling, units, device=device),
-        aggregate=aggregation(weights[:, units], device=device),
+        series=Series(domain, scaling, rows, device=device),
         observed=tensor(observed),
         deviation=tensor(np.nanstd(observed, axis=0)),
         training=tensor(seen.train.values, torch.bool),
@@ -156,22 +160,19 @@ def simulate_experiment(domain, splits, model, training, tensors, values):
         test, beside the observed; learned parameters (fold, seed, unit) as means over components, for a process.
     """
     seen_domain = spatial_domain(domain, model)
-    weights = seen_domain.gauge_weights
     folds, seeds = sorted(splits.fold.unique()), values["seeds"]
     days = period(splits, "test", domain.forcing.time.values)
-    shape = (len(folds), len(seeds), weights.shape[0], days[1] - days[0])
+    shape = (len(folds), len(seeds), len(domain.gauge_ids), days[1] - days[0])
     discharge = np.full(shape, np.nan, dtype=np.float32)
     learned = {}
     for i, fold in enumerate(folds):
         tested = splits[splits.fold == fold].set_index("gauge").loc[domain.gauge_ids].test.values
         scaling = Scaling(**values["scaling"][str(fold)])
         window = Series(seen_domain, scaling).window(0, days[1], round(training.spin_up))
-        aggregate = aggregation(weights)
         for j, seed in enumerate(seeds):
             trained = build_model(model, scaling).eval()
             trained.load_state_dict(checkpoint.without_prefix(f"{fold}/{seed}", tensors))
-            runoff = trained(window)[days[0] :]
-            discharge[i, j, tested] = aggregate(runoff).T.numpy()[tested]
+            discharge[i, j, tested] = trained(window)[days[0] :].T.numpy()[tested]
             if model.kind == "process":
                 for name, column in _described(trained, window).items():
                     learned.setdefault(name, np.full((len(folds), len(seeds), len(column)), np.nan))[i, j] = column
