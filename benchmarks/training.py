@@ -20,6 +20,7 @@ import os
 import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -82,7 +83,8 @@ class Ours:
         """The window that begins on a day, and its observations."""
         end = start + SPIN_UP + WINDOW
         forcing = {name: self.inputs["forcing"][start:end, :, i].contiguous() for i, name in enumerate(FORCINGS)}
-        window = Window(forcing, self.inputs["sequence"][start:end], self.inputs["attributes"], SPIN_UP)
+        drainage = SimpleNamespace(mean=lambda runoff: runoff)  # every catchment is a gauge
+        window = Window(forcing, self.inputs["sequence"][start:end], self.inputs["attributes"], SPIN_UP, drainage)
         return window, self.inputs["observed"][start + SPIN_UP : end]
 
     def epoch(self):

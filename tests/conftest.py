@@ -36,8 +36,11 @@ def susquehanna_folder():
     return dataset("susquehanna")
 
 
-def make_domain(units=12, days=500, seed=0, gauges=4):
-    """A synthetic domain: a river of one reach per unit in which every third reach is a headwater."""
+def make_domain(units=12, days=500, seed=0, gauges=4, geometry=False):
+    """A synthetic domain: a river of one reach per unit in which every third reach is a headwater.
+
+    ``geometry`` gives the reaches length, slope, width, drainage area and elevation, so that rivers can be routed.
+    """
     generator = np.random.default_rng(seed)
     ids = [f"u{i}" for i in range(units)]
     reaches = [f"r{i}" for i in range(units)]
@@ -68,6 +71,16 @@ def make_domain(units=12, days=500, seed=0, gauges=4):
     network = xr.Dataset(
         {"downstream": ("reach", downstream), "unit_reach": ("unit", reaches)}, coords={"reach": reaches, "unit": ids}
     )
+    if geometry:
+        network = network.assign(
+            {
+                "length": ("reach", generator.uniform(2e3, 2e4, units), {"units": "m"}),
+                "slope": ("reach", generator.uniform(3e-4, 1e-2, units), {"units": "dimensionless"}),
+                "width": ("reach", generator.uniform(5, 50, units), {"units": "m"}),
+                "drainage_area": ("reach", generator.uniform(20, 500, units), {"units": "km2"}),
+                "elevation": ("reach", generator.uniform(10, 800, units), {"units": "m"}),
+            }
+        )
     places = np.linspace(0, units - 1, gauges).astype(int)
     area = {0: 1, 1: 2, 2: 3}
     drainage = [sum(attributes.area.values[p - p % 3 : p + 1][: area[p % 3]]) for p in places]

@@ -17,7 +17,7 @@ from conftest import make_domain
 from thalweg.domain import Domain
 from thalweg.integrate import integrate
 from thalweg.learn import checkpoint
-from thalweg.learn.data import Series, aggregation
+from thalweg.learn.data import Series
 from thalweg.learn.losses import LOSSES
 from thalweg.learn.scaling import fit_scaling
 from thalweg.learn.train import TrainingError, learning_rate, train
@@ -133,10 +133,12 @@ def test_a_window_without_days_before_it_repeats_the_first_days(domain):
     assert torch.equal(real.forcing["precipitation"], rain[10:80])
 
 
-def test_aggregation_is_the_weighted_sum(domain):
+def test_drainage_is_the_weighted_mean_over_catchments(domain):
     runoff = torch.rand(10, 12)
     expected = runoff.numpy() @ domain.gauge_weights.toarray().T
-    np.testing.assert_allclose(aggregation(domain.gauge_weights)(runoff).numpy(), expected, rtol=1e-5)
+    drainage = Series(domain, fit_scaling(domain, range(12), (0, 100), 1.0)).drainage
+    np.testing.assert_allclose(drainage.mean(runoff).numpy(), expected, rtol=1e-5)
+    assert drainage.river is None
 
 
 @pytest.mark.parametrize("dynamic", [(), ("BETA", "BETAET")])
@@ -153,11 +155,63 @@ def test_a_process_model_is_the_process_with_its_parameters_and_the_hydrograph(d
             static = static | {name: torch.cat([early[name], late[name]]) for name in late}
         fluxes, _ = integrate(hbv(), window.forcing, static, backend="reference")
         expected = route(fluxes["runoff"].mean(-1), routing["route_a"], routing["route_b"])[80:]
-    torch.testing.assert_close(result, expected, rtol=1e-4, atol=1e-5)
-    assert result.shape == (60, 12)
+    torch.testing.assert_close(result, window.drainage.mean(expected), rtol=1e-4, atol=1e-5)
+    assert result.shape == (60, len(domain.gauge_ids))
     for parameter in hbv().parameters:
         values = static[parameter.name]
         assert parameter.low <= values.min() <= values.max() <= parameter.high
+
+
+RIVER = HBV.model_copy(update={"routing": "river"})
+
+
+def test_a_routed_model_sends_the_water_of_the_units_through_the_reaches():
+    domain = make_domain(geometry=True)
+    scaling = fit_scaling(domain, range(12), (0, 365), 1.0)
+    torch.manual_seed(0)
+    model = build_model(RIVER, scaling)
+    window = Series(domain, scaling).window(100, 400, 80)
+    with torch.no_grad():
+        result = model(window)
+        runoff, before = model.runoff(window)
+        discharge, first, last, lateral = model.river.march(runoff, window.drainage)
+    assert result.shape == (300, len(domain.gauge_ids))
+    volume = 6 * 3600 * (lateral.double().sum() - discharge[:, window.drainage.river.outlets].double().sum())
+    stored = last.double().sum() - first.double().sum()
+    assert abs(volume - stored) < 1e-6 * 6 * 3600 * lateral.double().sum()
+    # What the gauges see is delayed and spread, but nearly the same water as without a river.
+    mean = window.drainage.mean(runoff[before:])
+    torch.testing.assert_close(result.mean(0), mean.mean(0), rtol=0.02, atol=0)
+    assert result.std(0).sum() < mean.std(0).sum()
+
+
+def test_gradients_reach_the_river_and_the_land():
+    domain = make_domain(geometry=True)
+    scaling = fit_scaling(domain, range(12), (0, 365), 1.0)
+    model = build_model(RIVER, scaling)
+    model(Series(domain, scaling).window(100, 200, 80)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+def test_a_river_upstream_of_some_gauges_is_a_part_of_the_whole():
+    """Discharge at a gauge is the same whether the rest of the network is there or not."""
+    domain = make_domain(geometry=True)
+    scaling = fit_scaling(domain, range(12), (0, 365), 1.0)
+    torch.manual_seed(1)
+    model = build_model(RIVER, scaling).eval()
+    with torch.no_grad():
+        whole = model(Series(domain, scaling).window(100, 160, 80))
+        part = model(Series(domain, scaling, gauges=[1, 3]).window(100, 160, 80))
+    torch.testing.assert_close(part, whole[:, [1, 3]], rtol=1e-5, atol=1e-6)
+
+
+def test_no_routing_is_the_sum_of_runoff(domain):
+    scaling = fit_scaling(domain, range(12), (0, 365), 1.0)
+    model = build_model(HBV.model_copy(update={"routing": "none"}), scaling)
+    window = Series(domain, scaling).window(100, 160, 80)
+    with torch.no_grad():
+        expected = window.drainage.mean(model.fluxes(window, ("runoff",))["runoff"])
+        torch.testing.assert_close(model(window), expected)
 
 
 def test_a_dynamic_parameter_must_exist(domain):

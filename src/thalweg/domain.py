@@ -137,6 +137,11 @@ class Domain:
         return self.gauges.gauge.values.astype(str)
 
     @property
+    def gauge_reaches(self):
+        """Positions of the reaches at or upstream of any gauge."""
+        return np.unique(self.river.upstream(self.gauges.reach.values).indices)
+
+    @property
     def gauge_units(self):
         """Which units drain to each gauge: csr_matrix (gauge, unit) of 0 and 1."""
         river = self.river

@@ -3,8 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sparse
 import torch
 
+from thalweg.domain import MILLIMETRES_PER_DAY
+from thalweg.network import River
+
+SHORTEST = 50.0  # m, of a reach: a shorter one delays nothing
+FLATTEST = 1e-4  # slope of a reach
 FORCINGS = ("precipitation", "temperature", "potential_evapotranspiration")
 
 
@@ -17,12 +23,14 @@ class Window:
         sequence: scaled forcing (time, unit, variable).
         attributes: scaled attributes (unit, attribute).
         spin_up: number of leading days without gradient or loss.
+        drainage: the :class:`Drainage` from units to gauges.
     """
 
     forcing: dict[str, torch.Tensor]
     sequence: torch.Tensor
     attributes: torch.Tensor
     spin_up: int
+    drainage: object
 
 
 class Series:
@@ -31,12 +39,12 @@ class Series:
     Args:
         domain: the :class:`~thalweg.domain.Domain`.
         scaling: the :class:`~thalweg.learn.scaling.Scaling` of the training units.
-        units: positions of the units to keep; None keeps all.
+        gauges: positions of the gauges to give discharge at; None gives all, and keeps all units.
         dtype, device: of the tensors.
     """
 
-    def __init__(self, domain, scaling, units=None, dtype=torch.float32, device="cpu"):
-        units = np.arange(len(domain.unit_ids)) if units is None else np.asarray(units)
+    def __init__(self, domain, scaling, gauges=None, dtype=torch.float32, device="cpu"):
+        units = np.arange(len(domain.unit_ids)) if gauges is None else np.unique(domain.gauge_weights[gauges].indices)
 
         def tensor(array):
             return torch.as_tensor(np.ascontiguousarray(array), dtype=dtype, device=device)
@@ -45,6 +53,9 @@ class Series:
         self.sequence = tensor(scaling.forcing_inputs(domain)[:, units])
         self.attributes = tensor(scaling.attribute_inputs(domain)[units])
         self.days = self.sequence.shape[0]
+        self.drainage = Drainage(
+            domain, scaling, np.arange(len(domain.gauge_ids)) if gauges is None else gauges, units, tensor
+        )
 
     def window(self, first, last, spin_up):
         """Days ``[first, last)`` with ``spin_up`` days before them.
@@ -61,13 +72,75 @@ class Series:
             sequence=self.sequence[days],
             attributes=self.attributes,
             spin_up=spin_up,
+            drainage=self.drainage,
         )
 
 
-def aggregation(weights, dtype=torch.float32, device="cpu"):
-    """A sparse (gauge, unit) matrix as a function from runoff (time, unit) to discharge depth (time, gauge)."""
-    coo = weights.tocoo()
-    indices = torch.as_tensor(np.stack([coo.row, coo.col]))
-    values = torch.as_tensor(coo.data, dtype=dtype)
-    matrix = torch.sparse_coo_tensor(indices, values, coo.shape, device=device, check_invariants=True).coalesce()
-    return lambda runoff: torch.sparse.mm(matrix, runoff.T).T
+class Drainage:
+    """How runoff of units becomes discharge of gauges: through reaches, or as the mean over each gauge's catchment.
+
+    Args:
+        domain: the :class:`~thalweg.domain.Domain`.
+        scaling: the :class:`~thalweg.learn.scaling.Scaling` of the training reaches.
+        gauges, units: positions of those kept; the units are all that drain to the gauges, or more.
+        tensor: function from array to tensor.
+
+    Attributes:
+        river: the :class:`~thalweg.network.River` upstream of the gauges; None where the domain has no geometry of
+            reaches, as for whole catchments. What follows belongs to it.
+        reaches: positions of its reaches in the domain.
+        geometry: ``length`` in m and ``slope``, tensors (reach,).
+        reach_attributes: scaled, tensor (reach, attribute).
+        gauge_reach: position of each gauge's reach, (gauge,).
+        gauge_area: area of the units upstream of each gauge, tensor (gauge,), km2.
+        outlets: positions of the reaches that drain to none.
+    """
+
+    def __init__(self, domain, scaling, gauges, units, tensor):
+        self._mean = _sparse(domain.gauge_weights[gauges][:, units], tensor)
+        self.river = None
+        if scaling.reach_mean is None:
+            return
+        whole = domain.river
+        gauge_reach = domain.gauges.reach.values.astype(str)[gauges]
+        unit_reach = domain.network.unit_reach.values.astype(str)[units]
+        self.reaches = np.unique(whole.upstream(gauge_reach).indices)
+        names = whole.reach[self.reaches]
+        down = np.where(whole.downstream >= 0, whole.reach[whole.downstream], "")[self.reaches]
+        self.river = River(names, np.where(np.isin(down, names), down, ""), whole.source)
+        drained = np.flatnonzero(np.isin(unit_reach, names))
+        area = domain.attributes.area.values[units]
+        shape = (len(names), len(units))
+        where = (self.river.positions(unit_reach[drained]), drained)
+        self._collect = _sparse(sparse.csr_matrix((area[drained] / MILLIMETRES_PER_DAY, where), shape=shape), tensor)
+        self.geometry = {
+            "length": tensor(np.maximum(domain.network.length.values[self.reaches], SHORTEST)),
+            "slope": tensor(np.maximum(domain.network.slope.values[self.reaches], FLATTEST)),
+        }
+        self.reach_attributes = tensor(scaling.reach_inputs(domain)[self.reaches])
+        self.gauge_reach = torch.as_tensor(self.river.positions(gauge_reach))
+        self.gauge_area = tensor(domain.gauge_units[gauges] @ domain.attributes.area.values)
+
+    def mean(self, runoff):
+        """Runoff (time, unit) as depth over each gauge's catchment (time, gauge), both in mm/day."""
+        return torch.sparse.mm(self._mean, runoff.T).T
+
+    def collect(self, runoff):
+        """Runoff (time, unit) in mm/day as lateral inflow of the reaches (time, reach) in m3/s."""
+        return torch.sparse.mm(self._collect, runoff.T).T
+
+    def accumulate(self, local):
+        """Sum of a tensor (reach,) over each reach and all upstream of it, without gradient."""
+        total = self.river.accumulate(local.detach().cpu().numpy())
+        return torch.as_tensor(total, dtype=local.dtype, device=local.device)
+
+    def depth(self, discharge):
+        """Discharge of the reaches (time, reach) in m3/s as depth over each gauge's catchment (time, gauge), mm/day."""
+        return discharge[:, self.gauge_reach.to(discharge.device)] * MILLIMETRES_PER_DAY / self.gauge_area
+
+
+def _sparse(matrix, tensor):
+    coo = matrix.tocoo()
+    values = tensor(coo.data)
+    indices = torch.as_tensor(np.stack([coo.row, coo.col]), device=values.device)
+    return torch.sparse_coo_tensor(indices, values, coo.shape, check_invariants=True).coalesce()

@@ -6,6 +6,8 @@ from torch import nn
 from thalweg.integrate import integrate
 from thalweg.processes import unit_hydrograph
 
+HYDROGRAPH_DAYS = unit_hydrograph.ORDINATES - 1  # days before a window whose runoff still arrives in it
+RIVER_DAYS = 20  # days before a window that fill the river
 INITIAL_FORGET_BIAS = 3.0  # keeps an LSTM's memory open at the start of training (Kratzert et al. 2019)
 
 
@@ -57,9 +59,9 @@ class SequenceModel(nn.Module):
         self.scale = scale
 
     def forward(self, window):
-        """Runoff of the days that count: tensor (time, unit), mm/day, never negative."""
+        """Discharge at the gauges on the days that count: tensor (time, gauge), mm/day, never negative."""
         _, output = self.network(window)
-        return self.scale * nn.functional.softplus(output[..., 0])
+        return window.drainage.mean(self.scale * nn.functional.softplus(output[..., 0]))
 
 
 class ProcessModel(nn.Module):
@@ -76,6 +78,8 @@ class ProcessModel(nn.Module):
         hidden, layers, dropout: of the networks.
         dynamic: names of parameters that an LSTM on forcing and attributes gives for each day.
         integrator: backend of :func:`thalweg.integrate.integrate`.
+        routing: ``"none"``, ``"unit_hydrograph"``, or ``"river"`` for the hydrograph and then the network of reaches.
+        river: the :class:`~thalweg.learn.river.RiverNetwork` of the last.
     """
 
     def __init__(
@@ -90,6 +94,8 @@ class ProcessModel(nn.Module):
         dropout,
         dynamic=(),
         integrator="fused",
+        routing="unit_hydrograph",
+        river=None,
     ):
         super().__init__()
         unknown = [name for name in dynamic if name not in process.parameter_names]
@@ -98,6 +104,7 @@ class ProcessModel(nn.Module):
                 f"dynamic parameter {unknown[0]!r} is not of process {process.name}; it has {', '.join(process.parameter_names)}"
             )
         self.process, self.components, self.integrator = process, components, integrator
+        self.routing, self.river = routing, river
         self.dynamic = [p for p in process.parameters if p.name in dynamic]
         self.static = [p for p in process.parameters if p.name not in dynamic]
         outputs = len(self.static) * components + len(unit_hydrograph.PARAMETERS)
@@ -151,14 +158,28 @@ class ProcessModel(nn.Module):
         )
 
     def forward(self, window):
-        """Runoff routed to the outlet of each unit, of the days that count: tensor (time, unit), mm/day."""
+        """Discharge at the gauges on the days that count: tensor (time, gauge), mm/day."""
+        runoff, before = self.runoff(window)
+        if self.river is None:
+            return window.drainage.mean(runoff[before:])
+        return self.river(runoff, window.drainage, before)
+
+    def runoff(self, window):
+        """Runoff at the outlet of each unit.
+
+        Returns:
+            (runoff, before): tensor (time, unit), mm/day, of the days that count and some before them; how many before.
+        """
         static, routing = self.parameters_of(window)
         early, late = self._march(window, ("runoff",), static)
-        memory = min(unit_hydrograph.ORDINATES - 1, window.spin_up)
+        memory = {"none": 0, "unit_hydrograph": HYDROGRAPH_DAYS, "river": HYDROGRAPH_DAYS + RIVER_DAYS}[self.routing]
+        before = min(memory, window.spin_up)
         runoff = late["runoff"]
-        if memory:
-            runoff = torch.cat([early["runoff"][-memory:], runoff])
-        return unit_hydrograph.route(runoff, routing["route_a"], routing["route_b"])[memory:]
+        if before:
+            runoff = torch.cat([early["runoff"][-before:], runoff])
+        if self.routing != "none":
+            runoff = unit_hydrograph.route(runoff, routing["route_a"], routing["route_b"])
+        return runoff, before
 
 
 def _rescale(share, parameter):

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+REACH_LOGARITHMS = {"slope": 1e-5, "drainage_area": 1.0, "width": 0.1}  # taken as logarithms, of this at least
 SNOW_TEMPERATURE = 0.0  # degC; precipitation below it counts as snow in the climate attributes
 
 
@@ -19,6 +20,8 @@ class Scaling:
     forcing_deviation: list[float]
     discharge_mean: float
     climate_days: tuple[int, int] | None
+    reach_mean: list[float] | None = None
+    reach_deviation: list[float] | None = None
 
     def to_dict(self):
         return asdict(self)
@@ -27,6 +30,10 @@ class Scaling:
         """Scaled attributes of every unit of ``domain``: array (unit, attribute)."""
         values = _attribute_values(domain, self.attributes, self.climate_days)
         return (values - np.array(self.attribute_mean)) / np.array(self.attribute_deviation)
+
+    def reach_inputs(self, domain):
+        """Scaled attributes of every reach of ``domain``: array (reach, attribute)."""
+        return (reach_attributes(domain) - np.array(self.reach_mean)) / np.array(self.reach_deviation)
 
     def forcing_inputs(self, domain):
         """Scaled forcing: array (time, unit, variable)."""
@@ -61,6 +68,15 @@ def _attribute_values(domain, names, climate_days):
     return np.stack(columns, axis=-1).astype(float)
 
 
+def reach_attributes(domain):
+    """What roughness and section are learned from: array (reach, attribute); None where the reaches have no geometry."""
+    network = domain.network
+    if any(name not in network for name in ("length", "slope", "width", "drainage_area", "elevation")):
+        return None
+    columns = [np.log10(np.maximum(network[name].values, low)) for name, low in REACH_LOGARITHMS.items()]
+    return np.stack([*columns, network.elevation.values], axis=-1)
+
+
 def fit_scaling(domain, units, days, discharge_mean, climate=True):
     """Scaling from the training units and days.
 
@@ -79,6 +95,10 @@ def fit_scaling(domain, units, days, discharge_mean, climate=True):
     if climate:
         names += list(climate_attributes(domain, days))
     values = _attribute_values(domain, names, climate_days)[units]
+    reaches = reach_attributes(domain)
+    if reaches is not None:
+        used = np.isin(domain.network.reach.values, np.unique(domain.network.unit_reach.values[units]))
+        reaches = reaches[used]
     forcing_names = ("precipitation", "temperature", "potential_evapotranspiration")
     forcing = np.stack([domain.forcing[name].values[days[0] : days[1], units] for name in forcing_names], axis=-1)
     return Scaling(
@@ -90,6 +110,8 @@ def fit_scaling(domain, units, days, discharge_mean, climate=True):
         forcing_deviation=_safe(forcing.std((0, 1))).tolist(),
         discharge_mean=float(discharge_mean),
         climate_days=climate_days,
+        reach_mean=None if reaches is None else reaches.mean(0).tolist(),
+        reach_deviation=None if reaches is None else _safe(reaches.std(0)).tolist(),
     )
 
 

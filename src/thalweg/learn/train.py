@@ -25,8 +25,7 @@ class Task:
     """What one training run needs.
 
     Attributes:
-        series: the :class:`~thalweg.learn.data.Series` of the training units.
-        aggregate: runoff (time, unit) -> discharge depth (time, gauge).
+        series: the :class:`~thalweg.learn.data.Series` of the training and validation gauges.
         observed: observed discharge (time, gauge), mm/day, NaN where there is none or it may not be seen.
         deviation: its standard deviation over the training period (gauge,).
         training: mask (gauge,) of the gauges that count in the loss.
@@ -36,7 +35,6 @@ class Task:
     """
 
     series: object
-    aggregate: object
     observed: torch.Tensor
     deviation: torch.Tensor
     training: torch.Tensor
@@ -104,7 +102,7 @@ def train(build, task, settings, seed, path, label="", stop=None):
             group["lr"] = learning_rate(settings, progress.step)
         window, observed, gauges = _draw(task, settings, generator)
         model.train()
-        loss = loss_of(task.aggregate(model(window))[:, gauges], observed, task.deviation[gauges])
+        loss = loss_of(model(window)[:, gauges], observed, task.deviation[gauges])
         optimiser.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip)
@@ -159,7 +157,7 @@ def validate(model, task, settings, loss_of):
     """
     model.eval()
     first, last = task.validation_days
-    simulated = task.aggregate(model(task.series.window(first, last, round(settings.spin_up))))
+    simulated = model(task.series.window(first, last, round(settings.spin_up)))
     observed = task.observed[first:last]
     gauges = torch.nonzero(task.validation)
     losses = [loss_of(simulated[:, gauge], observed[:, gauge], task.deviation[gauge]) for gauge in gauges]

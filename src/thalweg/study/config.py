@@ -36,6 +36,8 @@ def _models():
     return {
         "hbv": ProcessModel(label="δHBV 1.1p", components=8),
         "lstm": SequenceModel(label="LSTM", dropout=0.2, training={"steps": 400, "patience": 8, "window": "365 days"}),
+        "hbv-river": ProcessModel(label="δHBV 1.1p, routed", components=8, routing="river"),
+        "hbv-unrouted": ProcessModel(label="δHBV 1.1p, no routing", components=8, routing="none"),
         "hbv-one-set": ProcessModel(
             label="HBV 1.1p, one parameter set", network="none", components=1, training={"learning_rate": 0.05}
         ),
@@ -52,7 +54,7 @@ def _experiments():
                 kind="temporal",
                 train=("1979-01-01", "1979-12-31"),
                 test=("1980-01-01", "1980-12-31"),
-                models=models,
+                models=[*models, "hbv-river", "hbv-unrouted"],
             ),
             "pub": Experiment(kind="ungauged_basins", train=years, test=years, folds=5, models=models),
             "pur": Experiment(kind="ungauged_regions", train=years, test=years, folds=4, models=models),

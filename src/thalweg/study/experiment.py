@@ -10,8 +10,9 @@ import torch
 import xarray as xr
 
 from thalweg.learn import checkpoint
-from thalweg.learn.data import Series, aggregation
+from thalweg.learn.data import Series
 from thalweg.learn.networks import ProcessModel, SequenceModel
+from thalweg.learn.river import LEARNED, RiverNetwork
 from thalweg.learn.scaling import Scaling, fit_scaling
 from thalweg.learn.train import Task, train
 from thalweg.processes import hbv, hbv_implicit
@@ -44,6 +45,10 @@ def build_model(settings, scaling):
         settings.dropout,
         tuple(settings.dynamic),
         settings.integrator,
+        settings.routing,
+        RiverNetwork(len(scaling.reach_mean or ()), settings.river_hidden, settings.river_step)
+        if settings.routing == "river"
+        else None,
     )
 
 
@@ -94,8 +99,7 @@ def make_task(domain, split, training, validation_share, device="cpu"):
         return torch.as_tensor(array, dtype=dtype, device=device)
 
     task = Task(
-        series=Series(domain, scaling, units, device=device),
-        aggregate=aggregation(weights[:, units], device=device),
+        series=Series(domain, scaling, rows, device=device),
         observed=tensor(observed),
         deviation=tensor(np.nanstd(observed, axis=0)),
         training=tensor(seen.train.values, torch.bool),
@@ -156,50 +160,71 @@ def simulate_experiment(domain, splits, model, training, tensors, values):
         test, beside the observed; learned parameters (fold, seed, unit) as means over components, for a process.
     """
     seen_domain = spatial_domain(domain, model)
-    weights = seen_domain.gauge_weights
     folds, seeds = sorted(splits.fold.unique()), values["seeds"]
     days = period(splits, "test", domain.forcing.time.values)
-    shape = (len(folds), len(seeds), weights.shape[0], days[1] - days[0])
+    shape = (len(folds), len(seeds), len(domain.gauge_ids), days[1] - days[0])
     discharge = np.full(shape, np.nan, dtype=np.float32)
     learned = {}
     for i, fold in enumerate(folds):
         tested = splits[splits.fold == fold].set_index("gauge").loc[domain.gauge_ids].test.values
         scaling = Scaling(**values["scaling"][str(fold)])
         window = Series(seen_domain, scaling).window(0, days[1], round(training.spin_up))
-        aggregate = aggregation(weights)
         for j, seed in enumerate(seeds):
             trained = build_model(model, scaling).eval()
             trained.load_state_dict(checkpoint.without_prefix(f"{fold}/{seed}", tensors))
-            runoff = trained(window)[days[0] :]
-            discharge[i, j, tested] = aggregate(runoff).T.numpy()[tested]
+            discharge[i, j, tested] = trained(window)[days[0] :].T.numpy()[tested]
             if model.kind == "process":
-                for name, column in _described(trained, window).items():
-                    learned.setdefault(name, np.full((len(folds), len(seeds), len(column)), np.nan))[i, j] = column
+                for name, column in _described(trained, window, days[1] - days[0]).items():
+                    learned.setdefault(name, np.full((len(folds), len(seeds), *np.shape(column)), np.nan))[i, j] = column
     simulation = _simulation(domain, folds, seeds, days, discharge)
     if not learned:
         return simulation, None
     return simulation, _parameters(seen_domain, process_of(model), folds, seeds, learned)
 
 
-def _described(model, window):
+def _described(model, window, days):
+    """Parameters of units and reaches, and the volumes of the river's water balance over the last ``days``."""
     static, routing = model.parameters_of(window)
     described = {name: values.mean(1).numpy() for name, values in static.items()}
-    described["mean_delay"] = mean_delay(routing["route_a"], routing["route_b"]).numpy()
+    if model.routing != "none":
+        described["mean_delay"] = mean_delay(routing["route_a"], routing["route_b"]).numpy()
+    if model.river is None:
+        return described
+    parameters = model.river.parameters_of(window.drainage)
+    described |= {p.name: parameters[p.name].numpy() for p in LEARNED}
+    runoff, _ = model.runoff(window)
+    discharge, before, after, lateral = model.river.march(runoff[-days:], window.drainage)
+    seconds = 86400 / model.river.steps
+    described["volume_before"], described["volume_after"] = (v.double().sum().item() for v in (before, after))
+    described["volume_in"] = seconds * lateral.double().sum().item()
+    described["volume_out"] = seconds * discharge[:, window.drainage.river.outlets].double().sum().item()
     return described
 
 
+VOLUMES = {
+    "volume_before": "water in the river when the test period begins",
+    "volume_after": "water in the river when it ends",
+    "volume_in": "runoff into the river in the test period",
+    "volume_out": "discharge out of the river in the test period",
+}
+
+
 def _parameters(domain, process, folds, seeds, learned):
-    known = {p.name: p for p in process.parameters}
-    dims = ("fold", "seed", "unit")
+    known = {p.name: p for p in (*process.parameters, *LEARNED)}
+    reaches = {p.name for p in LEARNED}
     data = {}
     for name, values in learned.items():
-        unit, meaning = (
-            (known[name].unit, known[name].meaning) if name in known else ("day", "mean delay of the unit hydrograph")
-        )
-        data[name] = (dims, values, {"units": unit, "long_name": meaning})
+        unit, meaning = ("m3", VOLUMES[name]) if name in VOLUMES else ("day", "mean delay of the unit hydrograph")
+        if name in known:
+            unit, meaning = known[name].unit, known[name].meaning
+        places = () if name in VOLUMES else ("reach",) if name in reaches else ("unit",)
+        data[name] = (("fold", "seed", *places), values, {"units": unit, "long_name": meaning})
         if name in known:
             data[name][2].update(low=known[name].low, high=known[name].high)
-    return xr.Dataset(data, coords={"fold": folds, "seed": seeds, "unit": domain.unit_ids})
+    coordinates = {"fold": folds, "seed": seeds, "unit": domain.unit_ids}
+    if reaches.intersection(learned):
+        coordinates["reach"] = domain.river.reach[domain.gauge_reaches]
+    return xr.Dataset(data, coords=coordinates)
 
 
 def _simulation(domain, folds, seeds, days, discharge):

@@ -75,6 +75,7 @@ def _quantity(unit, minimum=None):
 
 
 Days = _quantity("days", 1)
+Hours = _quantity("hours", 0.25)
 Minutes = _quantity("minutes", 0)
 Area = _quantity("km2", 0)
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -160,7 +161,22 @@ class ProcessModel(Settings):
     spatial: Literal["distributed", "lumped"] = Field(
         "distributed", description="run on every unit, or on the mean of each gauge's catchment"
     )
+    routing: Literal["none", "unit_hydrograph", "river"] = Field(
+        "unit_hydrograph",
+        description="none: runoff of the units upstream is summed; unit_hydrograph: a learned delay of each unit; river: that delay on the hillslope, then Muskingum-Cunge through the network",
+    )
+    river_step: Hours = Field("6 hours", validate_default=True, description="time step in the river; a part of a day")
+    river_hidden: Count = Field(16, description="width of the network from attributes of reaches to their parameters")
     training: dict[str, Any] = Field({}, description="overrides of the training block for this model")
+
+    @model_validator(mode="after")
+    def _river_needs_reaches(self):
+        if self.routing == "river":
+            if self.spatial == "lumped":
+                raise ValueError("routing is river, but spatial is lumped: whole catchments have no reaches")
+            if abs(24 / self.river_step - round(24 / self.river_step)) > 1e-9 or self.river_step > 24:
+                raise ValueError(f"river_step is {self.river_step:g} hours, which does not divide a day")
+        return self
 
 
 class SequenceModel(Settings):

@@ -1,0 +1,60 @@
+"""A river whose roughness and section are learned from attributes of its reaches."""
+
+import torch
+from torch import nn
+
+from thalweg.integrate.river import route
+from thalweg.processes.muskingum_cunge import PARAMETERS, muskingum_cunge, steady_volume
+
+LEARNED = tuple(p for p in PARAMETERS if p.name in ("roughness", "width_coefficient", "width_exponent"))
+LOGARITHMIC = ("roughness", "width_coefficient")  # learned as logarithms between their bounds
+
+
+class RiverNetwork(nn.Module):
+    """Runoff of units to discharge at gauges, through reaches by Muskingum-Cunge.
+
+    Args:
+        attributes: number of attributes of a reach.
+        hidden: width of the perceptron from them to roughness and section.
+        step: time step in the river, hours; a whole number of them make a day.
+    """
+
+    def __init__(self, attributes, hidden, step):
+        super().__init__()
+        self.network = nn.Sequential(nn.Linear(attributes, hidden), nn.Tanh(), nn.Linear(hidden, len(LEARNED)))
+        self.steps = round(24 / step)
+        self.process = muskingum_cunge(86400 / self.steps)
+
+    def parameters_of(self, drainage):
+        """Parameters of the reaches in their units: name -> tensor (reach,); length and slope are the network's."""
+        share = torch.sigmoid(self.network(drainage.reach_attributes))
+        learned = {}
+        for i, p in enumerate(LEARNED):
+            if p.name in LOGARITHMIC:
+                learned[p.name] = p.low * (p.high / p.low) ** share[:, i]
+            else:
+                learned[p.name] = p.low + share[:, i] * (p.high - p.low)
+        return learned | drainage.geometry
+
+    def march(self, runoff, drainage):
+        """Runoff (time, unit) in mm/day through the network.
+
+        Each day's runoff enters evenly over the day, so its volume is kept. The river starts in the steady state of the
+        first day.
+
+        Returns:
+            (discharge, before, after, lateral_inflow): tensors (step, reach) in m3/s; volumes (reach,) in m3 at the start
+            and the end; (step, reach) in m3/s.
+        """
+        lateral = drainage.collect(runoff)
+        parameters = self.parameters_of(drainage)
+        total = drainage.accumulate(lateral[0])
+        before = steady_volume(parameters, total - lateral[0], lateral[0], 86400 / self.steps)
+        lateral = lateral.repeat_interleave(self.steps, dim=0)
+        discharge, state = route(self.process, drainage.river, lateral, parameters, {"volume": before})
+        return discharge, before, state["volume"], lateral
+
+    def forward(self, runoff, drainage, skip):
+        """Discharge at the gauges (time, gauge) as depth in mm/day, daily means, after ``skip`` days."""
+        discharge, *_ = self.march(runoff, drainage)
+        return drainage.depth(discharge[skip * self.steps :]).unflatten(0, (-1, self.steps)).mean(1)
