@@ -175,7 +175,9 @@ def simulate_experiment(domain, splits, model, training, tensors, values):
             discharge[i, j, tested] = trained(window)[days[0] :].T.numpy()[tested]
             if model.kind == "process":
                 for name, column in _described(trained, window, days[1] - days[0]).items():
-                    learned.setdefault(name, np.full((len(folds), len(seeds), *np.shape(column)), np.nan))[i, j] = column
+                    learned.setdefault(name, np.full((len(folds), len(seeds), *np.shape(column)), np.nan))[i, j] = (
+                        column
+                    )
     simulation = _simulation(domain, folds, seeds, days, discharge)
     if not learned:
         return simulation, None
