@@ -129,11 +129,20 @@ def report_peers(report, sizes, repeats):
                             levels = in_levels(reaches, shape)
                             row(report, package, shape, levels, reaches, backward, answer["times"], answer["memory"])
         except RuntimeError as error:
-            lines = [line for line in str(error).splitlines() if "rror" in line] or str(error).splitlines()
-            skipped.append(f"{package}: {lines[0].strip()}")
+            skipped.append(f"{package}: {reason(str(error))}")
     for line in skipped:
         report.text()
         report.text(f"Skipped, {line}")
+
+
+def reason(message):
+    """The line of an installer's message that says most."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    for word in ("fatal:", "ERROR: Could not find", "error"):
+        found = [line for line in lines if word.lower() in line.lower()]
+        if found:
+            return found[0]
+    return lines[0]
 
 
 def in_levels(reaches, shape):
