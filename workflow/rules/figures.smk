@@ -217,7 +217,9 @@ FIGURES = [
         *[
             f"parameters/{domain}/{experiment}/{model}"
             for domain, experiment, model in RUNS
-            if experiment == "temporal" and getattr(study.models[model], "network", None) == "attributes"
+            if experiment == "temporal"
+            and getattr(study.models[model], "routing", None) == "unit_hydrograph"
+            and study.models[model].network == "attributes"
         ],
     )
 ]

@@ -129,11 +129,6 @@ class Drainage:
         """Runoff (time, unit) in mm/day as lateral inflow of the reaches (time, reach) in m3/s."""
         return torch.sparse.mm(self._collect, runoff.T).T
 
-    def accumulate(self, local):
-        """Sum of a tensor (reach,) over each reach and all upstream of it, without gradient."""
-        total = self.river.accumulate(local.detach().cpu().numpy())
-        return torch.as_tensor(total, dtype=local.dtype, device=local.device)
-
     def depth(self, discharge):
         """Discharge of the reaches (time, reach) in m3/s as depth over each gauge's catchment (time, gauge), mm/day."""
         return discharge[:, self.gauge_reach.to(discharge.device)] * MILLIMETRES_PER_DAY / self.gauge_area

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from thalweg.integrate.river import route
-from thalweg.processes.muskingum_cunge import PARAMETERS, muskingum_cunge, steady_volume
+from thalweg.integrate import daily_means, disaggregate, route, state_at_rest
+from thalweg.processes.muskingum_cunge import PARAMETERS, muskingum_cunge
 
 LEARNED = tuple(p for p in PARAMETERS if p.name in ("roughness", "width_coefficient", "width_exponent"))
 LOGARITHMIC = ("roughness", "width_coefficient")  # learned as logarithms between their bounds
@@ -39,22 +39,21 @@ class RiverNetwork(nn.Module):
     def march(self, runoff, drainage):
         """Runoff (time, unit) in mm/day through the network.
 
-        Each day's runoff enters evenly over the day, so its volume is kept. The river starts in the steady state of the
-        first day.
+        Runoff rises and falls within the day, whose volume is kept. The river starts at rest, as the first day's runoff
+        would have it for ever.
 
         Returns:
             (discharge, before, after, lateral_inflow): tensors (step, reach) in m3/s; volumes (reach,) in m3 at the start
             and the end; (step, reach) in m3/s.
         """
-        lateral = drainage.collect(runoff)
+        daily = drainage.collect(runoff)
         parameters = self.parameters_of(drainage)
-        total = drainage.accumulate(lateral[0])
-        before = steady_volume(parameters, total - lateral[0], lateral[0], 86400 / self.steps)
-        lateral = lateral.repeat_interleave(self.steps, dim=0)
-        discharge, state = route(self.process, drainage.river, lateral, parameters, {"volume": before})
-        return discharge, before, state["volume"], lateral
+        start = state_at_rest(self.process, drainage.river, daily[0].detach(), parameters)
+        lateral = disaggregate(daily, self.steps)
+        discharge, state = route(self.process, drainage.river, lateral, parameters, start)
+        return discharge, start["volume"], state["volume"], lateral
 
     def forward(self, runoff, drainage, skip):
         """Discharge at the gauges (time, gauge) as depth in mm/day, daily means, after ``skip`` days."""
         discharge, *_ = self.march(runoff, drainage)
-        return drainage.depth(discharge[skip * self.steps :]).unflatten(0, (-1, self.steps)).mean(1)
+        return daily_means(drainage.depth(discharge[skip * self.steps :]), self.steps)
