@@ -1,17 +1,18 @@
 """What goes around the march: linear Muskingum, sums over the network, rivers at rest, steps within the day, parts."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 import torch
 from scipy.optimize import brentq
 
-from test_routing import confluences, parameters_of, storms
-from thalweg.integrate import accumulate, daily_means, disaggregate, route, state_at_rest
+from test_routing import alike, confluences, line, parameters_of, storms
+from thalweg.integrate import accumulate, daily_means, disaggregate, integrate, route, state_at_rest
 from thalweg.network import NetworkError, River
+from thalweg.processes import muskingum_cunge as reach
 from thalweg.processes.muskingum import coefficients, muskingum
-from thalweg.processes.muskingum_cunge import drained, linear_reservoir, muskingum_cunge
+from thalweg.processes.muskingum_cunge import LAKE, PARAMETERS, drained, linear_reservoir, muskingum_cunge
 
 DT = 3600.0
 
@@ -154,9 +155,70 @@ def test_gradients_reach_a_headwater_through_the_network():
     roughness = parameters["roughness"].clone().requires_grad_()
     weights = torch.linspace(0, 1, steps, dtype=torch.float64)[:, None]
     (gradient,) = torch.autograd.grad((outlet(roughness) * weights).sum(), roughness)
-    for reach in headwaters:
+    for here in headwaters:
         step = torch.zeros(12, dtype=torch.float64)
-        step[reach] = 1e-6
+        step[here] = 1e-6
         with torch.no_grad():
             difference = (outlet(roughness + step) - outlet(roughness - step)) * weights / 2e-6
-        torch.testing.assert_close(gradient[reach], difference.sum(), rtol=1e-5, atol=1e-8)
+        torch.testing.assert_close(gradient[here], difference.sum(), rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("dtype, limit", [(torch.float32, 1e-6), (torch.float64, 1e-14)])
+def test_parameters_at_their_bounds_in_drought_and_flood(dtype, limit):
+    """All corners of the parameters, empty and full reaches, no flow and enormous ones: finite, not negative, closed."""
+    bounds = [(p.low, p.high) for p in PARAMETERS] + [(0.0, 1e3, 1e9), (LAKE[1].low, LAKE[1].high)]
+    cases = torch.tensor(
+        list(product(*bounds, (0.0, 1e-4, 1.0, 1e11), (0.0, 1e-8, 1.0, 1e5), (0.0, 10.0))), dtype=dtype
+    )
+    *values, volume, inflow, lateral = cases.T.contiguous()
+    process, on = muskingum_cunge(DT, lakes=True), torch.tensor([1, 0, 1, 1, 0, 0], dtype=dtype)[:, None]
+    parameters = {name: v[:, None].requires_grad_() for name, v in zip(process.parameter_names, values)}
+    forcing = {"inflow": (on * inflow).requires_grad_(), "lateral_inflow": (on.flip(0) * lateral).requires_grad_()}
+    start = {"volume": volume[:, None].requires_grad_()}
+    fluxes, state = integrate(process, forcing, parameters, start, fluxes=("discharge",))
+    discharge = fluxes["discharge"][..., 0]
+    assert discharge.min() >= 0 and state["volume"].min() >= 0
+    given = DT * (forcing["inflow"] + forcing["lateral_inflow"]).double().sum(0) + volume.double()
+    left = given - DT * discharge.double().sum(0) - state["volume"][:, 0].double()
+    assert (left.abs() <= limit * given).all()
+    inputs = [*parameters.values(), *forcing.values(), *start.values()]
+    for gradient in torch.autograd.grad(discharge.sum() + 1e-4 * state["volume"].sum(), inputs):
+        assert torch.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("slope", [5e-4, 3e-3])
+@pytest.mark.parametrize("length, step", [(2000.0, 900.0), (2000.0, 3600.0), (10000.0, 3600.0), (20000.0, 3600.0)])
+def test_waves_travel_and_spread_alike_on_reaches_and_steps_of_any_length(slope, length, step):
+    """Delay and variance of a pulse over 100 km against Hayami's, at Courant numbers of 0.3 to 6.
+
+    theta, which keeps short reaches above zero, spreads by 2 K dt (theta - 1/2) a reach; X takes that back up to what
+    diffusion does. At 2 km, one hour and the steeper slope there is less diffusion than that: the wave spreads too much.
+    """
+    base, distance, q = 100.0, 100e3, 0.2
+    reaches, steps = round(distance / length), round(500 * 3600 / step)
+    parameters = alike(reaches, roughness=0.035, width_coefficient=30.0, width_exponent=q, slope=slope, length=length)
+    time = (torch.arange(steps, dtype=torch.float64) + 0.5) * step
+    lateral = torch.zeros(steps, reaches, dtype=torch.float64)
+    lateral[:, 0] = base + 0.1 * torch.exp(-((time - 72e3) ** 2) / (2 * 14400.0**2))
+    flow = torch.zeros(reaches, dtype=torch.float64)
+    flow[0] = base
+    process, river = muskingum_cunge(step), line(reaches)
+    start = state_at_rest(process, river, flow, parameters)
+    discharge, _ = route(process, river, lateral, parameters, start)
+
+    def moments(series):
+        share = (series - base) / (series - base).sum()
+        mean = (share * time).sum()
+        return mean, (share * (time - mean) ** 2).sum()
+
+    (begin, narrow), (end, wide) = moments(discharge[:, 0]), moments(discharge[:, -1])
+    area = start["volume"][-1] / length
+    celerity = (3 * q + 5) / (3 * q + 3) * base / area
+    width = (1 + q) * area / reach.depth(area, 30.0, torch.tensor(q).double())
+    diffusivity, distance = base / (2 * width * slope), (reaches - 1) * length
+    assert abs((end - begin) * celerity / distance - 1) < 1e-3
+    theta = 1 - (0.5 * area * length / (step * base)) ** ((3 * q + 3) / (3 * q + 5))
+    spread = (reaches - 1) * 2 * (length / celerity) * step * max(0.0, theta - 0.5)
+    physical = 2 * diffusivity * distance / celerity**3
+    assert (spread > physical) == (slope == 3e-3 and length / step < 1)
+    assert abs((wide - narrow) / max(spread, physical) - 1) < 5e-3
