@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from conftest import make_domain
 from thalweg.integrate import integrate
 from thalweg.integrate.river import route
 from thalweg.network import River
 from thalweg.processes import muskingum_cunge as reach
 from thalweg.processes.muskingum_cunge import linear_reservoir, muskingum_cunge
+from thalweg.study.recovery import recover
 
 HOURLY = muskingum_cunge(3600.0)
 
@@ -272,10 +274,6 @@ def test_what_does_not_fit_the_network_is_refused_by_name():
 
 
 def test_a_known_river_is_recovered_from_discharge_but_roughness_and_width_only_together():
-    from conftest import make_domain
-
-    from thalweg.study.recovery import recover
-
     domain = make_domain(units=60, gauges=24, geometry=True, days=240)
     table, reaches = recover(domain, (0, 120), [0], steps=150, river_step=3.0)
     table = table.set_index(["variant", "quantity"])
