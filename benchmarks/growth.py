@@ -5,14 +5,12 @@ peak over what was resident just before a forward and backward pass, all inputs 
 """
 
 import json
-import resource
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import torch
-from timing import measure
+from timing import measure, peak, resident
 
 from thalweg.integrate import emit_numba, integrate
 from thalweg.integrate.fused import Plan
@@ -112,20 +110,6 @@ def growth_of_peak(units, components, days, interval, threads):
 
     run(64, 200)  # compiles, starts threads
     return run(units, days)
-
-
-def peak():
-    """Peak resident memory of this process, bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():  # where it does, ru_maxrss holds the parent's peak too
-        return 1024 * int(status.read_text().split("VmHWM:")[1].split()[0])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
-def resident():
-    """Resident memory of this process now, bytes (where the system does not say, the peak)."""
-    statm = Path("/proc/self/statm")
-    return int(statm.read_text().split()[1]) * resource.getpagesize() if statm.exists() else peak()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""What the benchmarks share, and the scripts that run in the environment of a peer: times of a call, and a report."""
+"""What the benchmarks share, and the scripts that run in the environment of a peer: times of a call, memory, and a report."""
 
 import os
 import platform
+import resource
+import sys
 import time
 from pathlib import Path
 
@@ -41,6 +43,20 @@ def machine():
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores, GOMP_SPINCOUNT {os.environ.get('GOMP_SPINCOUNT', 'not set')}"
+
+
+def peak():
+    """Peak resident memory of this process, bytes."""
+    status = Path("/proc/self/status")
+    if status.exists():  # where it does, ru_maxrss holds the parent's peak too
+        return 1024 * int(status.read_text().split("VmHWM:")[1].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def resident():
+    """Resident memory of this process now, bytes (where the system does not say, the peak)."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * resource.getpagesize() if statm.exists() else peak()
 
 
 class Report:
