@@ -37,6 +37,7 @@ include: "workflow/rules/regrid.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/recovery.smk"
 
 
 report: "workflow/report/study.rst"

@@ -79,7 +79,7 @@ def test_null_removes_and_mappings_merge():
         CONFIG, {"experiments": {"delaware": {"pur": None}, "susquehanna": None}, "training": {"steps": 7}}
     )
     assert set(study.experiments) == {"delaware"}
-    assert set(study.experiments["delaware"]) == {"temporal", "pub"}
+    assert set(study.experiments["delaware"]) == {"temporal", "inner", "pub"}
     assert study.training.steps == 7
     assert study.training.loss == Study().training.loss
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from conftest import make_domain
 from thalweg.integrate import integrate
 from thalweg.integrate.river import route
 from thalweg.network import River
 from thalweg.processes import muskingum_cunge as reach
 from thalweg.processes.muskingum_cunge import linear_reservoir, muskingum_cunge
+from thalweg.study.recovery import recover
 
 HOURLY = muskingum_cunge(3600.0)
 
@@ -269,3 +271,14 @@ def test_what_does_not_fit_the_network_is_refused_by_name():
         route(HOURLY, river, lateral, parameters | {"length": parameters["length"][:2]})
     with pytest.raises(ValueError, match="lateral_inflow has shape"):
         route(HOURLY, river, lateral[:, :2], parameters)
+
+
+def test_a_known_river_is_recovered_from_discharge_but_roughness_and_width_only_together():
+    domain = make_domain(units=60, gauges=24, geometry=True, days=240)
+    table, reaches = recover(domain, (0, 120), [0], steps=150, river_step=3.0)
+    table = table.set_index(["variant", "quantity"])
+    assert table.median_NSE.min() > 0.99
+    assert table.median_relative_error["section known", "roughness"] < 0.15
+    together = table.median_relative_error["all learned"]
+    assert together["celerity"] < 0.5 * together[["roughness", "width_coefficient"]].max()
+    assert set(reaches.quantity) == {"roughness", "width_coefficient", "width_exponent", "celerity"}

@@ -75,3 +75,14 @@ def test_distances_to_training_gauges_are_zero_for_training_gauges(nested):
     table = make_splits(nested, split_of("ungauged_basins", 3))
     assert (table[table.train].nearest_training_km == 0).all()
     assert np.isfinite(table.nearest_training_km).all()
+
+
+def test_inner_gauges_are_tested_by_a_model_of_the_last_gauges_downstream(nested):
+    table = make_splits(nested, split_of("inner_gauges", 1)).set_index("gauge").loc[nested.gauge_ids]
+    units = nested.gauge_units.toarray() > 0
+    learns = (table.train | table.validation).values
+    for position in np.flatnonzero(table.test.values):
+        holds = (units & units[position]).sum(1) == units[position].sum()
+        larger = holds & (units.sum(1) > units[position].sum())
+        assert larger[learns].any(), "a tested gauge lies upstream of one that trains"
+    assert not (learns & table.test.values).any()

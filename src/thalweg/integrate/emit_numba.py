@@ -10,6 +10,7 @@ The backward kernel goes from checkpoint to checkpoint: it recomputes the states
 then runs the adjoint of the step backward over these days.
 """
 
+from thalweg.integrate.forms import OPERATORS, indented
 from thalweg.integrate.trace import LEAVES, adjoint
 from thalweg.processes.implicit import ITERATIONS, TOLERANCE
 
@@ -19,12 +20,7 @@ CONSTANTS = ("constant", "tolerance")
 DEAR = ("exp", "log", "sqrt")  # operations whose results are kept rather than computed again
 VECTOR = 16  # a block is computed in whole multiples of these
 
-_FORMS = {
-    "add": "{0} + {1}",
-    "subtract": "{0} - {1}",
-    "multiply": "{0} * {1}",
-    "divide": "{0} / {1}",
-    "negative": "-{0}",
+_FORMS = OPERATORS | {
     "exp": "exp({0})",
     "log": "log({0})",
     "sqrt": "lanes.square_root({0})",
@@ -34,14 +30,6 @@ _FORMS = {
     "clip_high": "lanes.select({0} > {1}, {1}, {0})",
     "clip": "lanes.select({0} < {1}, {1}, lanes.select({0} > {2}, {2}, {0}))",
     "where": "lanes.select({0}, {1}, {2})",
-    "less": "{0} < {1}",
-    "less_equal": "{0} <= {1}",
-    "greater": "{0} > {1}",
-    "greater_equal": "{0} >= {1}",
-    "equal": "{0} == {1}",
-    "not_equal": "{0} != {1}",
-    "and": "{0} & {1}",
-    "or": "{0} | {1}",
     "not": "not {0}",
 }
 
@@ -155,7 +143,7 @@ def _body(graph, inputs, results, rows, constants, indent):
             lines += _iterations(graph, key, known, rows, constants)
             known |= {result: rows("root", key, f"x{i}") for i, result in enumerate(root.results)}
         known |= {unknown: known[result] for unknown, result in zip(root.unknowns, root.results)}
-    return _indented([*lines, *_loop(graph, known, results, constants)], indent)
+    return indented([*lines, *_loop(graph, known, results, constants)], indent)
 
 
 def _hoisted(graph, step, plan, results):
@@ -197,7 +185,7 @@ def _iterations(graph, key, known, rows, constants):
     return [
         *_loop(graph, known, held | {carried[name]: node for name, node in root.begin.items()}, constants),
         f"for _ in range({ITERATIONS}):",
-        *_indented(_loop(graph, within, {carried[name]: node for name, node in root.after.items()}, constants), 4),
+        *indented(_loop(graph, within, {carried[name]: node for name, node in root.after.items()}, constants), 4),
         "    waiting = 0",
         "    for j in range(count):",
         f"        waiting += {_read(carried['done'])} == 0",
@@ -205,10 +193,6 @@ def _iterations(graph, key, known, rows, constants):
         "        break",
         *_loop(graph, within, {carried[name]: node for name, node in root.found.items()}, constants),
     ]
-
-
-def _indented(lines, indent):
-    return [" " * indent + line for line in lines]
 
 
 def _source(title, plan, lanes, name, arguments, setup, rows, constants, body):
@@ -234,7 +218,7 @@ def _source(title, plan, lanes, name, arguments, setup, rows, constants, body):
             f"def {name}({', '.join(argument for argument, _ in arguments)}):",
             f"    work = np.zeros({len(rows.numbers)} * LANES, REAL)",
             "    share = REAL(1) / REAL(components)",
-            *_indented(setup, 4),
+            *indented(setup, 4),
             "    group = LANES // components",
             "    for item in range(first, last):",
             "        unit = item * group",
@@ -242,7 +226,7 @@ def _source(title, plan, lanes, name, arguments, setup, rows, constants, body):
             "        lane = unit * components",
             "        count = width * components",
             "        padded = (count + VECTOR - 1) // VECTOR * VECTOR",
-            *_indented(body, 8),
+            *indented(body, 8),
             "",
         ]
     )
@@ -314,10 +298,10 @@ def forward(step, plan, lanes):
         *once,
         "for day in range(days):",
         "    if interval > 0 and day % interval == 0:",
-        *_indented(_states(_give, "state", step, rows, lambda n, _: f"checkpoints[day // interval, {n}]"), 8),
-        *_indented(_load_day(step, plan, rows), 4),
+        *indented(_states(_give, "state", step, rows, lambda n, _: f"checkpoints[day // interval, {n}]"), 8),
+        *indented(_load_day(step, plan, rows), 4),
         *_body(step.graph, inputs, results, rows, constants, 4),
-        *_indented(store, 4),
+        *indented(store, 4),
         *_states(_give, "state", step, rows, lambda number, name: f"s_{name}"),
     ]
     return _source("A step marched forward.", plan, lanes, "forward", arguments, [], rows, constants, body)
@@ -407,21 +391,21 @@ def backward(step, plan, lanes, given, wanted):
         "for segment in range((days - 1) // interval, -1, -1):",
         "    start = segment * interval",
         "    end = min(days, start + interval)",
-        *_indented(_states(_take, "state", step, rows, lambda n, _: f"checkpoints[segment, {n}]"), 4),
+        *indented(_states(_take, "state", step, rows, lambda n, _: f"checkpoints[segment, {n}]"), 4),
         "    for day in range(start, end):",
-        *_indented(_load_day(step, plan, rows), 8),
+        *indented(_load_day(step, plan, rows), 8),
         *_body(step.graph, inputs, new_states | kept_rows, rows, constants, 8),
         "        today = path[day - start]",
-        *_indented(_move("today", 0, "work", 0, daily_rows), 8),
-        *_indented(_move("today", daily_rows, "work", min(kept_rows, default=0), len(kept)), 8),
-        *_indented(_move("work", 0, "work", min(new_states), states), 8),
+        *indented(_move("today", 0, "work", 0, daily_rows), 8),
+        *indented(_move("today", daily_rows, "work", min(kept_rows, default=0), len(kept)), 8),
+        *indented(_move("work", 0, "work", min(new_states), states), 8),
         "    for day in range(end - 1, start - 1, -1):",
         "        today = path[day - start]",
-        *_indented(_move("work", 0, "today", 0, daily_rows), 8),
-        *_indented(_move("work", min(kept_rows, default=0), "today", daily_rows, len(kept)), 8),
-        *_indented(load_gradients, 8),
+        *indented(_move("work", 0, "today", 0, daily_rows), 8),
+        *indented(_move("work", min(kept_rows, default=0), "today", daily_rows, len(kept)), 8),
+        *indented(load_gradients, 8),
         *_body(graph, inputs | {node: row for row, node in kept_rows.items()}, results, rows, constants, 8),
-        *_indented(daily, 8),
+        *indented(daily, 8),
         *_states(_give, "state gradient", step, rows, lambda number, name: f"s_{name}"),
         *_each(_give(row, f"gp_{name}") for row, name in totals),
     ]

@@ -8,15 +8,11 @@ The backward kernel goes from checkpoint to checkpoint, as the one for the CPU d
 between them into ``path``, then runs the adjoint of the step backward over these days.
 """
 
+from thalweg.integrate.forms import OPERATORS, indented
 from thalweg.integrate.trace import adjoint
 from thalweg.processes.implicit import ITERATIONS, TOLERANCE
 
-_FORMS = {
-    "add": "{0} + {1}",
-    "subtract": "{0} - {1}",
-    "multiply": "{0} * {1}",
-    "divide": "{0} / {1}",
-    "negative": "-{0}",
+_FORMS = OPERATORS | {
     "exp": "tl.exp({0})",
     "log": "tl.log({0})",
     "minimum": "tl.where(({0} < {1}) | ({0} != {0}), {0}, {1})",
@@ -25,14 +21,6 @@ _FORMS = {
     "clip_high": "tl.where({0} > {1}, {1}, {0})",
     "clip": "tl.where({0} < {1}, {1}, tl.where({0} > {2}, {2}, {0}))",
     "where": "tl.where({0}, {1}, {2})",
-    "less": "{0} < {1}",
-    "less_equal": "{0} <= {1}",
-    "greater": "{0} > {1}",
-    "greater_equal": "{0} >= {1}",
-    "equal": "{0} == {1}",
-    "not_equal": "{0} != {1}",
-    "and": "{0} & {1}",
-    "or": "{0} | {1}",
     "not": "({0}) == 0",
 }
 _SQUARE_ROOT = {"float32": "tl.sqrt_rn({0})", "float64": "tl.sqrt({0})"}
@@ -104,7 +92,7 @@ class _Writer:
             f"r{key}_open = 1",
             f"r{key}_turns = 0",
             f"while (r{key}_open > 0) & (r{key}_turns < {ITERATIONS}):",
-            *_indented(update(root.after, within), 4),
+            *indented(update(root.after, within), 4),
             f"    r{key}_open = (is_lane & ({carried['done']} == 0)).to(tl.int32)",
             f"    r{key}_open = tl.max(tl.max(r{key}_open, axis=1), axis=0)",
             f"    r{key}_turns += 1",
@@ -120,10 +108,6 @@ class _Writer:
             text = repr(value) if value == value and abs(value) != float("inf") else f'float("{value!r}")'
             lines.append(f"v{node} = tl.full((1, 1), {text}, tl.{self.dtype})")
         return lines
-
-
-def _indented(lines, indent):
-    return [" " * indent + line for line in lines]
 
 
 def _load(target, pointer, per_unit=False):
@@ -162,7 +146,7 @@ def _load_day(step, plan):
 
 def _source(title, name, plan, arguments, writer, body):
     head = _HEAD.format(title=title, name=name, arguments=", ".join(arguments), dtype=plan.dtype)
-    return head + "\n".join(_indented([*writer.head(), *body], 4)) + "\n"
+    return head + "\n".join(indented([*writer.head(), *body], 4)) + "\n"
 
 
 def _arguments(step):
@@ -196,7 +180,7 @@ def forward(step, plan):
         *(_load(f"s_{name}_now", f"s_{name}") for name in step.state),
         *_load_static(step, plan),
         "for day in range(days):",
-        *_indented(day, 4),
+        *indented(day, 4),
         *(_store(f"s_{name}", f"s_{name}_now") for name in step.state),
     ]
     arguments = [*_arguments(step), *(f"s_{name}" for name in step.state), *(f"q_{name}" for name in plan.fluxes)]
@@ -273,17 +257,17 @@ def backward(step, plan, given, wanted):
         ),
         "    for offset in range(end - start):",
         "        day = start + offset",
-        *_indented([_store(path[row], f"s_{name}_now") for row, name in enumerate(step.state)], 8),
-        *_indented(_load_day(step, plan), 8),
-        *_indented(ahead, 8),
-        *_indented([_store(path[size + row], f"v{node}") for row, node in enumerate(roots)], 8),
-        *_indented([f"s_{name}_now = v{node} + zeros" for name, node in step.new_state.items()], 8),
+        *indented([_store(path[row], f"s_{name}_now") for row, name in enumerate(step.state)], 8),
+        *indented(_load_day(step, plan), 8),
+        *indented(ahead, 8),
+        *indented([_store(path[size + row], f"v{node}") for row, node in enumerate(roots)], 8),
+        *indented([f"s_{name}_now = v{node} + zeros" for name, node in step.new_state.items()], 8),
         "    tl.debug_barrier()",
         "    for offset in range(end - start):",
         "        day = end - 1 - offset",
-        *_indented([_load(f"s_{name}_now", path[row]) for row, name in enumerate(step.state)], 8),
-        *_indented([_load(f"k_{row}_now", path[size + row]) for row in range(rows - size)], 8),
-        *_indented(_load_day(step, plan), 8),
+        *indented([_load(f"s_{name}_now", path[row]) for row, name in enumerate(step.state)], 8),
+        *indented([_load(f"k_{row}_now", path[size + row]) for row in range(rows - size)], 8),
+        *indented(_load_day(step, plan), 8),
         *(
             "        "
             + (
@@ -293,9 +277,9 @@ def backward(step, plan, given, wanted):
             )
             for name in given
         ),
-        *_indented(back, 8),
-        *_indented(daily, 8),
-        *_indented([f"g_{name}_now = v{node} + zeros" for name, node in states.items()], 8),
+        *indented(back, 8),
+        *indented(daily, 8),
+        *indented([f"g_{name}_now = v{node} + zeros" for name, node in states.items()], 8),
         "    tl.debug_barrier()",
         *(_store(f"s_{name}", f"g_{name}_now") for name in step.state),
         *(_store(f"gp_{name}", f"t_{name}") for name in totals),

@@ -17,10 +17,12 @@ class RiverNetwork(nn.Module):
         attributes: number of attributes of a reach.
         hidden: width of the perceptron from them to roughness and section.
         step: time step in the river, hours; a whole number of them make a day.
+        fixed: name -> tensor (reach,) of parameters that are known and not learned.
     """
 
-    def __init__(self, attributes, hidden, step):
+    def __init__(self, attributes, hidden, step, fixed=None):
         super().__init__()
+        self.fixed = fixed or {}
         self.network = nn.Sequential(nn.Linear(attributes, hidden), nn.Tanh(), nn.Linear(hidden, len(LEARNED)))
         self.steps = round(24 / step)
         self.process = muskingum_cunge(86400 / self.steps)
@@ -34,7 +36,7 @@ class RiverNetwork(nn.Module):
                 learned[p.name] = p.low * (p.high / p.low) ** share[:, i]
             else:
                 learned[p.name] = p.low + share[:, i] * (p.high - p.low)
-        return learned | drainage.geometry
+        return learned | self.fixed | drainage.geometry
 
     def march(self, runoff, drainage):
         """Runoff (time, unit) in mm/day through the network.

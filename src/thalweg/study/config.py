@@ -56,6 +56,9 @@ def _experiments():
                 test=("1980-01-01", "1980-12-31"),
                 models=[*models, "hbv-river", "hbv-unrouted"],
             ),
+            "inner": Experiment(
+                kind="inner_gauges", train=years, test=years, models=["hbv", "hbv-river", "hbv-unrouted"]
+            ),
             "pub": Experiment(kind="ungauged_basins", train=years, test=years, folds=5, models=models),
             "pur": Experiment(kind="ungauged_regions", train=years, test=years, folds=4, models=models),
         },

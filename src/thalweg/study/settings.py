@@ -243,8 +243,8 @@ class TrainingJob(Settings):
 class Split(Settings):
     """Who trains and who is tested."""
 
-    kind: Literal["temporal", "ungauged_basins", "ungauged_regions"] = Field(
-        description="temporal: same gauges, other years; ungauged_basins (PUB): random folds of gauges; ungauged_regions (PUR): folds of near gauges"
+    kind: Literal["temporal", "ungauged_basins", "ungauged_regions", "inner_gauges"] = Field(
+        description="temporal: same gauges, other years; ungauged_basins (PUB): random folds of gauges; ungauged_regions (PUR): folds of near gauges; inner_gauges: train at the last gauges downstream, test at those upstream of them"
     )
     train: Period = Field(description="training period")
     test: Period = Field(description="test period")
@@ -257,14 +257,14 @@ class Split(Settings):
 
     @model_validator(mode="after")
     def _folds_fit_the_kind(self):
+        if self.kind in ("temporal", "inner_gauges") and self.folds != 1:
+            raise ValueError(f"folds is {self.folds}, but an experiment of kind {self.kind} has 1")
         if self.kind == "temporal":
-            if self.folds != 1:
-                raise ValueError(f"folds is {self.folds}, but a temporal experiment has 1")
             if self.test[0] <= self.train[1] and self.train[0] <= self.test[1]:
                 raise ValueError(
                     f"the test period {self.test[0]}..{self.test[1]} overlaps the training period {self.train[0]}..{self.train[1]}"
                 )
-        elif self.folds < 2:
+        elif self.kind != "inner_gauges" and self.folds < 2:
             raise ValueError("folds is 1, but held-out gauges need at least 2")
         return self
 

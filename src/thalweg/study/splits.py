@@ -1,6 +1,7 @@
 """Splits: who trains and who is tested, as a table that is saved and read by everything after it.
 
-Nested gauges never straddle training and test. Where a training gauge drains a test gauge, the training gauge (the larger
+Nested gauges never straddle training and test, but in ``inner_gauges``, which asks just that: trained at the last gauges
+downstream, is discharge right upstream of them? Elsewhere, where a training gauge drains a test gauge, the training gauge (the larger
 catchment) is left out of training; where a test gauge drains a gauge that remains in training, it is left out of
 the test. Both are counted in the table, with the reason.
 
@@ -36,13 +37,14 @@ def make_splits(domain, experiment):
     generator = np.random.default_rng(SPLIT_SEED)
     place = _kilometres(domain.gauges)
     gauges = domain.gauge_ids
+    units = domain.gauge_units
+    drains = _drains(units, domain.attributes.area.values)
     fold_of = {
         "temporal": lambda: np.zeros(len(gauges), int),
+        "inner_gauges": lambda: np.where((drains & ~drains.T).any(0), 0, -1),
         "ungauged_basins": lambda: generator.permutation(np.arange(len(gauges)) % experiment.folds),
         "ungauged_regions": lambda: _regions(place, experiment.folds, domain.name),
     }[experiment.kind]()
-    units = domain.gauge_units
-    drains = _drains(units, domain.attributes.area.values)
     frames = []
     diverted = _diverted(domain, experiment.train)
     for fold in range(experiment.folds):
@@ -51,7 +53,7 @@ def make_splits(domain, experiment):
         reason = np.full(len(gauges), "", dtype=object)
         reason[train & diverted] = "left out of training: runoff below precipitation less potential evapotranspiration"
         train &= ~diverted
-        if experiment.kind != "temporal":
+        if experiment.kind in ("ungauged_basins", "ungauged_regions"):
             outside = train & drains[:, test].any(1)
             reason[outside] = "left out of training: drains a test gauge"
             train &= ~outside

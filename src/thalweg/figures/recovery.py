@@ -1,0 +1,58 @@
+"""What is learned of a river that is known, because it was made."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from thalweg.figures.style import WIDTH, letter, styled
+
+QUANTITIES = {
+    "roughness": "Manning's n [s/m$^{1/3}$]",
+    "width_coefficient": "width coefficient p [m$^{1-q}$]",
+    "width_exponent": "width exponent q [dimensionless]",
+    "celerity": "celerity in a small flood [m/s]",
+}
+
+
+@styled
+def draw(reaches_csv, table_csv):
+    """A row per variant, a panel per quantity: learned against true, a point per reach and seed.
+
+    Args:
+        reaches_csv: true and learned values, of :func:`thalweg.study.recovery.recover`.
+        table_csv: its correlations and errors, which the panels state as ranges over seeds.
+
+    Returns:
+        matplotlib Figure.
+    """
+    reaches, table = pd.read_csv(reaches_csv), pd.read_csv(table_csv)
+    variants = list(reaches.variant.unique())
+    figure = Figure(figsize=(WIDTH, 2.1 * len(variants) + 0.2), layout="constrained")
+    panels = figure.subplots(len(variants), len(QUANTITIES), squeeze=False)
+    position = 0
+    for row, variant in zip(panels, variants):
+        for axes, (quantity, label) in zip(row, QUANTITIES.items()):
+            points = reaches[(reaches.variant == variant) & (reaches.quantity == quantity)]
+            if points.empty:
+                axes.set_axis_off()
+                axes.text(0.5, 0.5, "given", ha="center", va="center", transform=axes.transAxes)
+                continue
+            for _, group in points.groupby("seed"):
+                axes.scatter(group.true, group.learned, s=3, linewidths=0, alpha=0.5)
+            ends = [points[["true", "learned"]].min().min(), points[["true", "learned"]].max().max()]
+            axes.plot(ends, ends, color="0.4", linewidth=0.8)
+            if quantity != "width_exponent":
+                axes.set(xscale="log", yscale="log")
+            stated = table[(table.variant == variant) & (table.quantity == quantity)]
+            error, rank = 100 * stated.median_relative_error, stated.spearman
+            letter(axes, position, variant)
+            axes.set(xlabel=f"true {label}", ylabel="learned")
+            axes.text(
+                0.04,
+                0.96,
+                f"error {np.min(error):.0f} to {np.max(error):.0f} %\nrank correlation\n{rank.min():.2f} to {rank.max():.2f}",
+                transform=axes.transAxes,
+                va="top",
+            )
+            position += 1
+    return figure
