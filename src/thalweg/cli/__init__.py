@@ -14,6 +14,7 @@ VERBS = {
     "simulate": "Simulate the test period of an experiment with a trained model or climatology.",
     "score": "Compute the metrics of one simulation at every gauge.",
     "summarise": "Collect scores into medians with intervals and paired tests.",
+    "river": "Tell the water balance, the skill by drainage area and the roughness of models routed through the river.",
     "figure": "Draw one figure.",
     "record": "Copy a study's tables and figures into docs and its result table into the README.",
 }
