@@ -119,6 +119,96 @@ rule parameter_map:
         DRAW
 
 
+rule river_map:
+    input:
+        domain_path=rules.domain.output.domain,
+        parameters_path=f"{RESULTS}/parameters/{{domain}}/{{experiment}}/{{model}}.nc",
+        map_folder=MAP,
+    output:
+        **figure_outputs(
+            "river_map/{domain}/{experiment}/{model}",
+            "river_map",
+            figure="learned roughness",
+            domain="{domain}",
+            subject="{experiment}, {model}",
+        ),
+    log:
+        f"{RESULTS}/logs/figures/river_map/{{domain}}/{{experiment}}/{{model}}.log",
+    resources:
+        **LIGHT,
+    params:
+        name="river_map",
+        arguments=lambda wildcards, input: draw_arguments()({}, input),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("river_map"),
+    message:
+        "Drawing the learned roughness of {wildcards.model}, {wildcards.domain}, {wildcards.experiment}"
+    shell:
+        DRAW
+
+
+rule skill_area:
+    input:
+        domain_path=rules.domain.output.domain,
+        skill_csv=rules.summarise.output.skill,
+    output:
+        **figure_outputs(
+            "skill_area/{domain}/{experiment}",
+            "skill_area",
+            figure="skill, drainage area",
+            domain="{domain}",
+            subject="{experiment}",
+        ),
+    log:
+        f"{RESULTS}/logs/figures/skill_area/{{domain}}/{{experiment}}.log",
+    resources:
+        **LIGHT,
+    params:
+        name="skill_area",
+        arguments=lambda wildcards, input: draw_arguments(
+            labels=LABELS, models=compared_with_river(wildcards.domain, wildcards.experiment)
+        )(wildcards, input),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("skill_area"),
+    message:
+        "Drawing skill against drainage area, {wildcards.domain}, {wildcards.experiment}"
+    shell:
+        DRAW
+
+
+rule nested_hydrographs:
+    input:
+        domain_path=rules.domain.output.domain,
+        skill_csv=rules.summarise.output.skill,
+        simulations=lambda wildcards: [
+            f"{RESULTS}/simulations/{wildcards.domain}/{wildcards.experiment}/{model}.nc"
+            for model in compared_with_river(wildcards.domain, wildcards.experiment)
+        ],
+    output:
+        **figure_outputs(
+            "nested_hydrographs/{domain}/{experiment}",
+            "nested_hydrographs",
+            figure="hydrographs, nested gauges",
+            domain="{domain}",
+            subject="{experiment}",
+        ),
+    log:
+        f"{RESULTS}/logs/figures/nested_hydrographs/{{domain}}/{{experiment}}.log",
+    resources:
+        **LIGHT,
+    params:
+        name="nested_hydrographs",
+        arguments=lambda wildcards, input: draw_arguments(
+            labels=LABELS, simulations={Path(path).stem: path for path in input.simulations}
+        )(wildcards, input),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("nested_hydrographs"),
+    message:
+        "Drawing a flood at nested gauges, {wildcards.domain}, {wildcards.experiment}"
+    shell:
+        DRAW
+
+
 rule learning_curves:
     input:
         training_csvs=[
@@ -214,6 +304,16 @@ FIGURES = [
         *[f"skill_cdf/{metric}" for metric in ("NSE", "KGE")],
         *[f"skill_map/{domain}/{experiment}" for domain, experiment in EXPERIMENTS],
         *[f"hydrographs/{domain}/{experiment}" for domain, experiment in EXPERIMENTS],
+        *[
+            f"{name}/{domain}/{experiment}"
+            for name in ("skill_area", "nested_hydrographs")
+            for domain, experiment in RIVERS
+        ],
+        *[
+            f"river_map/{domain}/{experiment}/{model}"
+            for domain, experiment in RIVERS
+            for model in routed_models(domain, experiment)
+        ],
         *[
             f"parameters/{domain}/{experiment}/{model}"
             for domain, experiment, model in RUNS

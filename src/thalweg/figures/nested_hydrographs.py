@@ -27,7 +27,8 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, b
         before, after: days drawn before and after the greatest observed discharge at the largest gauge.
 
     Returns:
-        matplotlib Figure. The path is the one with the most gauges. A line is the mean over seeds (and folds), the band
+        matplotlib Figure. The path is the one with the most gauges, of those where any model is better than the observed
+        mean: below a reservoir, which no model knows, none is. A line is the mean over seeds (and folds), the band
         behind it their range.
 
     Raises:
@@ -37,12 +38,13 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, b
     skill = read_skill(skill_csv)
     skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == METRIC)]
     skill = skill.groupby(["model", "gauge"]).value.mean().unstack("model").reindex(columns=list(simulations))
-    usable = set(skill.dropna().index)
-    if not usable:
+    skill = skill.dropna()
+    if skill.empty:
         raise ValueError(
             f"{skill_csv}: no gauge has {METRIC} of every model in {domain}/{experiment}; evaluate it first"
         )
-    chosen = nested_gauges(place, usable)
+    natural = skill.index[skill.max(axis=1) > 0]
+    chosen = nested_gauges(place, set(natural if len(natural) else skill.index))
     runs = {model: read_run(path, chosen) for model, path in simulations.items()}
     observed = next(iter(runs.values())).observed
     time = _flood(observed.sel(gauge=chosen[-1]), before, after)
@@ -57,8 +59,8 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, b
         station = place.gauges.sel(gauge=gauge)
         name = f"{station.name.item()}, " if "name" in place.gauges else ""
         letter(axes, position, f"{name}{gauge}, {station.drainage_area.item():.0f} km²")
-        for model, run in runs.items():
-            draw_run(axes, run.sel(gauge=gauge, time=time), look[model], skill[model].get(gauge, np.nan))
+        for model in look:
+            draw_run(axes, runs[model].sel(gauge=gauge, time=time), look[model], skill[model].get(gauge, np.nan))
         flow = observed.sel(gauge=gauge, time=time)
         axes.plot(time, flow, color=OBSERVED, linewidth=1.0, marker=".", markersize=3, zorder=4)
         if flow.notnull().any():

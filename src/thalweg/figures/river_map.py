@@ -12,7 +12,7 @@ from thalweg.figures.style import OKABE_ITO, QUIET, WIDTH, colour_range, letter,
 from thalweg.study.river import MAJOR_STREAMS, MINOR_STREAMS, of_reaches, rank_correlation, strahler
 
 COLOURS = "viridis"
-TICKS = (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3)
+TICKS = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
 TALLEST = 5.0  # inch
 UNIT = "s/m$^{1/3}$"
 
@@ -96,7 +96,7 @@ def _orders(axes, learned, order):
     letter(axes, 2, "by stream order; median in orange")
     axes.set(yscale="log", xlabel="stream order (Strahler)", ylabel=f"learned n [{UNIT}]")
     axes.set_xticks(orders, [f"{each}\n({len(column)} reaches)" for each, column in zip(orders, values)])
-    axes.set_ylim(min(axes.get_ylim()[0], 0.02), max(axes.get_ylim()[1], 0.2))
+    axes.set_ylim(min(axes.get_ylim()[0], 0.017), max(axes.get_ylim()[1], 0.2))
     axes.text(
         0.02,
         0.03,

@@ -11,7 +11,7 @@ from thalweg.study.river import AREA_CLASSES, area_class
 from thalweg.study.statistics import read_skill
 
 LEAST = -0.5  # where the axis of skill begins at the lowest
-FARTHEST = 98  # percentile of the differences' sizes that the axis reaches to
+FARTHEST = 92  # percentile of the differences' sizes that the axis reaches to
 
 
 @styled
@@ -80,10 +80,10 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
 
 def _points(axes, size, values, look):
     """A point per gauge, and a bar at the median of each class of drainage area, as wide as its gauges."""
-    axes.scatter(size, values, s=8, color=look.colour, alpha=0.4, linewidths=0)
+    axes.scatter(size, values, s=9, color=look.colour, alpha=0.5, linewidths=0)
     classes = area_class(size)
     for name in AREA_CLASSES:
         part = (classes == name) & np.isfinite(values)
         if part.any():
             ends = size[part].min(), size[part].max()
-            axes.plot(ends, [np.median(values[part])] * 2, color=look.colour, linestyle=look.dashes, linewidth=2)
+            axes.plot(ends, [np.median(values[part])] * 2, color=look.colour, linewidth=2)
