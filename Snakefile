@@ -36,6 +36,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/regrid.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/river.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/recovery.smk"
 

@@ -78,3 +78,34 @@ def draw_arguments(**constant):
         return json.dumps(given | dict(wildcards) | constant, ensure_ascii=False)
 
     return arguments
+
+
+def routed_models(domain, experiment):
+    """The models of an experiment that are routed through the river, in its order."""
+    models = study.experiments[domain][experiment].models
+    return [model for model in models if getattr(study.models[model], "routing", None) == "river"]
+
+
+def compared_with_river(domain, experiment):
+    """The models of an experiment whose parameters are learned from attributes, however they are routed, routed ones first."""
+    routed = routed_models(domain, experiment)
+    others = [model for model in study.experiments[domain][experiment].models if model not in routed]
+    return routed + [model for model in others if getattr(study.models[model], "network", None) == "attributes"]
+
+
+RIVERS = [
+    (domain, experiment)
+    for domain, experiments in study.experiments.items()
+    for experiment in experiments
+    if routed_models(domain, experiment)
+]
+
+
+def river_table(name, title):
+    """A table of the river, which goes into the report."""
+    return report(
+        f"{RESULTS}/tables/river/{{domain}}/{{experiment}}/{name}.csv",
+        category="River",
+        caption=f"../report/river_{name}.rst",
+        labels={"domain": "{domain}", "table": f"{title}, {{experiment}}"},
+    )

@@ -15,6 +15,7 @@ VERBS = {
     "score": "Compute the metrics of one simulation at every gauge.",
     "summarise": "Collect scores into medians with intervals and paired tests.",
     "recover": "Learn a river again that is known, because it was made.",
+    "river": "Tell the water balance, the skill by drainage area and the roughness of models routed through the river.",
     "figure": "Draw one figure.",
     "record": "Copy a study's tables and figures into docs and its result table into the README.",
 }

@@ -40,7 +40,7 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, m
     skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == METRIC)]
     skill = skill.groupby(["model", "gauge"]).value.mean().unstack("model").reindex(columns=list(simulations))
     chosen = _ranked(skill[next(iter(simulations))], skill_csv, f"{domain}/{experiment}")
-    runs = {model: _read(path, list(chosen.values())) for model, path in simulations.items()}
+    runs = {model: read_run(path, list(chosen.values())) for model, path in simulations.items()}
     time = pd.DatetimeIndex(next(iter(runs.values())).time)[-most_days:]
     rain = _catchment_precipitation(place, list(chosen.values()), time)
     look = looks(list(simulations), labels)
@@ -61,7 +61,7 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, m
         above.tick_params(bottom=False)
         above.set_ylabel("precipitation\n[mm/day]")
         for model, run in runs.items():
-            _line(below, run.sel(gauge=gauge, time=time), look[model], skill[model].get(gauge, np.nan))
+            draw_run(below, run.sel(gauge=gauge, time=time), look[model], skill[model].get(gauge, np.nan))
         observed = next(iter(runs.values())).observed.sel(gauge=gauge, time=time)
         below.plot(time, observed, color=OBSERVED, linewidth=0.8, zorder=4)
         below.set_ylabel("discharge\n[mm/day]")
@@ -92,7 +92,8 @@ def _ranked(values, source, where):
     return chosen
 
 
-def _read(path, gauges):
+def read_run(path, gauges):
+    """A simulation at ``gauges``, in their order, on the days that it has; ValueError names a gauge that is not there."""
     with xr.open_dataset(path, engine="h5netcdf") as run:
         there = run.gauge.values.astype(str)
         missing = [gauge for gauge in gauges if gauge not in there]
@@ -108,7 +109,8 @@ def _catchment_precipitation(place, gauges, time):
     return pd.DataFrame(rain @ weights.T, index=time, columns=gauges)
 
 
-def _line(axes, run, look, skill):
+def draw_run(axes, run, look, skill):
+    """Draw one model at one gauge, discharge (fold, seed, time): its mean, its range over seeds, and its skill as label."""
     runs = run.discharge.mean("fold")
     mean, lowest, highest = runs.mean("seed"), runs.min("seed"), runs.max("seed")
     label = f"{METRIC} {number(skill)}" if np.isfinite(skill) else f"no {METRIC}"

@@ -75,22 +75,41 @@ def coast_of(folder, extent):
     return None if folder is None else read_boundaries(folder, extent)
 
 
-def rivers(axes, domain, colour="#7AA6C2"):
+def rivers(axes, domain, colour="#7AA6C2", values=None, **colouring):
     """Draw each reach as a line from its place to its downstream reach's, wider where it drains more.
 
     The places are the reaches' stated ones (the centroid of their units where no geometry is known), so the lines show
     how the river is connected, not its course.
+
+    Args:
+        axes: a map.
+        domain: :class:`thalweg.domain.Domain`.
+        colour: of all lines, where there are no values.
+        values: (reach,), shown in colours; a reach whose value is NaN is not drawn.
+        colouring: ``cmap`` and ``norm`` of the values.
+
+    Returns:
+        matplotlib LineCollection, already on the axes.
     """
     network, river = domain.network, domain.river
     place = np.column_stack([network.longitude.values, network.latitude.values])
-    joined = np.flatnonzero(river.downstream >= 0)
+    drawn = river.downstream >= 0 if values is None else (river.downstream >= 0) & np.isfinite(values)
+    joined = np.flatnonzero(drawn)
     area = network.drainage_area.values[joined]
     smallest, largest = RIVER_WIDTHS
-    width = smallest + (largest - smallest) * np.sqrt(area / area.max()) if len(area) else []
-    lines = np.stack([place[joined], place[river.downstream[joined]]], axis=1)
-    axes.add_collection(
-        LineCollection(lines, linewidths=width, colors=colour, capstyle="round", zorder=1), autolim=False
+    width = smallest + (largest - smallest) * np.sqrt(area / network.drainage_area.values.max()) if len(area) else []
+    lines = LineCollection(
+        np.stack([place[joined], place[river.downstream[joined]]], axis=1),
+        linewidths=width,
+        colors=colour if values is None else None,
+        capstyle="round",
+        zorder=1,
+        **colouring,
     )
+    if values is not None:
+        lines.set_array(values[joined])
+    axes.add_collection(lines, autolim=False)
+    return lines
 
 
 def scale_bar(axes, extent):

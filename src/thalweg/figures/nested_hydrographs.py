@@ -1,0 +1,117 @@
+"""A flood on its way down one river: observed and simulated discharge at nested gauges."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from thalweg.domain import read_domain
+from thalweg.figures.hydrographs import METRIC, draw_run, read_run
+from thalweg.figures.style import OBSERVED, QUIET, WIDTH, legend_below, letter, looks, styled
+from thalweg.study.statistics import read_skill
+
+MOST_GAUGES = 4
+
+
+@styled
+def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, before=10, after=20):
+    """A row per gauge, from the smallest to the largest catchment on one path down the river, around its greatest flood.
+
+    Args:
+        domain_path: domain netCDF.
+        simulations: model -> simulation netCDF with discharge (fold, seed, gauge, time).
+        skill_csv: skill table, for the NSE of the whole test period.
+        domain, experiment: which rows of it.
+        labels: model -> label, in the study's order.
+        before, after: days drawn before and after the greatest observed discharge at the largest gauge.
+
+    Returns:
+        matplotlib Figure. The path is the one with the most gauges. A line is the mean over seeds (and folds), the band
+        behind it their range.
+
+    Raises:
+        ValueError: when no gauge of the domain is simulated.
+    """
+    place = read_domain(domain_path)
+    skill = read_skill(skill_csv)
+    skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == METRIC)]
+    skill = skill.groupby(["model", "gauge"]).value.mean().unstack("model").reindex(columns=list(simulations))
+    usable = set(skill.dropna().index)
+    if not usable:
+        raise ValueError(
+            f"{skill_csv}: no gauge has {METRIC} of every model in {domain}/{experiment}; evaluate it first"
+        )
+    chosen = nested_gauges(place, usable)
+    runs = {model: read_run(path, chosen) for model, path in simulations.items()}
+    observed = next(iter(runs.values())).observed
+    time = _flood(observed.sel(gauge=chosen[-1]), before, after)
+    look = looks(list(simulations), labels)
+
+    figure = Figure(figsize=(WIDTH, 1.6 * len(chosen) + 0.8), layout="constrained")
+    figure.suptitle(
+        f"{domain}, {experiment}: a flood at gauges along one river, from upstream to downstream", x=0.01, ha="left"
+    )
+    panels = figure.subplots(len(chosen), 1, sharex=True, squeeze=False)[:, 0]
+    for position, (axes, gauge) in enumerate(zip(panels, chosen)):
+        station = place.gauges.sel(gauge=gauge)
+        name = f"{station.name.item()}, " if "name" in place.gauges else ""
+        letter(axes, position, f"{name}{gauge}, {station.drainage_area.item():.0f} km²")
+        for model, run in runs.items():
+            draw_run(axes, run.sel(gauge=gauge, time=time), look[model], skill[model].get(gauge, np.nan))
+        flow = observed.sel(gauge=gauge, time=time)
+        axes.plot(time, flow, color=OBSERVED, linewidth=1.0, marker=".", markersize=3, zorder=4)
+        if flow.notnull().any():
+            axes.axvline(
+                time[int(np.nanargmax(flow.values))], color=QUIET, linewidth=0.6, linestyle=(0, (2, 2)), zorder=0
+            )
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel("discharge\n[mm/day]")
+        axes.legend(loc="upper right", frameon=True, edgecolor="none")
+    locator = AutoDateLocator(maxticks=10)
+    panels[-1].xaxis.set_major_locator(locator)
+    panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    panels[-1].set_xlabel("date")
+    panels[-1].set_xlim(time[0], time[-1])
+    handles = [Line2D([], [], color=each.colour, linestyle=each.dashes, label=each.label) for each in look.values()]
+    legend_below(figure, [Line2D([], [], color=OBSERVED, marker=".", markersize=3, label="observed"), *handles])
+    return figure
+
+
+def nested_gauges(place, usable, most=MOST_GAUGES):
+    """Gauges along the path down the river that passes the most of them, from upstream to downstream.
+
+    Args:
+        place: :class:`thalweg.domain.Domain`.
+        usable: ids of gauges that may be chosen.
+        most: gauges at most; where there are more, the first, the last and those whose areas are most evenly apart.
+
+    Returns:
+        list of str.
+    """
+    area = {gauge: float(each) for gauge, each in zip(place.gauge_ids, place.gauges.drainage_area.values)}
+    on_reach = {}
+    for gauge, reach in zip(place.gauge_ids, place.river.positions(place.gauges.reach.values)):
+        if gauge in usable and (reach not in on_reach or area[gauge] > area[on_reach[reach]]):
+            on_reach[reach] = gauge
+    paths = []
+    for here in on_reach:
+        path = []
+        while here >= 0:
+            if here in on_reach:
+                path.append(on_reach[here])
+            here = place.river.downstream[here]
+        paths.append(path)
+    path = max(paths, key=lambda gauges: (len(gauges), area[gauges[-1]] / area[gauges[0]]))
+    if len(path) <= most:
+        return path
+    size = np.log([area[gauge] for gauge in path])
+    wanted = np.linspace(size[0], size[-1], most)
+    return [path[i] for i in sorted({int(np.abs(size - each).argmin()) for each in wanted})]
+
+
+def _flood(observed, before, after):
+    """The days around the greatest discharge (time,)."""
+    time = pd.DatetimeIndex(observed.time)
+    peak = int(np.nanargmax(observed.values)) if observed.notnull().any() else 0
+    return time[max(peak - before, 0) : peak + after + 1]

@@ -1,0 +1,89 @@
+"""Skill of models against the drainage area of the gauge, and what routing through the river changes."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from thalweg.domain import read_domain
+from thalweg.figures.style import QUIET, WIDTH, legend_below, letter, looks, styled
+from thalweg.study.metrics import METRICS
+from thalweg.study.river import AREA_CLASSES, area_class
+from thalweg.study.statistics import read_skill
+
+LEAST = -0.5  # where the axis of skill begins at the lowest
+FARTHEST = 98  # percentile of the differences' sizes that the axis reaches to
+
+
+@styled
+def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", labels=None):
+    """Above, the skill at each gauge against its drainage area; below, that of the first model less that of each other.
+
+    Args:
+        domain_path: domain netCDF.
+        skill_csv: skill table.
+        domain, experiment: which rows of it.
+        models: models drawn, the routed one first.
+        metric: of :data:`thalweg.study.metrics.METRICS`, one that is 1 at best.
+        labels: model -> label, in the study's order.
+
+    Returns:
+        matplotlib Figure. A point is a gauge's mean over seeds and folds; a bar is the median of a class of area.
+
+    Raises:
+        ValueError: naming the first model without skill.
+    """
+    place = read_domain(domain_path)
+    area = dict(zip(place.gauge_ids, place.gauges.drainage_area.values))
+    skill = read_skill(skill_csv)
+    skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == metric)]
+    skill = skill.groupby(["model", "gauge"]).value.mean().unstack("model")
+    for model in models:
+        if model not in skill or skill[model].isna().all():
+            raise ValueError(
+                f"{skill_csv}: no {metric} of model {model!r} in {domain}/{experiment}; there is of {', '.join(skill)}"
+            )
+    look = looks(models, labels)
+    size = np.array([area[gauge] for gauge in skill.index])
+    routed, others = models[0], models[1:]
+    difference = skill[others].rsub(skill[routed], axis=0)
+    unit = METRICS[metric].unit
+
+    figure = Figure(figsize=(WIDTH, 5.2 if others else 2.9), layout="constrained")
+    panels = figure.subplots(1 + bool(others), 1, sharex=True, squeeze=False)[:, 0]
+    for model in models:
+        _points(panels[0], size, skill[model].to_numpy(), look[model])
+    low = max(LEAST, skill[models].min(axis=None) - 0.05)
+    panels[0].set(ylim=(low, 1), ylabel=f"{metric} [{unit}]")
+    below = int((skill[models] < low).to_numpy().sum())
+    note = f"; {below} values lie below the axis" if below else ""
+    letter(panels[0], 0, f"{domain}, {experiment}: {metric} at {len(skill)} gauges{note}")
+    if others:
+        panels[1].axhline(0, color=QUIET, linewidth=0.8)
+        for model in others:
+            _points(panels[1], size, difference[model].to_numpy(), look[model])
+        reach = 1.05 * np.nanpercentile(np.abs(difference), FARTHEST)
+        beyond = int((difference.abs() > reach).to_numpy().sum())
+        note = f"; {beyond} values lie off the axis" if beyond else ""
+        panels[1].set(ylim=(-reach, reach), ylabel=f"difference of {metric} [{unit}]")
+        letter(panels[1], 1, f"{look[routed].label} less each other model (above 0: it is better){note}")
+    panels[-1].set(xscale="log", xlabel="drainage area [km²]")
+    for axes in panels:
+        for first, _ in list(AREA_CLASSES.values())[1:]:
+            axes.axvline(first, color="0.85", linewidth=0.6, zorder=0)
+    handles = [
+        Line2D([], [], color=each.colour, marker="o", markersize=3, linewidth=2, label=each.label)
+        for each in look.values()
+    ]
+    legend_below(figure, handles)
+    return figure
+
+
+def _points(axes, size, values, look):
+    """A point per gauge, and a bar at the median of each class of drainage area, as wide as its gauges."""
+    axes.scatter(size, values, s=8, color=look.colour, alpha=0.4, linewidths=0)
+    classes = area_class(size)
+    for name in AREA_CLASSES:
+        part = (classes == name) & np.isfinite(values)
+        if part.any():
+            ends = size[part].min(), size[part].max()
+            axes.plot(ends, [np.median(values[part])] * 2, color=look.colour, linestyle=look.dashes, linewidth=2)

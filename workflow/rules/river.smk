@@ -1,0 +1,44 @@
+"""The river: what routing through the network brings.
+
+Reads results/<study>/domains, parameters of the models routed through the river, and the table skill.csv; writes the tables
+river/<domain>/<experiment>/{mass,skill,roughness}.csv.
+"""
+
+
+rule river:
+    input:
+        domain=rules.domain.output.domain,
+        parameters=lambda wildcards: [
+            f"{RESULTS}/parameters/{wildcards.domain}/{wildcards.experiment}/{model}.nc"
+            for model in routed_models(wildcards.domain, wildcards.experiment)
+        ],
+        skill=rules.summarise.output.skill,
+    output:
+        mass=river_table("mass", "water balance"),
+        skill=river_table("skill", "skill by drainage area"),
+        roughness=river_table("roughness", "roughness by stream order"),
+    log:
+        f"{RESULTS}/logs/river/{{domain}}/{{experiment}}.log",
+    resources:
+        **LIGHT,
+    params:
+        settings=lambda wildcards: as_json(
+            {
+                "models": compared_with_river(wildcards.domain, wildcards.experiment),
+                "bootstrap_samples": study.evaluation.bootstrap_samples,
+            }
+        ),
+        code=fingerprint("thalweg.cli.river"),
+    message:
+        "Telling what the river brings, {wildcards.domain}, {wildcards.experiment}"
+    shell:
+        "thalweg river --domain {input.domain} --parameters {input.parameters} --skill {input.skill} --settings {params.settings:q}"
+        " --names {wildcards.domain} {wildcards.experiment} --mass {output.mass} --by-area {output.skill}"
+        " --roughness {output.roughness} > {log} 2>&1"
+
+
+TABLES += [
+    f"{RESULTS}/tables/river/{domain}/{experiment}/{name}.csv"
+    for domain, experiment in RIVERS
+    for name in ("mass", "skill", "roughness")
+]
