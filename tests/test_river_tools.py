@@ -8,7 +8,8 @@ import torch
 from scipy.optimize import brentq
 
 from test_routing import alike, confluences, line, parameters_of, storms
-from thalweg.integrate import accumulate, daily_means, disaggregate, integrate, route, state_at_rest
+from thalweg.integrate import accumulate, daily_means, disaggregate, integrate, route, stack, state_at_rest
+from thalweg.integrate.river import Blocks
 from thalweg.network import NetworkError, River
 from thalweg.processes import muskingum_cunge as reach
 from thalweg.processes.muskingum import coefficients, muskingum
@@ -222,3 +223,44 @@ def test_waves_travel_and_spread_alike_on_reaches_and_steps_of_any_length(slope,
     physical = 2 * diffusivity * distance / celerity**3
     assert (spread > physical) == (slope == 3e-3 and length / step < 1)
     assert abs((wide - narrow) / max(spread, physical) - 1) < 5e-3
+
+
+@pytest.fixture
+def short_windows(monkeypatch):
+    monkeypatch.setattr(stack, "CALL", 0.5)
+    stack.pieces.cache_clear()
+    yield
+    stack.pieces.cache_clear()
+
+
+@pytest.mark.parametrize("straight, steps", [(1, 13), (3, 23), (8, 31)])
+def test_stacks_of_narrow_levels_are_the_reference(short_windows, straight, steps):
+    """With many windows and one that is left over, checkpoints within windows, and final states in the loss."""
+    river, results = confluences(50, straight=straight), []
+    blocks = Blocks(river)
+    deepest = int(blocks.depth.max())
+    assert deepest > 1 and len(blocks.reaches) < len(river.levels)
+    assert len(stack.pieces(steps, deepest)) == 2 or stack.pieces(steps, deepest)[0].count > 3
+    for backend in ("reference", "fused"):
+        parameters = {name: value.requires_grad_() for name, value in parameters_of(50).items()}
+        lateral = storms(steps, 50).requires_grad_()
+        start = {"volume": torch.linspace(0, 5e4, 50, dtype=torch.float64, requires_grad=True)}
+        discharge, state = route(muskingum_cunge(DT), river, lateral, parameters, start, backend, checkpoint_steps=3)
+        loss = (discharge * torch.linspace(1, 2, steps).double()[:, None]).sum() + state["volume"].square().sum() / 1e9
+        tensors = [lateral, *parameters.values(), start["volume"]]
+        results.append([discharge.detach(), state["volume"].detach(), *torch.autograd.grad(loss, tensors)])
+    for expected, found in zip(*results):
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9 * expected.abs().max().item())
+
+
+@pytest.mark.parametrize("steps, depth", [(1, 2), (7, 64), (240, 10), (997, 3), (8760, 9)])
+def test_windows_take_every_step_of_every_level_once(steps, depth):
+    behind, taken = np.arange(depth), np.zeros((depth, steps), int)
+    for piece in stack.pieces(steps, depth):
+        for call in range(piece.calls):
+            starts, *_ = piece.windows(call, behind)
+            for level in np.flatnonzero(starts >= 0):
+                window = slice(starts[level], starts[level] + piece.length)
+                assert level == 0 or (taken[level - 1, window] == 1).all(), "what flows in is not there yet"
+                taken[level, window] += 1
+    assert (taken == 1).all()

@@ -4,6 +4,7 @@ No reach feels what is downstream of it, so a reach can be marched through all t
 are taken level by level (:meth:`thalweg.network.River.levels`) with the same kernels that march units. On the CPU the
 reaches of a level stand in blocks of ``LANES``, each block's time series together in memory; sums over confluences and
 their adjoints are gathered, so that threads never write to the same place and results do not depend on their number.
+Levels too narrow to fill a block share one, a stack (:mod:`thalweg.integrate.stack`).
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ import torch
 from numba import njit
 from torch.autograd.function import once_differentiable
 
-from thalweg.integrate import fused, on_cpu
+from thalweg.integrate import fused, on_cpu, stack
+from thalweg.integrate.emit_numba import VECTOR
 from thalweg.integrate.integrate import integrate
 from thalweg.integrate.kernels import together
 
@@ -99,25 +101,54 @@ def _by_level(process, river, lateral_inflow, parameters, state, backend, checkp
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """Where the reaches of a network stand: blocks of at most ``LANES`` reaches of one level."""
+    """Where the reaches of a network stand: blocks of at most ``LANES`` reaches of one level, or of a stack of levels."""
 
     river: object
+
+    @cached_property
+    def stacks(self):
+        """Lists of neighbouring levels that share a block where that spares half of the arithmetic; else of one level."""
+        found, waiting, size = [], [], 0
+        for level in [*self.river.levels, None]:
+            if waiting and (level is None or size + len(level) > LANES):
+                spared = sum(_whole(len(one)) for one in waiting) >= 1.5 * _whole(size)
+                found += [waiting] if spared else [[one] for one in waiting]
+                waiting, size = [], 0
+            if level is not None:
+                waiting, size = [*waiting, level], size + len(level)
+        return found
 
     @cached_property
     def reaches(self):
         """Reach of every place (block, lane); -1 where there is none."""
         rows = []
-        for level in self.river.levels:
-            padded = np.full(-(-len(level) // LANES) * LANES, -1)
-            padded[: len(level)] = level
+        for levels in self.stacks:
+            reaches = np.concatenate(levels)
+            padded = np.full(-(-len(reaches) // LANES) * LANES, -1)
+            padded[: len(reaches)] = reaches
             rows.append(padded.reshape(-1, LANES))
         return np.concatenate(rows)
 
     @cached_property
     def levels(self):
-        """First and last block of every level, last excluded."""
-        ends = np.cumsum([-(-len(level) // LANES) for level in self.river.levels])
+        """First and last block, last excluded, of every level or stack."""
+        ends = np.cumsum([-(-sum(map(len, levels)) // LANES) for levels in self.stacks])
         return list(zip([0, *ends[:-1]], ends))
+
+    @cached_property
+    def depth(self):
+        """Number of levels in every block."""
+        return np.concatenate([np.full(b - a, len(levels)) for (a, b), levels in zip(self.levels, self.stacks)])
+
+    @cached_property
+    def below_top(self):
+        """How many levels below the uppermost of its block a place (block, lane) is."""
+        number = np.zeros(self.reaches.shape, np.int64)
+        for (first, _), levels in zip(self.levels, self.stacks):
+            if len(levels) > 1:
+                steps = np.repeat(np.arange(len(levels)), [len(level) for level in levels])
+                number[first, : len(steps)] = steps
+        return number
 
     @cached_property
     def widths(self):
@@ -149,6 +180,11 @@ class Blocks:
 
 
 _blocks = lru_cache(maxsize=16)(Blocks)
+
+
+def _whole(width):
+    """Lanes that are computed for so many reaches."""
+    return -(-width // VECTOR) * VECTOR
 
 
 @njit(cache=True, nogil=True)
@@ -231,6 +267,23 @@ def _in_blocks(process, river, lateral_inflow, parameters, state, checkpoint_ste
     return discharge, dict(zip(process.state_names, final))
 
 
+class _Checkpoints:
+    """States that the forward pass keeps: one tensor (row, state, lane), and each block's rows."""
+
+    def __init__(self, blocks, steps, interval, new=None, states=None, values=None):
+        plain = -(-steps // interval) if interval else 0
+        counts = [
+            plain if depth == 1 or not interval else stack.rows(steps, depth, interval)
+            for depth in blocks.depth.tolist()
+        ]
+        self.ends = [0, *np.cumsum(counts).tolist()]
+        self.values = new((self.ends[-1], states, LANES)) if values is None else values
+
+    def of(self, block):
+        """The array of a block."""
+        return self.values[self.ends[block] : self.ends[block + 1]].numpy()
+
+
 @dataclass(frozen=True, eq=False)
 class _March:
     process: object
@@ -239,13 +292,14 @@ class _March:
     blocks: Blocks
     checkpoint_steps: int
 
-    def block_inputs(self, block, width, series, placed):
-        """Inputs of one block as the kernels take them, in the process's order."""
-        inputs = {("forcing", name): series[name][block] for name in self.process.forcing_names}
-        for kind in ("parameter", "state"):
-            names = self.process.parameter_names if kind == "parameter" else self.process.state_names
-            inputs |= {(kind, name): placed[kind, name][block] for name in names}
-        return inputs
+    def in_order(self, inflow, lateral):
+        """The forcings as the kernels take them."""
+        series = {INFLOW: inflow, LATERAL: lateral}
+        return [series[name] for name in self.process.forcing_names]
+
+    def parameters_of(self, block, placed):
+        """Arrays (lane,) of the parameters of a block."""
+        return [placed["parameter", name][block].numpy() for name in self.process.parameter_names]
 
     def each(self, first, last, task):
         """Run ``task(block, width)`` for the blocks of a level, in threads."""
@@ -261,49 +315,69 @@ class _March:
         """(discharge (block, time, lane), final states (reach,), what the backward pass needs)."""
         blocks, names = self.blocks, self.process.state_names
         lateral = _blocked(blocks, inputs["forcing", LATERAL])
-        count, steps, _ = lateral.shape
+        steps = lateral.shape[1]
         inflow, discharge = torch.empty_like(lateral), torch.empty_like(lateral)
         placed = {key: _placed(blocks, value) for key, value in inputs.items() if key[0] != "forcing"}
-        series = {INFLOW: inflow, LATERAL: lateral}
-        checkpoints = lateral.new_empty((count, -(-steps // interval) if interval else 0, len(names), LANES))
+        checkpoints = _Checkpoints(blocks, steps, interval, lateral.new_empty, len(names))
         above = blocks.above
         kernel = on_cpu.forward_kernel(self.step, self.plan, LANES)
 
+        def stacked(block, width):
+            states = np.stack([placed["state", name][block].numpy() for name in names])
+            stack.forward(
+                blocks, block, width, kernel, interval, lateral.numpy(), inflow.numpy(), discharge.numpy(),
+                self.parameters_of(block, placed), states, checkpoints.of(block), self.in_order,
+            )  # fmt: skip
+            for name, value in zip(names, states):
+                placed["state", name][block] = torch.from_numpy(value)
+
         def task(block, width):
+            if blocks.depth[block] > 1:
+                return stacked(block, width)
             _sum_above(block, width, *above, discharge.numpy(), inflow.numpy())
-            given = self.block_inputs(block, width, series, placed)
             kernel(
                 0, 1, width, 1, steps, interval,
-                *(value.numpy() for value in given.values()),
-                discharge[block].numpy(), checkpoints[block].numpy(),
+                *self.in_order(inflow[block].numpy(), lateral[block].numpy()), *self.parameters_of(block, placed),
+                *(placed["state", name][block].numpy() for name in names),
+                discharge[block].numpy(), checkpoints.of(block),
             )  # fmt: skip
 
         for first, last in blocks.levels:
             self.each(first, last, task)
         place = torch.as_tensor(blocks.place)
         final = [placed["state", name].reshape(-1)[place] for name in names]
-        return discharge, final, (lateral, inflow, checkpoints)
+        return discharge, final, (lateral, inflow, checkpoints.values)
 
     def backward(self, interval, inputs, saved, gradient, final, wanted):
         """Gradients (block, ...) of what is wanted; ``gradient`` of discharge (block, time, lane) is overwritten."""
-        blocks, process = self.blocks, self.process
-        lateral, inflow, checkpoints = saved
+        blocks = self.blocks
+        lateral, inflow, values = saved
         steps = lateral.shape[1]
+        checkpoints = _Checkpoints(blocks, steps, interval, values=values)
         placed = {key: _placed(blocks, value) for key, value in inputs.items() if key[0] == "parameter"}
-        series = {INFLOW: inflow, LATERAL: lateral}
         found = {("forcing", INFLOW): torch.empty_like(lateral)}
         for key in wanted:
             found[key] = torch.empty_like(lateral) if key[0] == "forcing" else torch.zeros_like(placed[key])
         kernel = on_cpu.backward_kernel(self.step, self.plan, LANES, (DISCHARGE,), tuple(found))
-        forcings = process.forcing_names
+
+        def stacked(block, width):
+            states = np.stack([value[block].numpy() for value in final])
+            stack.backward(
+                blocks, block, width, kernel, interval, lateral.numpy(), inflow.numpy(), gradient.numpy(),
+                self.parameters_of(block, placed), states, checkpoints.of(block), self.in_order,
+                [value.numpy() for value in found.values()],
+            )  # fmt: skip
+            for value, state in zip(final, states):
+                value[block] = torch.from_numpy(state)
 
         def task(block, width):
+            if blocks.depth[block] > 1:
+                return stacked(block, width)
             _add_below(block, width, blocks.below, found["forcing", INFLOW].numpy(), gradient.numpy())
             kernel(
                 0, 1, width, 1, steps, interval,
-                *(series[name][block].numpy() for name in forcings),
-                *(placed["parameter", name][block].numpy() for name in process.parameter_names),
-                checkpoints[block].numpy(), gradient[block].numpy(),
+                *self.in_order(inflow[block].numpy(), lateral[block].numpy()),
+                *self.parameters_of(block, placed), checkpoints.of(block), gradient[block].numpy(),
                 *(value[block].numpy() for value in final), *(value[block].numpy() for value in found.values()),
             )  # fmt: skip
 
