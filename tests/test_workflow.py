@@ -80,6 +80,8 @@ def edited(folder, module, change):
         ("study/evaluate.py", {"score"}),
         ("study/splits.py", {"split"}),
         ("learn/losses.py", {"train", "simulate_climatology"}),
+        ("study/river.py", {"river", "river_map", "skill_area"}),
+        ("figures/river_map.py", {"river_map"}),
         ("domains/susquehanna.py", {"domain"}),
         ("figures/skill_map.py", {"skill_map"}),
         ("figures/learning_curves.py", {"learning_curves"}),
