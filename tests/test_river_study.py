@@ -17,11 +17,9 @@ from thalweg.study.river import (
     AREA_CLASSES,
     area_class,
     mass_balance,
-    rank_correlation,
-    roughness_by_order,
     skill_by_area,
-    strahler,
 )
+from thalweg.study.roughness import rank_correlation, roughness_by_order, strahler
 from thalweg.study.statistics import COLUMNS
 
 # Two headwaters join in c, two more in f; c and f join in g, which the headwater h joins on the way to the outlet o. x is
