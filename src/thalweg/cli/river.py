@@ -8,7 +8,8 @@ import xarray as xr
 
 from thalweg.domain import read_domain
 from thalweg.store import provenance, write_table
-from thalweg.study.river import mass_balance, roughness_by_order, skill_by_area
+from thalweg.study.river import mass_balance, skill_by_area
+from thalweg.study.roughness import roughness_by_order
 from thalweg.study.statistics import read_skill
 
 

@@ -69,11 +69,14 @@ def record(results, docs, readme, labels):
     """
     results, docs, readme = Path(results), Path(docs), Path(readme)
     present = [name for name in TABLES if (results / "tables" / name).exists()]
+    present += [path.relative_to(results / "tables") for path in sorted((results / "tables" / "river").rglob("*.csv"))]
     shutil.rmtree(docs, ignore_errors=True)
     docs.mkdir(parents=True)
     for name in present:
         for path in (results / "tables" / name, sidecar(results / "tables" / name)):
-            shutil.copy(path, docs / path.name)
+            target = docs / path.relative_to(results / "tables")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
     for path in sorted((results / "figures").rglob("*.png")):
         target = docs / "figures" / path.relative_to(results / "figures")
         target.parent.mkdir(parents=True, exist_ok=True)
