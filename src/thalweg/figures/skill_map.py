@@ -71,11 +71,11 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
         axes.label_outer()
     scale_bar(panels[0, 0], extent)
     if incomplete:
-        figure.legend(*_first_legend(panels.ravel()), loc="outside lower right")
+        figure.legend(*_first_legend(panels.ravel()[: len(models)]), loc="outside lower right")
     unit = METRICS[metric].unit
     bar = figure.colorbar(
         scatter,
-        ax=panels,
+        ax=list(panels.ravel()[: len(models)]),
         location="bottom",
         shrink=0.6 if columns > 1 else 1,
         aspect=40,
