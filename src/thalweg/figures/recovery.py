@@ -1,22 +1,25 @@
 """What is learned of a river that is known, because it was made."""
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from thalweg.figures.style import WIDTH, letter, styled
+from thalweg.figures.style import OKABE_ITO, WIDTH, letter, styled
 
 QUANTITIES = {
-    "roughness": "Manning's n [s/m$^{1/3}$]",
-    "width_coefficient": "width coefficient p [m$^{1-q}$]",
-    "width_exponent": "width exponent q [dimensionless]",
-    "celerity": "celerity in a small flood [m/s]",
+    "roughness": "Manning's n\n[s/m$^{1/3}$]",
+    "width_coefficient": "width coefficient p\n[m$^{1-q}$]",
+    "width_exponent": "width exponent q\n[dimensionless]",
+    "celerity": "celerity in a\nsmall flood [m/s]",
 }
 
 
 @styled
 def draw(reaches_csv, table_csv):
-    """A row per variant, a panel per quantity: learned against true, a point per reach and seed.
+    """A row per variant, a panel per quantity: learned against true, a point per reach, a colour per seed.
 
     Args:
         reaches_csv: true and learned values, of :func:`thalweg.study.recovery.recover`.
@@ -37,22 +40,27 @@ def draw(reaches_csv, table_csv):
                 axes.set_axis_off()
                 axes.text(0.5, 0.5, "given", ha="center", va="center", transform=axes.transAxes)
                 continue
-            for _, group in points.groupby("seed"):
-                axes.scatter(group.true, group.learned, s=3, linewidths=0, alpha=0.5)
+            for colour, (_, group) in zip(cycle(OKABE_ITO), points.groupby("seed")):
+                axes.scatter(group.true, group.learned, s=3, linewidths=0, alpha=0.4, color=colour)
             ends = [points[["true", "learned"]].min().min(), points[["true", "learned"]].max().max()]
             axes.plot(ends, ends, color="0.4", linewidth=0.8)
             if quantity != "width_exponent":
                 axes.set(xscale="log", yscale="log")
+                for axis in (axes.xaxis, axes.yaxis):
+                    axis.set_major_locator(LogLocator(subs=(1, 3)))
+                    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+                    axis.set_minor_locator(NullLocator())
             stated = table[(table.variant == variant) & (table.quantity == quantity)]
             error, rank = 100 * stated.median_relative_error, stated.spearman
             letter(axes, position, variant)
             axes.set(xlabel=f"true {label}", ylabel="learned")
             axes.text(
-                0.04,
-                0.96,
-                f"error {np.min(error):.0f} to {np.max(error):.0f} %\nrank correlation\n{rank.min():.2f} to {rank.max():.2f}",
+                0.98,
+                0.03,
+                f"error {np.min(error):.1f} to {np.max(error):.1f} %\nrank correlation\n{rank.min():.2f} to {rank.max():.2f}",
                 transform=axes.transAxes,
-                va="top",
+                ha="right",
+                fontsize=6,
             )
             position += 1
     return figure

@@ -69,7 +69,11 @@ def record(results, docs, readme, labels):
     """
     results, docs, readme = Path(results), Path(docs), Path(readme)
     present = [name for name in TABLES if (results / "tables" / name).exists()]
-    present += [path.relative_to(results / "tables") for path in sorted((results / "tables" / "river").rglob("*.csv"))]
+    present += [
+        path.relative_to(results / "tables")
+        for folder, pattern in (("river", "*.csv"), ("recovery", "*[!s].csv"))  # not every reach of the recovery
+        for path in sorted((results / "tables" / folder).rglob(pattern))
+    ]
     shutil.rmtree(docs, ignore_errors=True)
     docs.mkdir(parents=True)
     for name in present:
