@@ -29,7 +29,7 @@ triton-test: .venv/installed
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest tests/test_triton.py
 
 figures: .venv/installed
-	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE) --forcerun skill_cdf skill_map hydrographs parameter_map learning_curves rain_grid workflow_graph
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE) --forcerun skill_cdf skill_map hydrographs parameter_map learning_curves river_map skill_area nested_hydrographs recovery rain_grid workflow_graph
 
 record: study
 	.venv/bin/thalweg record --results results/$(STUDY) --docs docs/$(STUDY)
