@@ -5,7 +5,7 @@
 240 hourly steps in float32. ``forward`` is without gradients; ``forward+backward`` is with those to lateral inflow,
 roughness and section. Every row is measured in a process of its own: nanoseconds of CPU and of wall time for a reach
 and a step, median and half the interquartile range, and the growth of the peak of memory over what was resident with all
-inputs in place. Compiling, once per machine, and sorting the network, once per network, are in a call that is not counted.
+inputs in place. Compiling, once per machine, and sorting the network, once per network, are in a call that is not counted (above 4 s a call, in the first of three).
 A million reaches (``--sizes 1000000``) takes 10 GB. ``linear`` is Muskingum with constant parameters, for comparison.
 
 --peers installs river-route and droute into virtual environments in a temporary folder, and times droute on the same

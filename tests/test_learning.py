@@ -21,6 +21,7 @@ from thalweg.learn.data import Series
 from thalweg.learn.losses import LOSSES
 from thalweg.learn.scaling import fit_scaling
 from thalweg.learn.train import TrainingError, learning_rate, train
+from thalweg.network import NetworkError
 from thalweg.processes import hbv
 from thalweg.processes.unit_hydrograph import route
 from thalweg.study.experiment import build_model, climatology, make_task, simulate_experiment, train_experiment
@@ -203,6 +204,15 @@ def test_a_river_upstream_of_some_gauges_is_a_part_of_the_whole():
         whole = model(Series(domain, scaling).window(100, 160, 80))
         part = model(Series(domain, scaling, gauges=[1, 3]).window(100, 160, 80))
     torch.testing.assert_close(part, whole[:, [1, 3]], rtol=1e-5, atol=1e-6)
+
+
+def test_a_river_without_geometry_is_refused_before_it_trains(domain):
+    with pytest.raises(ValueError, match="routing is river, but the reaches"):
+        build_model(RIVER, fit_scaling(domain, range(12), (0, 365), 1.0))
+    broken = make_domain(geometry=True)
+    broken.network.length.values[0] = 0.0
+    with pytest.raises(NetworkError, match="reach 'r0' has length 0"):
+        Series(broken, fit_scaling(broken, range(12), (0, 365), 1.0))
 
 
 def test_no_routing_is_the_sum_of_runoff(domain):

@@ -10,8 +10,10 @@ from conftest import make_domain
 from thalweg.integrate import integrate
 from thalweg.integrate.river import route
 from thalweg.network import River
+from thalweg.processes import Parameter, Process, State
 from thalweg.processes import muskingum_cunge as reach
 from thalweg.processes.muskingum_cunge import linear_reservoir, muskingum_cunge
+from thalweg.processes.operations import sqrt
 from thalweg.study.recovery import recover
 
 HOURLY = muskingum_cunge(3600.0)
@@ -271,6 +273,38 @@ def test_what_does_not_fit_the_network_is_refused_by_name():
         route(HOURLY, river, lateral, parameters | {"length": parameters["length"][:2]})
     with pytest.raises(ValueError, match="lateral_inflow has shape"):
         route(HOURLY, river, lateral[:, :2], parameters)
+    with pytest.raises(ValueError, match="backend 'fuse' is not known"):
+        route(HOURLY, river, lateral, parameters, backend="fuse")
+    with pytest.raises(ValueError, match="checkpoint_steps is 0"):
+        route(HOURLY, river, lateral, parameters, checkpoint_steps=0)
+    with pytest.raises(ValueError, match="nothing to march"):
+        route(HOURLY, river, lateral[:0], parameters)
+
+
+def test_an_infinite_slope_at_an_empty_store_spoils_no_other_gradient():
+    """Narrow levels march together; a lane whose window is empty must add nothing, not 0 times infinity."""
+
+    def step(state, forcing, parameters):
+        flow = parameters["rate"] * sqrt(state["volume"])
+        left = state["volume"] + forcing["inflow"] + forcing["lateral_inflow"] - flow
+        return {"volume": left}, {"discharge": flow}
+
+    process = Process(
+        name="orifice",
+        source="here",
+        states=(State("volume", 0.0, "m**3", "water"),),
+        parameters=(Parameter("rate", 0.01, 0.5, "m**1.5/s", "C"),),
+        forcings=(reach.INFLOW, reach.LATERAL_INFLOW),
+        fluxes=(reach.DISCHARGE,),
+        step=step,
+    )
+    gradients = []
+    for backend in ("reference", "fused"):
+        rate = torch.full((20,), 0.3, dtype=torch.float64, requires_grad=True)
+        start = {"volume": torch.ones(20, dtype=torch.float64)}
+        discharge, _ = route(process, line(20), storms(60, 20, base=1.0), {"rate": rate}, start, backend=backend)
+        gradients.append(torch.autograd.grad(discharge.sum(), rate)[0])
+    torch.testing.assert_close(*gradients)
 
 
 def test_a_known_river_is_recovered_from_discharge_but_roughness_and_width_only_together():

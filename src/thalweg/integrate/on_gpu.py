@@ -2,6 +2,8 @@
 
 from functools import lru_cache
 
+import torch
+
 from thalweg.integrate import emit_triton
 from thalweg.integrate.kernels import compiled
 
@@ -27,7 +29,8 @@ def tile(components):
 
 def _launch(kernel, size, interval, *tensors):
     units, columns = tile(size[1])
-    kernel[(-(-size[0] // units),)](*tensors, *size, interval, UNITS=units, COMPONENTS=columns, num_warps=WARPS)
+    with torch.cuda.device_of(tensors[0]):  # Triton launches on the current device
+        kernel[(-(-size[0] // units),)](*tensors, *size, interval, UNITS=units, COMPONENTS=columns, num_warps=WARPS)
 
 
 def forward(step, plan, size, interval, inputs, state, fluxes, checkpoints):

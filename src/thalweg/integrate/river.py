@@ -45,7 +45,7 @@ def route(process, river, lateral_inflow, parameters, state=None, backend=None, 
         ValueError: naming the forcing, parameter or state that is missing or whose shape does not fit the network.
     """
     reaches = len(river.reach)
-    _check(process, reaches, lateral_inflow, parameters, state)
+    _check(process, reaches, lateral_inflow, parameters, state, backend, checkpoint_steps)
     if state is None:
         state = {s.name: lateral_inflow.new_full((reaches,), s.initial) for s in process.states}
     if lateral_inflow.device.type == "cpu" and backend != "reference":
@@ -53,9 +53,15 @@ def route(process, river, lateral_inflow, parameters, state=None, backend=None, 
     return _by_level(process, river, lateral_inflow, parameters, state, backend, checkpoint_steps)
 
 
-def _check(process, reaches, lateral_inflow, parameters, state):
+def _check(process, reaches, lateral_inflow, parameters, state, backend, checkpoint_steps):
     if {INFLOW, LATERAL} != set(process.forcing_names) or DISCHARGE not in process.flux_names:
         raise ValueError(f"{process.name}: not a process of a reach: it takes {', '.join(process.forcing_names)}")
+    if backend not in (None, "fused", "reference"):
+        raise ValueError(f"backend {backend!r} is not known; use 'fused' or 'reference'")
+    if checkpoint_steps < 1:
+        raise ValueError(f"checkpoint_steps is {checkpoint_steps}; it must be 1 or more")
+    if lateral_inflow.numel() == 0:
+        raise ValueError(f"{process.name}: nothing to march: lateral_inflow has shape {tuple(lateral_inflow.shape)}")
     if lateral_inflow.ndim != 2 or lateral_inflow.shape[1] != reaches:
         raise ValueError(
             f"{process.name}: lateral_inflow has shape {tuple(lateral_inflow.shape)}, expected (time, {reaches})"

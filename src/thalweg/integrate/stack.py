@@ -160,6 +160,6 @@ def backward(
                 if value.ndim == 3:
                     _give(block, width, starts, share, value)
                 else:
-                    value[block] += share
+                    value[block] += np.where(starts >= 0, share, 0)  # an empty window may give NaN: 0 times infinity
             states[:, begins] = now[:, begins]
             now[:, begins] = 0

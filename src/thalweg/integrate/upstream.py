@@ -35,7 +35,8 @@ def state_at_rest(process, river, lateral_inflow, parameters):
         parameters: name -> tensor (reach,).
 
     Returns:
-        name -> tensor (reach,), to start :func:`thalweg.integrate.river.route` from; gradients reach the parameters.
+        name -> tensor (reach,), to start :func:`thalweg.integrate.river.route` from. Muskingum-Cunge's has no
+        gradient, others' have.
 
     Raises:
         ValueError: when the process does not say what it is like at rest.

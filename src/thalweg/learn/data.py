@@ -113,6 +113,8 @@ class Drainage:
         shape = (len(names), len(units))
         where = (self.river.positions(unit_reach[drained]), drained)
         self._collect = _sparse(sparse.csr_matrix((area[drained] / MILLIMETRES_PER_DAY, where), shape=shape), tensor)
+        for name in ("length", "slope"):
+            self.river.require_positive(name, domain.network[name].values[self.reaches])
         self.geometry = {
             "length": tensor(np.maximum(domain.network.length.values[self.reaches], SHORTEST)),
             "slope": tensor(np.maximum(domain.network.slope.values[self.reaches], FLATTEST)),

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 import xarray as xr
 
+from thalweg.domain import DataError
 from thalweg.learn import checkpoint
 from thalweg.learn.data import Series
 from thalweg.learn.networks import ProcessModel, SequenceModel
@@ -35,6 +36,11 @@ def build_model(settings, scaling):
     counts = len(scaling.forcing), len(scaling.attributes)
     if settings.kind == "sequence":
         return SequenceModel(*counts, settings.hidden, settings.dropout, scaling.discharge_mean)
+    if settings.routing == "river" and scaling.reach_mean is None:
+        raise DataError(
+            "routing is river, but the reaches of the domain have no length, slope, width, drainage_area and elevation; "
+            "use routing: unit_hydrograph there"
+        )
     return ProcessModel(
         process_of(settings),
         *counts,

@@ -69,7 +69,7 @@ def _quantity(unit, minimum=None):
         float,
         BeforeValidator(partial(parse_quantity, to=unit)),
         AfterValidator(check),
-        PlainSerializer(lambda value: f"{value:g} {unit}"),
+        PlainSerializer(lambda value: f"{value:.12g} {unit}"),
         WithJsonSchema({"type": "string", "description": f"a quantity with a unit of the dimension of '{unit}'"}),
     ]
 
@@ -174,7 +174,7 @@ class ProcessModel(Settings):
         if self.routing == "river":
             if self.spatial == "lumped":
                 raise ValueError("routing is river, but spatial is lumped: whole catchments have no reaches")
-            if abs(24 / self.river_step - round(24 / self.river_step)) > 1e-9 or self.river_step > 24:
+            if abs(24 / self.river_step - round(24 / self.river_step)) > 1e-6 or self.river_step > 24:
                 raise ValueError(f"river_step is {self.river_step:g} hours, which does not divide a day")
         return self
 
