@@ -79,7 +79,7 @@ def edited(folder, module, change):
         ("study/metrics.py", {"score"}),
         ("study/evaluate.py", {"score"}),
         ("study/splits.py", {"split"}),
-        ("learn/losses.py", {"train", "simulate_climatology"}),
+        ("learn/losses.py", {"train", "simulate_climatology", "recover"}),
         ("study/river.py", {"river", "skill_area"}),
         ("study/roughness.py", {"river", "river_map"}),
         ("figures/river_map.py", {"river_map"}),
