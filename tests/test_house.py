@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 FLOORS = [
     {"units"},
     {"catalogue", "archive", "download", "fetch", "store", "fingerprint"},
-    {"network", "domain", "sites", "evapotranspiration", "grid", "regrid", "delineate", "domains"},
+    {"network", "domain", "sites", "evapotranspiration", "meteorology", "grid", "regrid", "delineate", "domains"},
     {"processes"},
     {"integrate"},
     {"learn"},

@@ -5,7 +5,7 @@ A tree of three or four groups, stored as CF netCDF:
 ========== =========== ==============================================================================================
 group      dimensions  holds
 ========== =========== ==============================================================================================
-forcing    time, site  what drives the process, without gaps: air_temperature [degC], discharge [mm/day], ...
+forcing    time, site  what drives the process, without gaps: air_temperature [degC], discharge [m3/s], ...
 attributes site        numbers that describe the place (inputs of networks), latitude, longitude, labels
 samples    time, site  what was measured, NaN where nothing was: water_temperature [degC], nitrate [mg/l], ...;
                        ``<name>_censored`` is 1 where a sample is below the detection limit that stands in its place
