@@ -39,6 +39,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/river.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/recovery.smk"
+include: "workflow/rules/sites.smk"
 
 
 report: "workflow/report/study.rst"

@@ -11,6 +11,7 @@ import xarray as xr
 from thalweg.catalogue import load_catalogue
 from thalweg.domain import Domain
 from thalweg.fetch import FetchError, fetch
+from thalweg.sites import Sites
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("THALWEG_DATA", ROOT / "data"))
@@ -102,3 +103,55 @@ def make_domain(units=12, days=500, seed=0, gauges=4, geometry=False):
 @pytest.fixture
 def domain():
     return make_domain()
+
+
+def make_sites(count=6, days=900, seed=0, every=7):
+    """Synthetic sites on one river: weekly samples of a concentration that falls with discharge, some below a limit."""
+    generator = np.random.default_rng(seed)
+    time = pd.date_range("2000-01-01", periods=days, name="time")
+    ids = [f"s{i}" for i in range(count)]
+    angle = 2 * np.pi * time.dayofyear.values[:, None] / 365.25
+    air = 10 - 8 * np.cos(angle) + generator.normal(0, 2, (days, 1)) + np.zeros((days, count))
+    mean = generator.uniform(1, 20, count)
+    noise = np.zeros((days, count))
+    for day in range(1, days):
+        noise[day] = 0.95 * noise[day - 1] + generator.normal(0, 0.2, count)
+    discharge = mean * np.exp(noise + 0.4 * np.cos(angle))
+    forcing = {"air_temperature": (air, "degC"), "discharge": (discharge, "m3/s")}
+    forcing |= {"season_cosine": (np.cos(angle) + 0 * air, "dimensionless")}
+    forcing |= {"season_sine": (np.sin(angle) + 0 * air, "dimensionless")}
+    clay = generator.uniform(0, 1, count)
+    exponent = -0.2 - 0.5 * clay
+    nitrate = 5 * (discharge / mean) ** exponent * np.exp(generator.normal(0, 0.05, (days, count)))
+    sampled = np.arange(days) % every == 3
+    nitrate[~sampled] = np.nan
+    limit = np.nanquantile(nitrate, 0.1)
+    censored = nitrate < limit
+    return Sites(
+        "synthetic",
+        forcing=xr.Dataset(
+            {name: (("time", "site"), values, {"units": unit}) for name, (values, unit) in forcing.items()},
+            coords={"time": time, "site": ids},
+        ),
+        attributes=xr.Dataset(
+            {
+                "clay": ("site", clay, {"units": "dimensionless"}),
+                "mean_discharge": ("site", discharge.mean(0), {"units": "m3/s"}),
+                "latitude": ("site", 51 + generator.random(count), {"units": "degree"}),
+                "longitude": ("site", -1 + generator.random(count), {"units": "degree"}),
+            },
+            coords={"site": ids},
+        ),
+        samples=xr.Dataset(
+            {
+                "nitrate": (("time", "site"), np.where(censored, limit, nitrate), {"units": "mg/l"}),
+                "nitrate_censored": (("time", "site"), censored.astype(np.int8)),
+            },
+            coords={"time": time, "site": ids},
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def sites():
+    return make_sites()

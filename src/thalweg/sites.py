@@ -26,7 +26,7 @@ import xarray as xr
 
 from thalweg.domain import DataError, check_complete, check_dates, require
 from thalweg.network import River
-from thalweg.units import parse_unit
+from thalweg.units import UnitError, parse_unit
 
 PLACE = ("latitude", "longitude")
 CENSORED = "_censored"
@@ -37,9 +37,11 @@ class Sites:
     """Forcing, attributes, samples and, where there is one, the network of sites; see the module's table.
 
     Raises:
-        DataError: when groups do not share their sites and times, a unit is missing or unknown, dates are out of order, forcing
-            or an attribute has gaps, or a variable has no sample at all.
-        NetworkError: when the sites do not form a river network.
+        DataError: when a site is there twice, groups do not share their sites and times, a unit is missing, dates are out of
+            order, forcing or an attribute has gaps, a variable has no sample at all, a flag stands without its sample, or
+            sites of the network are not those of the forcing.
+        UnitError: when pint does not know a unit.
+        NetworkError: when the sites do not form a river network, or a length is not above 0.
     """
 
     name: str
@@ -49,6 +51,11 @@ class Sites:
     network: xr.Dataset | None = None
 
     def __post_init__(self):
+        names, counts = np.unique(self.forcing.site.values.astype(str), return_counts=True)
+        if (counts > 1).any():
+            raise DataError(
+                f"{self.name}/forcing: site '{names[counts > 1][0]}' is there twice; site ids must be unique"
+            )
         for group in ("forcing", "samples"):
             dataset, source = getattr(self, group), f"{self.name}/{group}"
             for name, variable in dataset.data_vars.items():
@@ -73,9 +80,24 @@ class Sites:
         for name in self.variables:
             if not self.samples[name].notnull().any():
                 raise DataError(f"{self.name}/samples: variable '{name}' has no sample; leave it out")
+            alone = self.censored(name) & np.isnan(self.samples[name].values)
+            if alone.any():
+                first = tuple(int(i) for i in np.argwhere(alone)[0])
+                raise DataError(
+                    f"{self.name}/samples: '{name}{CENSORED}' is set at position {first}, where '{name}' has no value; "
+                    "the value is the detection limit"
+                )
         if self.network is not None:
-            require(self.network, ["downstream", "length"], f"{self.name}/network")
-            self.river  # noqa: B018, raises when it is not one
+            self._check_network()
+
+    def _check_network(self):
+        source = f"{self.name}/network"
+        require(self.network, ["downstream", "length"], source)
+        _known_unit(self.network.length, "length", source)
+        if not np.array_equal(self.network.site.values, self.forcing.site.values):
+            raise DataError(f"{source}: its sites are not those of the forcing; reindex it to them")
+        river = self.river
+        river.require_positive("length", np.where(river.downstream < 0, 1.0, self.network.length.values))
 
     @property
     def axis(self):
@@ -119,7 +141,10 @@ class Sites:
 def _known_unit(variable, name, source):
     if variable.attrs.get("units") is None:
         raise DataError(f"{source}: variable '{name}' states no unit; set attrs['units']")
-    parse_unit(variable.attrs["units"])
+    try:
+        parse_unit(variable.attrs["units"])
+    except UnitError as error:
+        raise UnitError(f"{source}: variable '{name}': {error}") from error
 
 
 def read_sites(path):

@@ -58,7 +58,7 @@ rule domain:
     log:
         f"{RESULTS}/logs/domain/{{domain}}.log",
     wildcard_constraints:
-        domain="|".join(GAUGED),
+        domain="|".join(GAUGED) or "(?!)",
     resources:
         mem="2GB",
     params:

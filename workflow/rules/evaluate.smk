@@ -54,4 +54,7 @@ rule summarise:
         " --summary {output.summary} --comparison {output.comparison} > {log} 2>&1"
 
 
-TABLES = [*rules.summarise.output, *(rules.regrid.output if study.domains.cevennes else [])]
+TABLES = [
+    *(rules.summarise.output if RUNS else []),
+    *(rules.regrid.output if study.domains.cevennes else []),
+]

@@ -299,9 +299,9 @@ FIGURES = [
     f"{RESULTS}/figures/{path}.png"
     for path in (
         "workflow",
-        "learning_curves",
+        *["learning_curves" for _ in RUNS[:1]],
         *[f"rain_grid/{basin}" for basin in ("cance", "lez") if study.domains.cevennes],
-        *[f"skill_cdf/{metric}" for metric in ("NSE", "KGE")],
+        *[f"skill_cdf/{metric}" for metric in ("NSE", "KGE") if RUNS],
         *[f"skill_map/{domain}/{experiment}" for domain, experiment in EXPERIMENTS],
         *[f"hydrographs/{domain}/{experiment}" for domain, experiment in EXPERIMENTS],
         *[

@@ -24,6 +24,7 @@ class Window:
         attributes: scaled attributes (unit, attribute).
         spin_up: number of leading days without gradient or loss.
         drainage: the :class:`Drainage` from units to gauges.
+        known: name -> tensor (unit,), parameters of a process that need not be learned.
     """
 
     forcing: dict[str, torch.Tensor]
@@ -31,6 +32,7 @@ class Window:
     attributes: torch.Tensor
     spin_up: int
     drainage: object
+    known: dict[str, torch.Tensor] | None = None
 
 
 class Series:
@@ -42,6 +44,8 @@ class Series:
         gauges: positions of the gauges to give discharge at; None gives all, and keeps all units.
         dtype, device: of the tensors.
     """
+
+    known = None
 
     def __init__(self, domain, scaling, gauges=None, dtype=torch.float32, device="cpu"):
         units = np.arange(len(domain.unit_ids)) if gauges is None else np.unique(domain.gauge_weights[gauges].indices)
@@ -73,6 +77,7 @@ class Series:
             attributes=self.attributes,
             spin_up=spin_up,
             drainage=self.drainage,
+            known=self.known,
         )
 
 

@@ -1,4 +1,8 @@
-"""Losses on discharge at gauges. Every loss takes (time, gauge) tensors in mm/day; days without observation are NaN."""
+"""Losses on what was observed at gauges and sites.
+
+Every loss takes (time, gauge) tensors of one unit (mm/day for discharge); days without observation are NaN. ``censored``, of the
+same shape, is True where an observation stands for "no more than this"; only the losses of :data:`CENSORED` know of it.
+"""
 
 import torch
 
@@ -58,4 +62,29 @@ def kge(simulated, observed, deviation):
     return torch.where(seen, distance, 0.0).sum() / seen.sum().clamp(min=1)
 
 
-LOSSES = {"nse_batch": nse_batch, "rmse_combination": rmse_combination, "kge": kge}
+SMALLEST = 1e-6  # the least value whose logarithm is taken
+
+
+def log_likelihood(simulated, observed, deviation, censored=None):
+    """Negative log-likelihood of log-normal errors, without its constant: mean over samples of z^2 / 2, or -log Phi(-z).
+
+    z = (ln S - ln O) / sigma. The second form is for samples below a detection limit O: any value under it will do (Tobin
+    1958, doi:10.2307/1907382).
+
+    Args:
+        simulated, observed: tensors (time, site), above 0.
+        deviation: sigma, standard deviation of each site's ln O in the training period (site,).
+        censored: bool tensor (time, site); None where nothing is.
+    """
+    valid = ~torch.isnan(observed)
+    filled = torch.where(valid, observed, 1.0).clamp(min=SMALLEST)
+    z = (torch.log(simulated.clamp(min=SMALLEST)) - torch.log(filled)) / deviation
+    z = torch.where(valid, z, 0.0)
+    loss = 0.5 * z**2
+    if censored is not None:
+        loss = torch.where(censored, -torch.special.log_ndtr(-z), loss)
+    return torch.where(valid, loss, 0.0).sum() / valid.sum().clamp(min=1)
+
+
+LOSSES = {"nse_batch": nse_batch, "rmse_combination": rmse_combination, "kge": kge, "log_likelihood": log_likelihood}
+CENSORED = ("log_likelihood",)

@@ -64,22 +64,23 @@ class SequenceModel(nn.Module):
         return window.drainage.mean(self.scale * nn.functional.softplus(output[..., 0]))
 
 
-class ProcessModel(nn.Module):
+class LearnedProcess(nn.Module):
     """A process whose parameters are learned (differentiable parameter learning, Tsai et al. 2021; Feng et al. 2022).
 
-    A network gives every unit ``components`` parallel parameter sets; the process runs with each, runoff is their mean, and a
-    gamma unit hydrograph with learned shape delays it.
+    A network gives every unit ``components`` parallel parameter sets; the process runs with each, and its fluxes are their mean.
 
     Args:
         process: the :class:`~thalweg.processes.Process`.
         forcings, attributes: number of network inputs of each kind.
         components: parallel parameter sets.
-        network: ``"attributes"`` for a perceptron on unit attributes, ``"none"`` for one learned set for all units.
+        network: ``"attributes"`` for a perceptron on unit attributes, ``"none"`` for one learned set for all units,
+            ``"unit"`` for a set of its own for each of ``units``.
         hidden, layers, dropout: of the networks.
         dynamic: names of parameters that an LSTM on forcing and attributes gives for each day.
         integrator: backend of :func:`thalweg.integrate.integrate`.
-        routing: ``"none"``, ``"unit_hydrograph"``, or ``"river"`` for the hydrograph and then the network of reaches.
-        river: the :class:`~thalweg.learn.river.RiverNetwork` of the last.
+        known: names of parameters that ``window.known`` gives.
+        extra: further :class:`~thalweg.processes.Parameter` of each unit, one value for all components.
+        units: how many units there are, for ``network="unit"``.
     """
 
     def __init__(
@@ -94,8 +95,9 @@ class ProcessModel(nn.Module):
         dropout,
         dynamic=(),
         integrator="fused",
-        routing="unit_hydrograph",
-        river=None,
+        known=(),
+        extra=(),
+        units=0,
     ):
         super().__init__()
         unknown = [name for name in dynamic if name not in process.parameter_names]
@@ -104,14 +106,14 @@ class ProcessModel(nn.Module):
                 f"dynamic parameter {unknown[0]!r} is not of process {process.name}; it has {', '.join(process.parameter_names)}"
             )
         self.process, self.components, self.integrator = process, components, integrator
-        self.routing, self.river = routing, river
+        self.known, self.extra = tuple(known), tuple(extra)
         self.dynamic = [p for p in process.parameters if p.name in dynamic]
-        self.static = [p for p in process.parameters if p.name not in dynamic]
-        outputs = len(self.static) * components + len(unit_hydrograph.PARAMETERS)
+        self.static = [p for p in process.parameters if p.name not in (*dynamic, *known)]
+        outputs = len(self.static) * components + len(self.extra)
         if network == "attributes":
             self.network = perceptron(attributes, hidden, layers, outputs, dropout)
         else:
-            self.constant = nn.Parameter(0.1 * torch.randn(outputs))
+            self.constant = nn.Parameter(0.1 * torch.randn((units, outputs) if network == "unit" else outputs))
         if self.dynamic:
             self.recurrent = Recurrent(forcings + attributes, hidden, len(self.dynamic) * components, dropout)
 
@@ -119,26 +121,28 @@ class ProcessModel(nn.Module):
         """Parameters in their units.
 
         Returns:
-            (static, routing): name -> tensor (unit, component); name -> tensor (unit,).
+            (static, extra): name -> tensor (unit, component); name -> tensor (unit,).
         """
         units = window.attributes.shape[0]
         raw = self.network(window.attributes) if hasattr(self, "network") else self.constant.expand(units, -1)
         share = torch.sigmoid(raw)
-        routing = {p.name: _rescale(share[:, i], p) for i, p in enumerate(unit_hydrograph.PARAMETERS)}
-        share = share[:, len(unit_hydrograph.PARAMETERS) :].reshape(units, len(self.static), self.components)
-        return {p.name: _rescale(share[:, i], p).contiguous() for i, p in enumerate(self.static)}, routing
+        extra = {p.name: p.at(share[:, i]) for i, p in enumerate(self.extra)}
+        share = share[:, len(self.extra) :].reshape(units, len(self.static), self.components)
+        static = {p.name: p.at(share[:, i]).contiguous() for i, p in enumerate(self.static)}
+        given = {name: window.known[name][:, None].repeat(1, self.components) for name in self.known}
+        return static | given, extra
 
     def _daily(self, window):
         early, late = self.recurrent(window)
 
         def split(values):
             share = torch.sigmoid(values).unflatten(-1, (len(self.dynamic), self.components))
-            return {p.name: _rescale(share[:, :, i], p).contiguous() for i, p in enumerate(self.dynamic)}
+            return {p.name: p.at(share[:, :, i]).contiguous() for i, p in enumerate(self.dynamic)}
 
         return split(early) if early is not None else {}, split(late)
 
     def fluxes(self, window, names):
-        """Fluxes of the days that count, means over components: name -> tensor (time, unit), before routing."""
+        """Fluxes of the days that count, means over components: name -> tensor (time, unit)."""
         return self._march(window, names, self.parameters_of(window)[0])[1]
 
     def _march(self, window, names, static):
@@ -156,6 +160,20 @@ class ProcessModel(nn.Module):
         return integrate(
             self.process, forcing, parameters, state, fluxes=names, backend=self.integrator, mean_components=True
         )
+
+
+class ProcessModel(LearnedProcess):
+    """A learned rainfall-runoff process, whose runoff a gamma unit hydrograph with learned shape delays.
+
+    Args:
+        routing: ``"none"``, ``"unit_hydrograph"``, or ``"river"`` for the hydrograph and then the network of reaches.
+        river: the :class:`~thalweg.learn.river.RiverNetwork` of the last.
+        settings: arguments of :class:`LearnedProcess`.
+    """
+
+    def __init__(self, *settings, routing="unit_hydrograph", river=None, **more):
+        super().__init__(*settings, extra=unit_hydrograph.PARAMETERS, **more)
+        self.routing, self.river = routing, river
 
     def forward(self, window):
         """Discharge at the gauges on the days that count: tensor (time, gauge), mm/day."""
@@ -182,5 +200,18 @@ class ProcessModel(nn.Module):
         return runoff, before
 
 
-def _rescale(share, parameter):
-    return parameter.low + share * (parameter.high - parameter.low)
+class SiteModel(LearnedProcess):
+    """A learned process at sites, one of whose fluxes was sampled.
+
+    Args:
+        target: name of the flux.
+        settings: arguments of :class:`LearnedProcess`.
+    """
+
+    def __init__(self, target, *settings, **more):
+        super().__init__(*settings, **more)
+        self.target = target
+
+    def forward(self, window):
+        """What would be sampled on the days that count: tensor (time, site), in the unit of the flux."""
+        return self.fluxes(window, (self.target,))[self.target]

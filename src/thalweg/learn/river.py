@@ -7,7 +7,6 @@ from thalweg.integrate import daily_means, disaggregate, route, state_at_rest
 from thalweg.processes.muskingum_cunge import PARAMETERS, muskingum_cunge
 
 LEARNED = tuple(p for p in PARAMETERS if p.name in ("roughness", "width_coefficient", "width_exponent"))
-LOGARITHMIC = ("roughness", "width_coefficient")  # learned as logarithms between their bounds
 
 
 class RiverNetwork(nn.Module):
@@ -30,12 +29,7 @@ class RiverNetwork(nn.Module):
     def parameters_of(self, drainage):
         """Parameters of the reaches in their units: name -> tensor (reach,); length and slope are the network's."""
         share = torch.sigmoid(self.network(drainage.reach_attributes))
-        learned = {}
-        for i, p in enumerate(LEARNED):
-            if p.name in LOGARITHMIC:
-                learned[p.name] = p.low * (p.high / p.low) ** share[:, i]
-            else:
-                learned[p.name] = p.low + share[:, i] * (p.high - p.low)
+        learned = {p.name: p.at(share[:, i]) for i, p in enumerate(LEARNED)}
         return learned | self.fixed | drainage.geometry
 
     def march(self, runoff, drainage):

@@ -115,6 +115,33 @@ def fit_scaling(domain, units, days, discharge_mean, climate=True):
     )
 
 
+def fit_site_scaling(sites, chosen, days, mean):
+    """Scaling from the training sites and days.
+
+    Args:
+        sites: :class:`~thalweg.sites.Sites`.
+        chosen: positions of the training sites.
+        days: positions ``(first, last)`` of the training period, last excluded.
+        mean: of what was sampled, in its unit: the scale of a model without a process.
+
+    Returns:
+        Scaling
+    """
+    names, forcing_names = tuple(sites.inputs), tuple(sites.forcing.data_vars)
+    values = _attribute_values(sites, names, None)[chosen]
+    forcing = np.stack([sites.forcing[name].values[days[0] : days[1], chosen] for name in forcing_names], axis=-1)
+    return Scaling(
+        attributes=names,
+        attribute_mean=values.mean(0).tolist(),
+        attribute_deviation=_safe(values.std(0)).tolist(),
+        forcing=forcing_names,
+        forcing_mean=forcing.mean((0, 1)).tolist(),
+        forcing_deviation=_safe(forcing.std((0, 1))).tolist(),
+        discharge_mean=float(mean),
+        climate_days=None,
+    )
+
+
 def _safe(deviation):
     """A deviation to divide by: 1 for what does not vary among the training units."""
     return np.where(deviation > 1e-9, deviation, 1.0)

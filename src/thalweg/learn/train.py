@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from thalweg.learn import checkpoint
-from thalweg.learn.losses import LOSSES
+from thalweg.learn.losses import CENSORED, LOSSES
 
 FINAL_LEARNING_RATE = 0.05  # share of the first rate at the end of the cosine schedule
 TOLERATED_FAILURES = 10  # steps in a row with a loss or gradient that is not finite
@@ -32,6 +32,7 @@ class Task:
         validation: mask (gauge,) of the gauges that count in validation.
         days: ``(first, last)`` positions of the training days, last excluded.
         validation_days: likewise, for validation.
+        censored: bool (time, gauge), True where an observation is a detection limit; None where nothing is.
     """
 
     series: object
@@ -41,6 +42,15 @@ class Task:
     validation: torch.Tensor
     days: tuple[int, int]
     validation_days: tuple[int, int]
+    censored: torch.Tensor | None = None
+
+    def loss(self, name, simulated, first, gauges):
+        """The loss ``LOSSES[name]`` of what was simulated for some gauges, (time, gauge), from the day ``first`` on."""
+        days = slice(first, first + simulated.shape[0])
+        more = ()
+        if self.censored is not None and name in CENSORED:
+            more = (self.censored[days][:, gauges],)
+        return LOSSES[name](simulated, self.observed[days][:, gauges], self.deviation[gauges], *more)
 
 
 @dataclass
@@ -88,7 +98,6 @@ def train(build, task, settings, seed, path, label="", stop=None):
     generator = torch.Generator().manual_seed(seed)
     kind = {"adam": torch.optim.Adam, "adadelta": torch.optim.Adadelta}[settings.optimiser]
     optimiser = kind(model.parameters(), lr=settings.learning_rate)
-    loss_of = LOSSES[settings.loss]
     best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     progress = Progress()
     if Path(path).exists():
@@ -100,9 +109,9 @@ def train(build, task, settings, seed, path, label="", stop=None):
     while not progress.finished:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(settings, progress.step)
-        window, observed, gauges = _draw(task, settings, generator)
+        window, first, gauges = _draw(task, settings, generator)
         model.train()
-        loss = loss_of(model(window)[:, gauges], observed, task.deviation[gauges])
+        loss = task.loss(settings.loss, model(window)[:, gauges], first, gauges)
         optimiser.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip)
@@ -120,7 +129,7 @@ def train(build, task, settings, seed, path, label="", stop=None):
         bar.update()
 
         if progress.step % settings.validate_every == 0 or progress.step == settings.steps:
-            validation = validate(model, task, settings, loss_of)
+            validation = validate(model, task, settings)
             if validation < progress.best_loss:
                 progress.best_loss, progress.best_step, progress.stale = validation, progress.step, 0
                 best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -150,7 +159,7 @@ def train(build, task, settings, seed, path, label="", stop=None):
 
 
 @torch.no_grad()
-def validate(model, task, settings, loss_of):
+def validate(model, task, settings):
     """Median over the validation gauges of each one's loss on the validation days.
 
     The median, because a gauge below a diversion can have a loss a hundred times that of the others.
@@ -158,14 +167,13 @@ def validate(model, task, settings, loss_of):
     model.eval()
     first, last = task.validation_days
     simulated = model(task.series.window(first, last, round(settings.spin_up)))
-    observed = task.observed[first:last]
     gauges = torch.nonzero(task.validation)
-    losses = [loss_of(simulated[:, gauge], observed[:, gauge], task.deviation[gauge]) for gauge in gauges]
+    losses = [task.loss(settings.loss, simulated[:, gauge], first, gauge) for gauge in gauges]
     return torch.stack(losses).median().item()
 
 
 def _draw(task, settings, generator):
-    """A random window of the training period and random training gauges."""
+    """A random window of the training period, its first day, and random training gauges."""
     first, last = task.days
     length = min(round(settings.window), last - first)
     start = first + int(torch.randint(last - first - length + 1, (1,), generator=generator))
@@ -174,7 +182,7 @@ def _draw(task, settings, generator):
         chosen = torch.randperm(len(gauges), generator=generator)[: settings.gauges_per_step]
         gauges = gauges[chosen.sort().values.to(gauges.device)]
     window = task.series.window(start, start + length, round(settings.spin_up))
-    return window, task.observed[start : start + length][:, gauges], gauges
+    return window, start, gauges
 
 
 def _save(path, model, best, optimiser, generator, progress):

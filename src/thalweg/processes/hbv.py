@@ -73,6 +73,63 @@ def snow(state, forcing, parameters):
     return snowpack, meltwater - to_soil, rain, to_soil, melt
 
 
+def soil(storage, lower, water, evapotranspiration, parameters, capillary_rise=True):
+    """The soil routine.
+
+    Args:
+        storage, lower: soil moisture and lower zone at its beginning, mm.
+        water: rain and melt that reach the soil, mm/day.
+        evapotranspiration: function of the soil moisture after recharge, mm, to what is drawn from it, mm/day.
+        parameters: of HBV.
+        capillary_rise: as of :func:`hbv`.
+
+    Returns:
+        (soil moisture, lower zone) at its end in mm, (recharge, evapotranspiration, capillary rise) in mm/day.
+    """
+    p = parameters
+    wetness = clip(power(storage / p["FC"], p["BETA"]), 0.0, 1.0)
+    recharge = water * wetness
+    storage = storage + (water - recharge)
+    excess = clip(storage - p["FC"], 0.0, None)
+    storage = storage - excess
+    drawn = minimum(storage, evapotranspiration(storage))
+    storage = clip(storage - drawn, EPSILON, None)
+    if capillary_rise:
+        deficit = 1.0 - clip(storage / p["FC"], None, 1.0)
+        rise = minimum(lower, p["C"] * lower * deficit)
+        storage = clip(storage + rise, EPSILON, None)
+        lower = clip(lower - rise, EPSILON, None)
+    else:
+        rise = 0.0 * lower
+    return storage, lower, recharge + excess, drawn, rise
+
+
+def response(upper, lower, recharge, parameters):
+    """The response routine: (upper zone, lower zone) at the end of the day in mm, its fluxes in mm/day by name."""
+    p = parameters
+    upper = upper + recharge
+    percolation = minimum(upper, p["PERC"])
+    upper = upper - percolation
+    quick_flow = p["K0"] * clip(upper - p["UZL"], 0.0, None)
+    upper = upper - quick_flow
+    interflow = p["K1"] * upper
+    upper = upper - interflow
+    lower = lower + percolation
+    baseflow = p["K2"] * lower
+    lower = lower - baseflow
+    return (
+        upper,
+        lower,
+        {
+            "runoff": quick_flow + interflow + baseflow,
+            "quick_flow": quick_flow,
+            "interflow": interflow,
+            "baseflow": baseflow,
+            "percolation": percolation,
+        },
+    )
+
+
 @cache
 def hbv(capillary_rise=True, shaped_evapotranspiration=True):
     """The HBV process.
@@ -87,56 +144,28 @@ def hbv(capillary_rise=True, shaped_evapotranspiration=True):
 
     def step(state, forcing, parameters):
         p = parameters
-        soil, upper, lower = state["soil_moisture"], state["upper_zone"], state["lower_zone"]
-        potential = forcing["potential_evapotranspiration"]
         snowpack, meltwater, rain, to_soil, melt = snow(state, forcing, p)
 
-        # Soil
-        wetness = clip(power(soil / p["FC"], p["BETA"]), 0.0, 1.0)
-        recharge = (rain + to_soil) * wetness
-        soil = soil + (rain + to_soil - recharge)
-        excess = clip(soil - p["FC"], 0.0, None)
-        soil = soil - excess
-        supply = soil / (p["LP"] * p["FC"])
-        if shaped_evapotranspiration:
-            supply = power(supply, p["BETAET"])
-        evapotranspiration = minimum(soil, potential * clip(supply, 0.0, 1.0))
-        soil = clip(soil - evapotranspiration, EPSILON, None)
-        if capillary_rise:
-            deficit = 1.0 - clip(soil / p["FC"], None, 1.0)
-            rise = minimum(lower, p["C"] * lower * deficit)
-            soil = clip(soil + rise, EPSILON, None)
-            lower = clip(lower - rise, EPSILON, None)
-        else:
-            rise = 0.0 * lower
+        def evapotranspiration(storage):
+            supply = storage / (p["LP"] * p["FC"])
+            if shaped_evapotranspiration:
+                supply = power(supply, p["BETAET"])
+            return forcing["potential_evapotranspiration"] * clip(supply, 0.0, 1.0)
 
-        # Response
-        upper = upper + (recharge + excess)
-        percolation = minimum(upper, p["PERC"])
-        upper = upper - percolation
-        quick_flow = p["K0"] * clip(upper - p["UZL"], 0.0, None)
-        upper = upper - quick_flow
-        interflow = p["K1"] * upper
-        upper = upper - interflow
-        lower = lower + percolation
-        baseflow = p["K2"] * lower
-        lower = lower - baseflow
-
+        storage, lower, recharge, drawn, rise = soil(
+            state["soil_moisture"], state["lower_zone"], rain + to_soil, evapotranspiration, p, capillary_rise
+        )
+        upper, lower, fluxes = response(state["upper_zone"], lower, recharge, p)
         new_state = {
             "snowpack": snowpack,
             "meltwater": meltwater,
-            "soil_moisture": soil,
+            "soil_moisture": storage,
             "upper_zone": upper,
             "lower_zone": lower,
         }
-        fluxes = {
-            "runoff": quick_flow + interflow + baseflow,
-            "evapotranspiration": evapotranspiration,
-            "quick_flow": quick_flow,
-            "interflow": interflow,
-            "baseflow": baseflow,
-            "recharge": recharge + excess,
-            "percolation": percolation,
+        fluxes |= {
+            "evapotranspiration": drawn,
+            "recharge": recharge,
             "capillary_rise": rise,
             "snowmelt": melt,
         }

@@ -38,8 +38,8 @@ LOWEST_WEIGHT = -1.0
 WEIR = 1.5  # exponent of a broad-crested weir
 
 PARAMETERS = (
-    Parameter("roughness", 0.01, 0.3, "s/m**(1/3)", "Manning's n"),
-    Parameter("width_coefficient", 1.0, 200.0, "m**(1-q)", "p of the top width w = p d**q"),
+    Parameter("roughness", 0.01, 0.3, "s/m**(1/3)", "Manning's n", logarithmic=True),
+    Parameter("width_coefficient", 1.0, 200.0, "m**(1-q)", "p of the top width w = p d**q", logarithmic=True),
     Parameter("width_exponent", 0.0, 1.0, "dimensionless", "q: 0 is a rectangle, 1 a triangle"),
     Parameter("slope", 1e-4, 0.3, "dimensionless", "bed slope, S"),
     Parameter("length", 1.0, 1e6, "m", "of the reach, dx"),

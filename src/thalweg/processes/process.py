@@ -10,13 +10,23 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter that a network may learn, with the range it is allowed."""
+    """A parameter that a network may learn, with the range it is allowed.
+
+    ``logarithmic`` says that the range spans orders of magnitude, so that a network should move in it by factors.
+    """
 
     name: str
     low: float
     high: float
     unit: str
     meaning: str
+    logarithmic: bool = False
+
+    def at(self, share):
+        """The value a share (0 to 1) of the way through the range."""
+        if self.logarithmic:
+            return self.low * (self.high / self.low) ** share
+        return self.low + share * (self.high - self.low)
 
 
 @dataclass(frozen=True)

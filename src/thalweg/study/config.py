@@ -22,6 +22,7 @@ from thalweg.study.settings import (
     SusquehannaSettings,
     Training,
 )
+from thalweg.study.site_config import Sites
 
 
 class Domains(Settings):
@@ -124,6 +125,10 @@ class Study(Settings):
         description="domain, experiment name: who trains and who is tested; null removes one",
     )
     evaluation: Evaluation = Field(Evaluation(), description="metrics and their uncertainty")
+    sites: Sites | None = Field(
+        default_factory=Sites,
+        description="water temperature and quality, learned where something is sampled; null leaves it out",
+    )
 
     def training_of(self, model, experiment=None):
         """The training settings of a model: the training block, the model's overrides, then the experiment's.

@@ -55,9 +55,13 @@ def read_study(folder, overrides=None):
             raise ConfigError(f"study: {name!r} has no file {path}; there are {known}")
         values = merge(values, {"study": name, **_read(path)})
     values = merge(values, overrides)
-    for block in ("models", "experiments"):
-        if isinstance(values.get(block), dict):
-            values[block] = _without_null(values[block], removable=set(values[block]))
+    for holder, blocks in (
+        (values, ("models", "experiments")),
+        (values.get("sites"), ("domains", "models", "experiments")),
+    ):
+        for block in blocks if isinstance(holder, dict) else ():
+            if isinstance(holder.get(block), dict):
+                holder[block] = _without_null(holder[block], removable=set(holder[block]))
     return validated(Study, values, folder)
 
 

@@ -51,8 +51,8 @@ def build_model(settings, scaling):
         settings.dropout,
         tuple(settings.dynamic),
         settings.integrator,
-        settings.routing,
-        RiverNetwork(len(scaling.reach_mean or ()), settings.river_hidden, settings.river_step)
+        routing=settings.routing,
+        river=RiverNetwork(len(scaling.reach_mean or ()), settings.river_hidden, settings.river_step)
         if settings.routing == "river"
         else None,
     )
@@ -139,17 +139,43 @@ def train_experiment(
     """
     seen_domain = spatial_domain(domain, model)
     identity = fingerprint_of(model.model_dump(mode="json"), training.model_dump(mode="json"), splits.to_csv(), key)
+    return train_folds(
+        splits,
+        seeds,
+        training,
+        lambda split: make_task(seen_domain, split, training, validation_share, device),
+        lambda scaling: build_model(model, scaling),
+        Path(checkpoints) / identity,
+        label,
+    )
+
+
+def train_folds(splits, seeds, training, task_of, build, checkpoints, label):
+    """Train a model on every fold of a split with every seed.
+
+    Args:
+        splits: table of folds.
+        seeds: list of int.
+        training: :class:`~thalweg.study.settings.Training`.
+        task_of: function from the rows of a fold to its (Task, Scaling).
+        build: function from a Scaling to a new model.
+        checkpoints: folder for checkpoints.
+        label: for messages and progress.
+
+    Returns:
+        (tensors, values, log): as :func:`train_experiment`.
+    """
     tensors, scalings, log = {}, {}, []
     for fold, split in splits.groupby("fold"):
-        task, scaling = make_task(seen_domain, split, training, validation_share, device)
+        task, scaling = task_of(split)
         scalings[str(fold)] = scaling.to_dict()
         for seed in seeds:
             trained, rows = train(
-                lambda scaling=scaling: build_model(model, scaling),
+                lambda scaling=scaling: build(scaling),
                 task,
                 training,
                 seed,
-                Path(checkpoints) / identity / f"fold{fold}-seed{seed}.safetensors",
+                Path(checkpoints) / f"fold{fold}-seed{seed}.safetensors",
                 label=f"{label} fold {fold} seed {seed}",
             )
             tensors.update(checkpoint.prefixed(f"{fold}/{seed}", trained.state_dict()))

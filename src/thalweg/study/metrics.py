@@ -118,6 +118,12 @@ def rmse(simulated, observed):
 
 
 @_over_known_days
+def bias(simulated, observed):
+    """Mean error, mean(s) - mean(o), in the unit of the series; positive when the model gives too much."""
+    return simulated.mean() - observed.mean()
+
+
+@_over_known_days
 def pbias(simulated, observed):
     """Percent bias, 100 sum(s - o) / sum(o); positive when the model gives too much water.
 
@@ -247,7 +253,10 @@ def peak_timing(simulated, observed, minimum_days=MINIMUM_DAYS):
 
 
 class Metric(NamedTuple):
-    """A metric of the registry: ``direction`` is ``higher``, ``lower`` or ``closer`` (to ``best``, from both sides)."""
+    """A metric of the registry: ``direction`` is ``higher``, ``lower`` or ``closer`` (to ``best``, from both sides).
+
+    The unit ``mm/day`` is that of discharge; of other series it is theirs.
+    """
 
     function: callable
     unit: str
@@ -265,6 +274,7 @@ METRICS = {
     "FMS": Metric(fms, "percent", 0.0, "closer"),
     "PBIAS": Metric(pbias, "percent", 0.0, "closer"),
     "beta_NSE": Metric(beta_nse, "dimensionless", 0.0, "closer"),
+    "bias": Metric(bias, "mm/day", 0.0, "closer"),
     "RMSE": Metric(rmse, "mm/day", 0.0, "lower"),
     "RMSE_low": Metric(rmse_low, "mm/day", 0.0, "lower"),
     "RMSE_mid": Metric(rmse_mid, "mm/day", 0.0, "lower"),

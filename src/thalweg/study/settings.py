@@ -204,8 +204,9 @@ Model = Annotated[ProcessModel | SequenceModel | ClimatologyModel, Field(discrim
 class Training(Settings):
     """How every model is trained."""
 
-    loss: Literal["nse_batch", "rmse_combination", "kge"] = Field(
-        "nse_batch", description="nse_batch divides squared errors by each gauge's variance"
+    loss: Literal["nse_batch", "rmse_combination", "kge", "log_likelihood"] = Field(
+        "nse_batch",
+        description="nse_batch divides squared errors by each gauge's variance; log_likelihood is that of log-normal errors, with samples below a detection limit as censored",
     )
     optimiser: Literal["adam", "adadelta"] = Field("adam", description="torch optimiser")
     learning_rate: Annotated[float, Field(gt=0)] = Field(0.01, description="at the first step")

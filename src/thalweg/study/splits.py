@@ -35,7 +35,7 @@ def make_splits(domain, experiment):
         DataError: when a fold has no gauge left to train, validate or test.
     """
     generator = np.random.default_rng(SPLIT_SEED)
-    place = _kilometres(domain.gauges)
+    place = kilometres(domain.gauges)
     gauges = domain.gauge_ids
     units = domain.gauge_units
     drains = _drains(units, domain.attributes.area.values)
@@ -100,7 +100,8 @@ def _diverted(domain, period):
     return (observed.mean("time") < expected).values
 
 
-def _kilometres(gauges):
+def kilometres(gauges):
+    """Places (gauge, 2) on a plane, km east and north, of a Dataset with latitude and longitude in degrees."""
     latitude, longitude = gauges.latitude.values, gauges.longitude.values
     east = longitude * np.cos(np.deg2rad(latitude.mean()))
     return KILOMETRES_PER_DEGREE * np.stack([east, latitude], axis=1)

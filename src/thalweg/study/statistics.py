@@ -49,13 +49,14 @@ def check_skill(skill, source="skill"):
     return skill
 
 
-def summarise(skill, samples=SAMPLES, seed=0):
+def summarise(skill, samples=SAMPLES, seed=0, units=None):
     """Medians over gauges with their uncertainty.
 
     Args:
         skill: skill table.
         samples: bootstrap resamples of gauges.
         seed: of the resampling.
+        units: (domain, experiment) -> unit of the series where that is not discharge in mm/day.
 
     Returns:
         DataFrame: a row per domain, experiment, model and metric, in the table's own order, with
@@ -78,7 +79,9 @@ def summarise(skill, samples=SAMPLES, seed=0):
         values = gauges.dropna().to_numpy()
         per_seed = group.groupby(["seed", "gauge"], dropna=False).value.mean().groupby("seed", dropna=False).median()
         low, high = _median_interval(values, samples, seed)
-        best = METRICS[metric].best
+        best, unit = METRICS[metric].best, METRICS[metric].unit
+        if unit == "mm/day":
+            unit = (units or {}).get((domain, experiment), unit)
         rows.append(
             {
                 **dict(zip(_GROUP, (domain, experiment, model, metric))),
@@ -91,7 +94,7 @@ def summarise(skill, samples=SAMPLES, seed=0):
                 "seeds": len(per_seed),
                 "seed_low": per_seed.min(),
                 "seed_high": per_seed.max(),
-                "unit": METRICS[metric].unit,
+                "unit": unit,
                 "best": best,
             }
         )

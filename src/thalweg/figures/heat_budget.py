@@ -1,0 +1,146 @@
+"""The heat budget of a stream through the mean year, and the temperatures that it drives."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.figure import Figure
+
+from thalweg.domain import require
+from thalweg.figures.site_series import site_name, skill_at_sites, unit_text
+from thalweg.figures.style import DASHES, OBSERVED, OKABE_ITO, QUIET, WIDTH, letter, number, styled
+from thalweg.sites import read_sites
+
+# Each line as the fluxes that it is the sum of: W/m2 into the water.
+TERMS = {
+    "short wave": ["shortwave"],
+    "long wave, in and out": ["longwave_in", "longwave_out"],
+    "evaporation": ["evaporation"],
+    "convection": ["convection"],
+    "bed conduction": ["bed_conduction"],
+    "friction": ["friction"],
+}
+TEMPERATURES = {"water_temperature": "water, simulated", "equilibrium_temperature": "equilibrium"}
+FLUXES = [flux for fluxes in TERMS.values() for flux in fluxes]
+WINDOW = 31  # days of the running mean
+YEAR = pd.date_range("2001-01-01", "2001-12-31")  # any year without a leap day
+MONTHS = "JFMAMJJASOND"
+
+
+@styled
+def draw(internals_path, sites_path, skill_csv=None, site=None, metric="RMSE"):
+    """Above, the terms of the heat budget and their sum through the mean year; below, the temperatures.
+
+    Args:
+        internals_path: netCDF with the fluxes of stream temperature (site, time): the terms of its heat budget, positive
+            into the water [W/m2], water_temperature and equilibrium_temperature [degC].
+        sites_path: sites netCDF with air_temperature [degC] as forcing.
+        skill_csv: skill table, from which the site whose ``metric`` is nearest to the median is drawn. Where the internals
+            state a domain, experiment and model, its rows are those.
+        site: id of the site drawn, instead.
+        metric: of the skill table.
+
+    Returns:
+        matplotlib Figure. Lines are running means over 31 days of the mean of each day of the year (29 February left
+        out); the legend states annual means. Points are the mean of all samples on the same day of the year.
+
+    Raises:
+        ValueError: when neither a site nor a skill table is given, the site has no internals, or they do not cover a year.
+        DataError: naming the first flux that is not there.
+    """
+    sites = read_sites(sites_path)
+    with xr.open_dataset(internals_path, engine="h5netcdf") as file:
+        require(file, [*FLUXES, *TEMPERATURES], internals_path)
+        internals = file[[*FLUXES, *TEMPERATURES]].assign_coords(site=file.site.values.astype(str)).load()
+    known = internals.shortwave.notnull().any("time")
+    there = list(internals.site.values[known.values])
+    if site is None:
+        site = _median_site(skill_csv, metric, internals.attrs, there, internals_path)
+    if site not in there:
+        raise ValueError(
+            f"{internals_path}: variable 'shortwave' has no value at site {site!r}; there are {', '.join(there)}"
+        )
+    run = internals.sel(site=site)
+    terms = {name: _mean_year(sum(run[flux] for flux in fluxes), internals_path) for name, fluxes in TERMS.items()}
+
+    figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
+    figure.suptitle(f"{sites.name}: {site_name(sites, site)}", x=0.01, ha="left")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.25, 1])
+    above.axhline(0, color=QUIET, linewidth=0.5)
+    for (name, values), colour, dashes in zip(terms.items(), OKABE_ITO, DASHES):
+        above.plot(YEAR, values, color=colour, linestyle=dashes, label=_with_mean(name, values, 0))
+    net = sum(terms.values())
+    above.plot(YEAR, net, color=OBSERVED, linewidth=2, label=_with_mean("net", net, 0))
+    above.set_ylabel(f"heat into the water\n[{unit_text(run.shortwave.attrs['units'])}]")
+    letter(above, 0, "terms of the heat budget, above 0 where they warm the water")
+
+    air = sites.forcing.air_temperature.assign_coords(site=sites.site_ids).sel(site=site)
+    series = {"air": air, **{label: run[name] for name, label in TEMPERATURES.items()}}
+    for (name, values), colour, dashes in zip(series.items(), (QUIET, OKABE_ITO[0], OKABE_ITO[1]), ("-", *DASHES)):
+        values = _mean_year(values, internals_path)
+        below.plot(YEAR, values, color=colour, linestyle=dashes, label=_with_mean(name, values, 1))
+    if "water_temperature" in sites.samples:
+        sampled = _calendar_mean(sites.samples.water_temperature.assign_coords(site=sites.site_ids).sel(site=site))
+        below.plot(
+            YEAR,
+            sampled,
+            linestyle="",
+            marker="o",
+            markersize=2,
+            markerfacecolor="none",
+            markeredgecolor=OBSERVED,
+            markeredgewidth=0.4,
+            label=_with_mean("water, sampled", sampled, 1),
+            zorder=1,
+        )
+    below.set_ylabel(f"temperature\n[{unit_text(air.attrs['units'])}]")
+    letter(below, 1, "temperatures")
+    for axes in (above, below):
+        axes.grid(True)
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), title="annual mean in brackets", alignment="left")
+        axes.tick_params(axis="x", which="minor", length=0, labelsize=7)
+    _months(below)
+    figure.align_ylabels([above, below])
+    return figure
+
+
+def _median_site(skill_csv, metric, about, there, source):
+    """The site whose skill is nearest to the median, of those that have internals."""
+    if skill_csv is None:
+        raise ValueError(
+            f"{source}: which site is to be drawn? Give 'site', or 'skill_csv' for the one of median skill"
+        )
+    skill = skill_at_sites(skill_csv, metric, *(about.get(name) for name in ("model", "domain", "experiment")))
+    distance = (skill - skill.median()).abs().reindex(there).dropna()
+    if distance.empty:
+        raise ValueError(f"{skill_csv}: no site with a {metric} has internals in {source}; simulate again")
+    return distance.idxmin()
+
+
+def _calendar_mean(values):
+    """Mean of each day of the year (365,), NaN on days without a value; 29 February is left out."""
+    series = pd.Series(values.values, index=pd.DatetimeIndex(values.time.values))
+    mean = series.groupby([series.index.month, series.index.day]).mean()
+    return mean.reindex(pd.MultiIndex.from_arrays([YEAR.month, YEAR.day])).to_numpy()
+
+
+def _mean_year(values, source):
+    """Running mean (365,) over WINDOW days of the mean of each day of the year, around the turn of the year."""
+    mean = _calendar_mean(values)
+    if np.isnan(mean).any():
+        first = YEAR[np.isnan(mean)][0]
+        raise ValueError(f"{source}: no value on any {first:%d %B}; a mean year needs a whole year: simulate longer")
+    half = WINDOW // 2
+    return np.convolve(np.concatenate([mean[-half:], mean, mean[:half]]), np.ones(WINDOW) / WINDOW, "valid")
+
+
+def _with_mean(name, values, digits):
+    return f"{name} ({number(np.nanmean(values), digits)})"
+
+
+def _months(axes):
+    """The initials of the months between ticks at their first days."""
+    first = [day for day in YEAR if day.day == 1]
+    axes.set_xticks([*first, YEAR[-1]], labels=[])
+    axes.set_xticks([day + pd.Timedelta(days=14) for day in first], labels=list(MONTHS), minor=True)
+    axes.set_xlim(YEAR[0], YEAR[-1])
+    axes.set_xlabel("month")

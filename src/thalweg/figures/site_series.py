@@ -1,0 +1,254 @@
+"""Sampled and simulated series at sites of low, middling and high error."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from thalweg.domain import require
+from thalweg.figures.style import OBSERVED, WIDTH, legend_below, letter, looks, number, styled, wrap
+from thalweg.sites import read_sites
+from thalweg.study.metrics import METRICS
+from thalweg.study.statistics import read_skill
+
+DISCHARGE_UNIT = "mm/day"  # in the registry of metrics it stands for the unit of the series
+RANKS = {"lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75, "worst": 1.0}
+LINEAR = ("water_temperature",)  # what is drawn on a linear axis; all else is a concentration
+REQUIRED = ("simulated", "observed", "censored", "tested", "trained")
+USES = ("held-out sample", "training sample", "unused sample")
+FILLED, OPEN, NEITHER = OBSERVED, "white", "0.75"
+PANEL_HEIGHT = 1.5  # inch
+CROWDED = 400  # samples in a panel above which marks shrink
+
+
+@styled
+def draw(sites_path, skill_csv, simulations, labels=None, metric="RMSE", most_days=1461):
+    """A row per site: the models as lines, held-out samples as filled marks, training samples as open ones.
+
+    Args:
+        sites_path: sites netCDF.
+        skill_csv: skill table. Sites are ranked by the first model's ``metric`` in the simulation's domain and experiment.
+        simulations: model -> simulation netCDF of one experiment with simulated (fold, seed, site, time), observed and
+            censored (site, time), tested and trained (fold, site, time), and attrs domain, experiment, variable, unit.
+        labels: model -> label, in the study's order.
+        metric: of :data:`thalweg.study.metrics.METRICS`.
+        most_days: the last days of the sampled period that are drawn.
+
+    Returns:
+        matplotlib Figure. A line is the mean over seeds (and folds, where a site is tested in several), the band behind
+        it their range; the number above a panel is the model's metric at the site. Triangles are samples below the
+        detection limit, drawn at the limit.
+
+    Raises:
+        ValueError: when the first model has no skill, or a simulation lacks a variable or a site.
+    """
+    sites = read_sites(sites_path)
+    first = next(iter(simulations))
+    about = _attributes(simulations[first])
+    where = about["domain"], about["experiment"]
+    skill = {model: skill_at_sites(skill_csv, metric, model, *where) for model in simulations}
+    chosen = _ranked(skill[first], metric)
+    runs = {model: _read(path, list(chosen.values())) for model, path in simulations.items()}
+    samples = runs[first]
+    time = pd.DatetimeIndex(samples.time[samples.observed.notnull().any("site")])
+    time = pd.date_range(time[0], time[-1])[-most_days:]
+    look = looks(list(simulations), labels)
+    logarithmic = about["variable"] not in LINEAR
+    name = wrap(about["variable"].replace("_", " "), 0.85 * PANEL_HEIGHT)
+
+    figure = Figure(figsize=(WIDTH, PANEL_HEIGHT * len(chosen) + 0.9), layout="constrained")
+    figure.suptitle(f"{where[0]}, {where[1]}: sites ranked by the {metric} of {look[first].label}", x=0.01, ha="left")
+    panels = figure.subplots(len(chosen), 1, sharex=True, squeeze=False)[:, 0]
+    uses = set()
+    for position, (axes, (rank, site)) in enumerate(zip(panels, chosen.items())):
+        letter(axes, position, f"{rank}: {site_name(sites, site)}")
+        for model in look:
+            _line(axes, runs[model].sel(site=site, time=time), look[model], skill[model].get(site, np.nan))
+        uses |= _samples(axes, samples.sel(site=site, time=time))
+        axes.set_ylabel(f"{name}\n[{unit_text(about['unit'])}]")
+        if logarithmic:
+            _concentrations(axes)
+        axes.grid(True, axis="y")
+        _skill_above(axes, f"{metric} [{unit_text(unit_of(metric, about['unit']))}]")
+    locator = AutoDateLocator(maxticks=10)
+    panels[-1].xaxis.set_major_locator(locator)
+    panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    panels[-1].set_xlabel("date")
+    panels[-1].set_xlim(time[0], time[-1])
+    figure.align_ylabels(panels)
+    lines = [Line2D([], [], color=each.colour, linestyle=each.dashes, label=each.label) for each in look.values()]
+    legend_below(figure, [*lines, *_marks_used(uses)])
+    return figure
+
+
+def skill_at_sites(skill_csv, metric, model=None, domain=None, experiment=None):
+    """A model's skill at each site, mean over seeds and folds: Series (site,).
+
+    Args:
+        skill_csv: skill table.
+        metric: of its column.
+        model, domain, experiment: which rows; None where the table has only one.
+
+    Raises:
+        ValueError: when no row is left, or a column that was not named has several values.
+    """
+    skill = read_skill(skill_csv)
+    skill = skill[skill.metric == metric]
+    for column, wanted in {"domain": domain, "experiment": experiment, "model": model}.items():
+        there = list(skill[column].unique())
+        if wanted is None and len(there) > 1:
+            raise ValueError(
+                f"{skill_csv}: {metric} is there of {column} {', '.join(map(str, there))}; name one of them"
+            )
+        if wanted is not None:
+            skill = skill[skill[column] == wanted]
+        if skill.empty:
+            raise ValueError(
+                f"{skill_csv}: there is no {metric} of {column} {wanted!r}; there is of {', '.join(map(str, there)) or 'none'}"
+            )
+    skill = skill.groupby("gauge").value.mean().dropna()
+    if skill.empty:
+        raise ValueError(f"{skill_csv}: {metric} of model {model!r} is defined at no site; lengthen the test period")
+    return skill
+
+
+def site_name(sites, site):
+    """The name that a site's attributes state, or its id where they state none."""
+    return str(sites.attributes.name.sel(site=site).item()) if "name" in sites.attributes else site
+
+
+def unit_text(unit):
+    """A unit as figures write it: "°C" for degC, "K" for its differences, "m³/s" for m3/s, "µg/l" for ug/l."""
+    text = str(unit).replace("delta_degC", "K").replace("degC", "°C")
+    text = re.sub(r"(?<=[A-Za-z])[23](?!\d)", lambda digit: "²³"[int(digit[0]) - 2], text)
+    return re.sub(r"\bu(?=g|mol)", "µ", text)
+
+
+def unit_of(metric, unit):
+    """The unit of a metric of a variable in ``unit``."""
+    own = METRICS[metric].unit
+    return unit if own == DISCHARGE_UNIT else own
+
+
+def _attributes(path):
+    with xr.open_dataset(path, engine="h5netcdf") as run:
+        for name in ("domain", "experiment", "variable", "unit"):
+            if name not in run.attrs:
+                raise ValueError(f"{path}: attribute {name!r} is missing; simulate again")
+        return dict(run.attrs)
+
+
+def _ranked(values, metric):
+    """The sites at the ranks drawn, each once, smallest error first."""
+    score = METRICS[metric]
+    error = -values if score.direction == "higher" else (values - score.best).abs()
+    ranked = error.sort_values().index
+    chosen = {}
+    for rank, share in RANKS.items():
+        position = round(share * (len(ranked) - 1))
+        if ranked[position] not in chosen.values():
+            chosen[f"{rank} ({position + 1} of {len(ranked)})"] = ranked[position]
+    return chosen
+
+
+def _read(path, chosen):
+    """A simulation at the chosen sites, NaN in the folds that do not test them."""
+    with xr.open_dataset(path, engine="h5netcdf") as run:
+        require(run, REQUIRED, path)
+        there = run.site.values.astype(str)
+        missing = [site for site in chosen if site not in there]
+        if missing:
+            raise ValueError(f"{path}: variable 'simulated' has no site {missing[0]!r}; simulate again")
+        run = run.assign_coords(site=there).sel(site=chosen).load()
+    tests = (run.tested > 0).any("time")
+    run["simulated"] = run.simulated.where(tests)
+    run["tested"] = (run.tested > 0).any("fold")
+    run["trained"] = ((run.trained > 0) & tests).any("fold")
+    return run
+
+
+def _line(axes, run, look, skill):
+    runs = run.simulated.mean("fold")
+    if run.sizes["seed"] > 1:
+        axes.fill_between(run.time, runs.min("seed"), runs.max("seed"), color=look.colour, alpha=0.25, linewidth=0)
+    label = number(skill) if np.isfinite(skill) else "none"
+    axes.plot(run.time, runs.mean("seed"), color=look.colour, linestyle=look.dashes, linewidth=0.9, label=label)
+
+
+def _samples(axes, run):
+    """Draw the samples of one site; returns which (use, censored) were there."""
+    known = run.observed.notnull().values
+    use = np.select([run.tested.values, run.trained.values], USES[:2], USES[2])
+    size = 2.6 if known.sum() <= CROWDED else 1.4
+    drawn = set()
+    for name in reversed(USES):  # held-out samples on top
+        for censored in (False, True):
+            chosen = known & (use == name) & ((run.censored.values > 0) == censored)
+            if chosen.any():
+                mark = _mark(name, censored, size)
+                mark.set_data(run.time.values[chosen], run.observed.values[chosen])
+                axes.add_line(mark)
+                drawn.add((name, censored))
+    axes.autoscale_view()
+    return drawn
+
+
+def _mark(use, censored, size=3.2):
+    held_out = use == USES[0]
+    return Line2D(
+        [],
+        [],
+        linestyle="",
+        marker="v" if censored else "o",
+        markersize=size + 0.6 * censored,
+        markerfacecolor=dict(zip(USES, (FILLED, OPEN, NEITHER)))[use],
+        markeredgecolor=OBSERVED if use != USES[2] else "0.5",
+        markeredgewidth=0.4,
+        zorder=5 if held_out else 4,
+        label=use,
+    )
+
+
+def _marks_used(drawn):
+    """Legend entries of the marks drawn: the uses, and the triangle, which may be filled or open as they are."""
+    handles = [_mark(use, False) for use in USES if any(use == name for name, _ in drawn)]
+    censored = next((use for use in USES if (use, True) in drawn), None)
+    if censored is not None:
+        handles.append(_mark(censored, True))
+        handles[-1].set_label("below detection limit")
+    return handles
+
+
+def _concentrations(axes):
+    """A logarithmic axis over the samples and the mean lines, with plain numbers at its ticks."""
+    values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
+    values = values[np.isfinite(values) & (values > 0)]
+    low, high = values.min(), values.max()
+    axes.set_yscale("log")
+    axes.set_ylim(low / (high / low) ** 0.06, high * (high / low) ** 0.06)
+    axes.yaxis.set_major_locator(
+        MaxNLocator(4) if high < 5 * low else LogLocator(subs=(1, 2, 5) if high < 50 * low else (1, 3))
+    )
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _skill_above(axes, title):
+    """The models' skill above the panel, at its right end."""
+    lines = [line for line in axes.lines if not line.get_label().startswith("_") and line.get_marker() == "None"]
+    axes.legend(
+        handles=[Line2D([], [], linestyle="", label=title), *lines],
+        loc="lower right",
+        bbox_to_anchor=(1.005, 0.98),
+        ncols=len(lines) + 1,
+        handlelength=1.4,
+        columnspacing=0.9,
+        handletextpad=0.4,
+        borderpad=0,
+        borderaxespad=0.2,
+    )

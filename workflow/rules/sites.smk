@@ -1,0 +1,455 @@
+"""Sites: water temperature and quality, learned where something is sampled.
+
+Reads data/<dataset> or a folder of tables of one's own; writes results/<study>/sites, the tables sites/*.csv and figures of them.
+"""
+
+SITES = f"{RESULTS}/sites"
+SITE_TABLES = f"{RESULTS}/tables/sites"
+SITE_STUDY = study.sites
+SITE_RUNS = [
+    (domain, experiment, model)
+    for domain, experiments in (SITE_STUDY.experiments if SITE_STUDY else {}).items()
+    for experiment, settings in experiments.items()
+    for model in settings.models
+]
+SITE_LABELS = {name: model.label for name, model in SITE_STUDY.models.items()} if SITE_STUDY else {}
+SITE_BASELINES = [
+    name
+    for name, model in (SITE_STUDY.models if SITE_STUDY else {}).items()
+    if getattr(model, "process", None) in ("air2stream", "logistic_air_water", "concentration_discharge")
+    or model.kind != "process"
+]
+SITE_UNITS = {"water_temperature": "degC", "chlorophyll": "ug/l"}
+
+
+def site_folder(domain):
+    """Folder of a domain's data."""
+    settings = SITE_STUDY.domains[domain]
+    return settings.folder if settings.kind == "own-sites" else f"{DATA}/{settings.kind}"
+
+
+def site_files(wildcards):
+    """What a domain of sites is made from: the record of its dataset, or the tables of one's own."""
+    folder = site_folder(wildcards.domain)
+    if SITE_STUDY.domains[wildcards.domain].kind != "own-sites":
+        return f"{folder}/dataset.json"
+    return [f"{folder}/{name}.csv" for name in ("forcing", "attributes", "samples")]
+
+
+def sites_of_kind(kind):
+    """A wildcard constraint: the models of one kind; a pattern that matches none where there are none."""
+    models = SITE_STUDY.models if SITE_STUDY else {}
+    return "|".join(name for name, model in models.items() if model.kind == kind) or "(?!)"
+
+
+def site_experiment(wildcards):
+    return SITE_STUDY.experiments[wildcards.domain][wildcards.experiment]
+
+
+def site_job(wildcards):
+    """Settings of one model in one experiment, as JSON."""
+    experiment, model = site_experiment(wildcards), SITE_STUDY.models[wildcards.model]
+    learned = model.kind != "climatology"
+    return as_json(
+        {
+            "model": model.model_dump(mode="json", exclude={"label", "training"}) | {"label": ""},
+            "training": (
+                SITE_STUDY.training_of(wildcards.model, experiment).model_dump(mode="json") if learned else None
+            ),
+            "variable": experiment.variable,
+            "seeds": SITE_STUDY.seeds if learned else [0],
+            "validation_share": experiment.validation_share,
+            "device": study.device,
+        }
+    )
+
+
+rule sites:
+    input:
+        files=site_files,
+    output:
+        sites=f"{SITES}/domains/{{domain}}.nc",
+        table=report(
+            f"{SITE_TABLES}/{{domain}}_sites.csv",
+            category="Data",
+            caption="../report/sites.rst",
+            labels={"domain": "{domain}", "table": "sites"},
+        ),
+    log:
+        f"{RESULTS}/logs/sites/{{domain}}.log",
+    resources:
+        **LIGHT,
+    params:
+        settings=lambda wildcards: as_json(SITE_STUDY.domains[wildcards.domain]),
+        folder=lambda wildcards: site_folder(wildcards.domain),
+        code=fingerprint("thalweg.cli.sites"),
+    message:
+        "Bringing the sites of {wildcards.domain} into one form"
+    shell:
+        "thalweg sites --dataset {params.folder:q} --settings {params.settings:q}"
+        " --output {output.sites} --table {output.table} > {log} 2>&1"
+
+
+rule site_split:
+    input:
+        sites=rules.sites.output.sites,
+    output:
+        splits=report(
+            f"{SITE_TABLES}/splits/{{domain}}/{{experiment}}.csv",
+            category="Data",
+            caption="../report/splits.rst",
+            labels={"domain": "{domain}", "table": "split {experiment}"},
+        ),
+    log:
+        f"{RESULTS}/logs/site_split/{{domain}}/{{experiment}}.log",
+    resources:
+        **LIGHT,
+    params:
+        settings=lambda wildcards: site_experiment(wildcards).model_dump_json(exclude={"models", "training", "label"}),
+        code=fingerprint("thalweg.cli.site_split"),
+    message:
+        "Splitting the sites of {wildcards.domain} for {wildcards.experiment}"
+    shell:
+        "thalweg site_split --sites {input.sites} --settings {params.settings:q} --output {output.splits} > {log} 2>&1"
+
+
+rule site_train:
+    input:
+        sites=rules.sites.output.sites,
+        splits=rules.site_split.output.splits,
+    output:
+        weights=f"{SITES}/models/{{domain}}/{{experiment}}/{{model}}.safetensors",
+        log=f"{SITES}/models/{{domain}}/{{experiment}}/{{model}}.csv",
+    log:
+        f"{RESULTS}/logs/site_train/{{domain}}/{{experiment}}/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/site_train/{{domain}}/{{experiment}}/{{model}}.tsv"
+    threads: study.threads
+    resources:
+        gpu=GPU,
+        mem=lambda wildcards, attempt: f"{4 * attempt}GB",
+        runtime="4h",
+    params:
+        settings=site_job,
+        checkpoints=f"{SITES}/checkpoints/{{domain}}/{{experiment}}/{{model}}",
+        code=fingerprint("thalweg.cli.site_train"),
+    message:
+        "Training {wildcards.model} on the sites of {wildcards.domain}, {wildcards.experiment}: every fold and seed"
+    shell:
+        "thalweg site_train --sites {input.sites} --splits {input.splits} --settings {params.settings:q}"
+        " --checkpoints {params.checkpoints} --threads {threads}"
+        " --names {wildcards.domain} {wildcards.experiment} {wildcards.model}"
+        " --weights {output.weights} --log {output.log} 2> {log}"
+
+
+rule site_simulate:
+    input:
+        sites=rules.sites.output.sites,
+        splits=rules.site_split.output.splits,
+        weights=rules.site_train.output.weights,
+    output:
+        simulation=f"{SITES}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
+        parameters=f"{SITES}/parameters/{{domain}}/{{experiment}}/{{model}}.nc",
+        internals=f"{SITES}/internals/{{domain}}/{{experiment}}/{{model}}.nc",
+    log:
+        f"{RESULTS}/logs/site_simulate/{{domain}}/{{experiment}}/{{model}}.log",
+    wildcard_constraints:
+        model=sites_of_kind("process"),
+    threads: study.threads
+    resources:
+        mem="4GB",
+        runtime="1h",
+    params:
+        settings=site_job,
+        learned=lambda wildcards, input, output: (
+            f"--weights {input.weights} --parameters {output.parameters} --internals {output.internals}"
+        ),
+        code=fingerprint("thalweg.cli.site_simulate"),
+    message:
+        "Simulating {wildcards.model} at the sites of {wildcards.domain}, {wildcards.experiment}"
+    shell:
+        "thalweg site_simulate --sites {input.sites} --splits {input.splits} --settings {params.settings:q}"
+        " --threads {threads} --names {wildcards.domain} {wildcards.experiment} {wildcards.model}"
+        " --output {output.simulation} {params.learned} > {log} 2>&1"
+
+
+use rule site_simulate as site_simulate_sequence with:
+    output:
+        simulation=f"{SITES}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
+    wildcard_constraints:
+        model=sites_of_kind("sequence"),
+    params:
+        settings=site_job,
+        learned=lambda wildcards, input: f"--weights {input.weights}",
+        code=fingerprint("thalweg.cli.site_simulate"),
+
+
+use rule site_simulate_sequence as site_simulate_climatology with:
+    input:
+        sites=rules.sites.output.sites,
+        splits=rules.site_split.output.splits,
+    wildcard_constraints:
+        model=sites_of_kind("climatology"),
+    params:
+        settings=site_job,
+        learned="",
+        code=fingerprint("thalweg.cli.site_simulate"),
+
+
+rule site_score:
+    input:
+        simulation=f"{SITES}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
+    output:
+        scores=f"{SITES}/scores/{{domain}}/{{experiment}}/{{model}}.csv",
+    log:
+        f"{RESULTS}/logs/site_score/{{domain}}/{{experiment}}/{{model}}.log",
+    resources:
+        **LIGHT,
+    params:
+        settings=lambda wildcards: as_json(SITE_STUDY.evaluation),
+        study=study.study,
+        code=fingerprint("thalweg.cli.site_score"),
+    message:
+        "Scoring {wildcards.model} at the sites of {wildcards.domain}, {wildcards.experiment}"
+    shell:
+        "thalweg site_score --simulation {input.simulation} --study {params.study} --settings {params.settings:q}"
+        " --output {output.scores} > {log} 2>&1"
+
+
+use rule summarise as site_summarise with:
+    input:
+        scores=[f"{SITES}/scores/{domain}/{experiment}/{model}.csv" for domain, experiment, model in SITE_RUNS],
+    output:
+        skill=f"{SITE_TABLES}/skill.csv",
+        summary=report(
+            f"{SITE_TABLES}/summary.csv",
+            category="Skill",
+            caption="../report/site_summary.rst",
+            labels={"domain": "sites", "table": "summary"},
+        ),
+        comparison=report(
+            f"{SITE_TABLES}/comparison.csv",
+            category="Skill",
+            caption="../report/comparison.rst",
+            labels={"domain": "sites", "table": "paired tests"},
+        ),
+    log:
+        f"{RESULTS}/logs/site_summarise.log",
+    params:
+        settings=as_json(
+            {
+                "bootstrap_samples": study.evaluation.bootstrap_samples,
+                "compared": ["RMSE", "NSE"],
+                "units": {
+                    f"{domain}/{experiment}": SITE_UNITS.get(settings.variable, "mg/l")
+                    for domain, experiments in (SITE_STUDY.experiments if SITE_STUDY else {}).items()
+                    for experiment, settings in experiments.items()
+                },
+            }
+        ),
+        code=fingerprint("thalweg.cli.summarise"),
+    message:
+        "Summarising scores at sites"
+
+
+rule site_series:
+    input:
+        sites_path=rules.sites.output.sites,
+        skill_csv=rules.site_summarise.output.skill,
+        simulations=lambda wildcards: [
+            f"{SITES}/simulations/{wildcards.domain}/{wildcards.experiment}/{model}.nc"
+            for model in site_experiment(wildcards).models
+        ],
+    output:
+        **figure_outputs(
+            "sites/series/{domain}/{experiment}",
+            "site_series",
+            figure="samples and simulations",
+            domain="{domain}",
+            subject="{experiment}",
+        ),
+    log:
+        f"{RESULTS}/logs/figures/site_series/{{domain}}/{{experiment}}.log",
+    resources:
+        **LIGHT,
+    params:
+        name="site_series",
+        arguments=lambda wildcards, input: draw_arguments(
+            labels=SITE_LABELS, simulations={Path(path).stem: path for path in input.simulations}
+        )({}, input),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("site_series"),
+    message:
+        "Drawing samples and simulations, {wildcards.domain}, {wildcards.experiment}"
+    shell:
+        DRAW
+
+
+rule site_skill:
+    input:
+        skill_csv=rules.site_summarise.output.skill,
+    output:
+        **figure_outputs(
+            "sites/skill/{domain}/{metric}",
+            "site_skill",
+            figure="skill at sites",
+            domain="{domain}",
+            subject="{metric}",
+        ),
+    log:
+        f"{RESULTS}/logs/figures/site_skill/{{domain}}/{{metric}}.log",
+    resources:
+        **LIGHT,
+    params:
+        name="site_skill",
+        arguments=lambda wildcards, input: draw_arguments(
+            labels=SITE_LABELS,
+            baselines=SITE_BASELINES,
+            experiments={
+                name: {"label": settings.label, "unit": SITE_UNITS.get(settings.variable, "mg/l")}
+                for name, settings in SITE_STUDY.experiments[wildcards.domain].items()
+            },
+        )(wildcards, input),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("site_skill"),
+    message:
+        "Drawing skill at the sites of {wildcards.domain}, {wildcards.metric}"
+    shell:
+        DRAW
+
+
+rule parameter_attribute:
+    input:
+        sites_path=rules.sites.output.sites,
+        parameters_path=f"{SITES}/parameters/{{domain}}/{{experiment}}/{{model}}.nc",
+    output:
+        **figure_outputs(
+            "sites/parameters/{domain}/{experiment}/{model}",
+            "parameter_attribute",
+            figure="parameters and attributes",
+            domain="{domain}",
+            subject="{experiment}, {model}",
+        ),
+    log:
+        f"{RESULTS}/logs/figures/parameter_attribute/{{domain}}/{{experiment}}/{{model}}.log",
+    resources:
+        **LIGHT,
+    params:
+        name="parameter_attribute",
+        arguments=lambda wildcards, input: draw_arguments()({}, input),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("parameter_attribute"),
+    message:
+        "Drawing learned parameters against attributes, {wildcards.domain}, {wildcards.experiment}, {wildcards.model}"
+    shell:
+        DRAW
+
+
+rule heat_budget:
+    input:
+        internals_path=f"{SITES}/internals/{{domain}}/{{experiment}}/{{model}}.nc",
+        sites_path=rules.sites.output.sites,
+        skill_csv=rules.site_summarise.output.skill,
+    output:
+        **figure_outputs(
+            "sites/heat_budget/{domain}/{experiment}/{model}",
+            "heat_budget",
+            figure="heat budget",
+            domain="{domain}",
+            subject="{experiment}, {model}",
+        ),
+    log:
+        f"{RESULTS}/logs/figures/heat_budget/{{domain}}/{{experiment}}/{{model}}.log",
+    resources:
+        **LIGHT,
+    params:
+        name="heat_budget",
+        arguments=lambda wildcards, input: draw_arguments()({}, input),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("heat_budget"),
+    message:
+        "Drawing the heat budget of {wildcards.model}, {wildcards.domain}, {wildcards.experiment}"
+    shell:
+        DRAW
+
+
+rule site_network:
+    input:
+        sites_path=rules.sites.output.sites,
+        skill_csv=rules.site_summarise.output.skill,
+        map_folder=MAP,
+    output:
+        **figure_outputs(
+            "sites/network/{domain}/{experiment}",
+            "site_network",
+            figure="network of sites",
+            domain="{domain}",
+            subject="{experiment}",
+        ),
+    log:
+        f"{RESULTS}/logs/figures/site_network/{{domain}}/{{experiment}}.log",
+    resources:
+        **LIGHT,
+    params:
+        name="site_network",
+        arguments=lambda wildcards, input: draw_arguments(
+            model=site_experiment(wildcards).models[0],
+            experiment=wildcards.experiment,
+            unit=SITE_UNITS.get(site_experiment(wildcards).variable, "mg/l"),
+        )({}, input),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("site_network"),
+    message:
+        "Drawing the network of sites, {wildcards.domain}, {wildcards.experiment}"
+    shell:
+        DRAW
+
+
+use rule learning_curves as site_learning_curves with:
+    input:
+        training_csvs=[
+            f"{SITES}/models/{domain}/{experiment}/{model}.csv"
+            for domain, experiment, model in SITE_RUNS
+            if SITE_STUDY.models[model].kind != "climatology"
+        ],
+    output:
+        **figure_outputs(
+            "sites/learning_curves", "learning_curves", figure="learning curves", domain="sites", subject="loss"
+        ),
+    log:
+        f"{RESULTS}/logs/figures/site_learning_curves.log",
+    params:
+        name="learning_curves",
+        arguments=draw_arguments(labels=SITE_LABELS, unit="dimensionless"),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("learning_curves"),
+    message:
+        "Drawing learning curves of the models of sites"
+
+
+SITE_PROCESSES = [
+    (domain, experiment, model)
+    for domain, experiment, model in SITE_RUNS
+    if SITE_STUDY.models[model].kind == "process" and SITE_STUDY.experiments[domain][experiment].kind == "temporal"
+]
+FIGURES += [
+    f"{RESULTS}/figures/sites/{path}.png"
+    for path in (
+        *["learning_curves" for _ in SITE_RUNS[:1]],
+        *dict.fromkeys(f"series/{domain}/{experiment}" for domain, experiment, _ in SITE_RUNS),
+        *dict.fromkeys(f"skill/{domain}/RMSE" for domain, _, _ in SITE_RUNS),
+        *dict.fromkeys(f"network/{domain}/{experiment}" for domain, experiment, _ in SITE_RUNS if domain == "thames"),
+        *[
+            f"parameters/{domain}/{experiment}/{model}"
+            for domain, experiment, model in SITE_PROCESSES
+            if SITE_STUDY.models[model].network == "attributes" and model not in SITE_BASELINES
+        ],
+        *[
+            f"heat_budget/{domain}/{experiment}/{model}"
+            for domain, experiment, model in SITE_PROCESSES
+            if SITE_STUDY.models[model].process == "stream_temperature"
+        ],
+    )
+]
+if SITE_RUNS:
+    TABLES += rules.site_summarise.output
