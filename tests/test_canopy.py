@@ -42,7 +42,7 @@ def drawn_parameters(seed=5, units=UNITS, components=COMPONENTS):
 
 
 def moist(units, components):
-    values = (9, 1, 90, 8, 30, 2)
+    values = (9, 1, 400, 12, 30, 2)
     return {
         state.name: torch.full((units, components), float(value), dtype=torch.float64)
         for state, value in zip(hbv_canopy().states, values)
@@ -102,9 +102,10 @@ def test_drought_closes_the_canopy_and_dry_air_makes_water_dear():
 
 
 def test_water_balance_closes():
-    forcing, parameters = weather(), drawn_parameters()
+    forcing, parameters = weather(80), drawn_parameters()
     names = ("runoff", "evapotranspiration", "transpiration", "interception_loss", "gross_uptake")
-    fluxes, end = integrate(hbv_canopy(), forcing, parameters, fluxes=names)
+    with torch.no_grad():
+        fluxes, end = integrate(hbv_canopy(), forcing, parameters, fluxes=names, backend="reference")
     waters = [state.name for state in hbv_canopy().states if state.unit == "mm"]
     start = sum(state.initial for state in hbv_canopy().states if state.unit == "mm")
     stored = sum(end[name] for name in waters) - start
@@ -117,23 +118,29 @@ def test_water_balance_closes():
 
 
 def test_leaves_fall_when_it_is_cold():
-    forcing, parameters = weather(), drawn_parameters()
-    uptake = []
+    uptake = {}
     for evergreen in (1.0, 0.05):
-        given = parameters | {"evergreen_share": torch.full((UNITS, COMPONENTS), evergreen, dtype=torch.float64)}
-        fluxes, _ = integrate(hbv_canopy(), forcing, given, moist(UNITS, COMPONENTS), ("gross_uptake",))
-        uptake.append(fluxes["gross_uptake"].mean((1, 2)))
-    ratio = uptake[1] / uptake[0]
-    assert ratio[:20].max() < 0.5 * ratio[170:200].min()
+        parameters = drawn_parameters() | {"evergreen_share": number(evergreen), "leaf_out": number(8)}
+        for warmth in (-2.0, 18.0):
+            state = moist(UNITS, COMPONENTS) | {"warmth": number(warmth)}
+            forcing = {name: number(value) for name, value in zip(hbv_canopy().forcing_names, (0, 8, 60, 150, 0.4, 12))}
+            _, fluxes = hbv_canopy().step(state, forcing, parameters)
+            uptake[evergreen, warmth] = fluxes["gross_uptake"]
+    assert torch.equal(uptake[1.0, -2.0], uptake[1.0, 18.0])
+    assert (uptake[0.05, -2.0] < 0.3 * uptake[1.0, -2.0]).all()
+    assert (uptake[0.05, 18.0] > 0.98 * uptake[1.0, 18.0]).all()
 
 
+NAMES = ("runoff", "evapotranspiration", "net_uptake", "canopy_conductance")
+
+
+@pytest.mark.long
 def test_fused_and_reference_agree():
     forcing = weather(60)
     results = []
     for backend in ("fused", "reference"):
         parameters = {name: value.requires_grad_() for name, value in drawn_parameters().items()}
-        names = ("runoff", "evapotranspiration", "net_uptake", "canopy_conductance")
-        fluxes, _ = integrate(hbv_canopy(), forcing, parameters, moist(UNITS, COMPONENTS), names, backend)
+        fluxes, _ = integrate(hbv_canopy(), forcing, parameters, moist(UNITS, COMPONENTS), NAMES, backend)
         total = sum(value.mean() for value in fluxes.values())
         results.append((fluxes, torch.autograd.grad(total, list(parameters.values()))))
     for name in results[0][0]:
@@ -142,23 +149,25 @@ def test_fused_and_reference_agree():
         torch.testing.assert_close(fused, reference, rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", [p.name for p in hbv_canopy().parameters if p.name != "TT"])
-def test_gradients_are_those_of_finite_differences(name):
-    forcing = weather(60, 1)
-    parameters = drawn_parameters(units=1, components=1)
+def test_gradients_are_those_of_finite_differences():
+    process, forcing = hbv_canopy(), {name: values[70:76] for name, values in weather(80, 1).items()}
+    parameters = {name: value.requires_grad_() for name, value in drawn_parameters(units=1, components=1).items()}
 
-    def total(value):
-        given = parameters | {name: value}
-        names = ("runoff", "evapotranspiration", "net_uptake")
-        fluxes, _ = integrate(hbv_canopy(), forcing, given, moist(1, 1), names)
+    def total(given):
+        state = moist(1, 1) | {"soil_moisture": torch.full((1, 1), 160.0, dtype=torch.float64)}
+        fluxes, _ = integrate(process, forcing, given, state, NAMES[:3], backend="reference")
         return fluxes["runoff"].sum() + 2 * fluxes["evapotranspiration"].sum() + 0.1 * fluxes["net_uptake"].sum()
 
-    value = parameters[name].clone().requires_grad_()
-    gradient = torch.autograd.grad(total(value), value)[0].item()
-    step = 1e-5 * value.item()
-    with torch.no_grad():
-        difference = (total(value + step) - total(value - step)).item() / (2 * step)
-    assert gradient == pytest.approx(difference, rel=1e-5, abs=1e-8)
+    gradients = torch.autograd.grad(total(parameters), list(parameters.values()), allow_unused=True)
+    checked = set()
+    for (name, value), gradient in zip(parameters.items(), gradients):
+        step = 1e-5 * value.item()
+        with torch.no_grad():
+            difference = (total(parameters | {name: value + step}) - total(parameters | {name: value - step})).item()
+        gradient = 0.0 if gradient is None else gradient.item()
+        assert gradient == pytest.approx(difference / (2 * step), rel=1e-5, abs=1e-8), name
+        checked |= {name} if gradient else set()
+    assert checked >= set(parameters) - {"CFR", "CWH"}  # nothing freezes again in these days
 
 
 def test_hbv_still_is_made_of_its_routines():

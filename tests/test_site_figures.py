@@ -2,9 +2,14 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 import xarray as xr
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.text import Annotation, Text
 
-from thalweg.sites import Sites
+from thalweg.domain import DataError
+from thalweg.figures import heat_budget, parameter_attribute, site_network, site_series, site_skill, style
+from thalweg.sites import Sites, read_sites
 from thalweg.store import write_netcdf
 
 LABELS = {"temperature": "heat budget", "lstm": "LSTM", "air2stream": "air2stream", "climatology": "climatology"}
@@ -42,7 +47,7 @@ def quantity(dims, values, units, **attrs):
     return dims, np.asarray(values, dtype=float), {"units": units, **attrs}
 
 
-def make_sites(days=500, count=22, seed=0):
+def make_sites(days=420, count=22, seed=0):
     """Weekly water temperature and nitrate of rivers that follow the air; nitrate below LIMIT is censored."""
     rng = np.random.default_rng(seed)
     ids = list(THAMES)[:count]
@@ -103,7 +108,7 @@ def make_sites(days=500, count=22, seed=0):
     return sites, {"water_temperature": water, "nitrate": nitrate}, shade
 
 
-def write_study(folder, days=500, count=22, seeds=(0, 1)):
+def write_study(folder, days=420, count=22, seeds=(0, 1)):
     """Everything that the figures read: sites, simulations of two experiments, skill, parameters and internals.
 
     The experiment ``temporal`` of water temperature holds out the second half of the samples; ``sites`` of nitrate two
@@ -254,7 +259,7 @@ def test_series_mark_held_out_and_training_samples(folder, series):
     run = read(folder / "temporal-temperature.nc")
     site = skill_of(folder, "temporal", "temperature").sort_values().index[5]
     axes = series.axes[0]
-    assert marks(axes, site_series.FILLED) == run.tested.sel(site=site).sum().item() > 30
+    assert marks(axes, site_series.FILLED) == run.tested.sel(site=site).sum().item() > 25
     assert marks(axes, site_series.OPEN) == run.trained.sel(site=site).sum().item() > 20
     assert marks(axes, site_series.NEITHER) == run.observed.sel(site=site)[:60].notnull().sum().item() > 5
     assert legend(series.legends[0]) == [*LABELS.values(), "held-out sample", "training sample", "unused sample"]
@@ -268,7 +273,8 @@ def test_series_draw_the_mean_over_seeds_and_their_range(folder, series):
     site = skill_of(folder, "temporal", "temperature").sort_values().index[21]
     run = read(folder / "temporal-lstm.nc").simulated.sel(site=site, fold=0)
     axes = series.axes[-1]
-    days = slice(-len(axes.lines[1].get_ydata()), None)
+    days = np.isin(run.time, axes.lines[1].get_xdata())
+    assert days.sum() > 400
     assert axes.lines[1].get_ydata() == pytest.approx(run.mean("seed").values[days])
     outline = axes.collections[1].get_paths()[0].vertices[:, 1]
     assert (outline.min(), outline.max()) == pytest.approx((run[:, days].min().item(), run[:, days].max().item()))
@@ -363,7 +369,7 @@ def test_skill_draws_every_site_and_baselines_hollow_below_the_others(folder):
     beyond = sum(int(text.get_text().split()[0]) for text in axes.texts if "beyond" in text.get_text())
     assert sum(len(each.get_offsets()) for each in points) + beyond == 4 * 22
     assert [len(each.get_facecolors()) > 0 for each in points] == [True, True, False, False]
-    drawn = np.sort(points[0].get_offsets()[:, 0])
+    drawn = np.sort(np.asarray(points[0].get_offsets())[:, 0])
     assert drawn == pytest.approx(np.sort(skill_of(folder, "temporal", "temperature").to_numpy()))
 
 
@@ -408,7 +414,7 @@ def test_parameters_stand_against_the_attribute_they_follow_most_closely(folder)
         ("width coefficient\n[m]", "mean discharge\n[m³/s]"),
     }
     assert len(drawn) == 4  # the albedo is the same everywhere, the elevation is known
-    assert "K" in dict(drawn).get("groundwater offset\n[K]", "K")
+    assert "groundwater offset\n[K]" in dict(drawn)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     strength = [abs(float(title.split("= ")[1].split(",")[0].replace("−", "-"))) for title in titles]
     assert strength == sorted(strength, reverse=True) and strength[1] > 0.9 > 0.6 > strength[2]
@@ -451,7 +457,7 @@ def test_heat_budget_shows_terms_that_sum_to_the_net_and_temperatures(folder):
     figure = heat_budget.draw(folder / "internals.nc", folder / "sites.nc", site="TC7")
     assert figure.get_suptitle() == "thames: Thames at Swinford"
     above, below = figure.axes
-    zero, *terms, net = (line.get_ydata() for line in above.lines)
+    _, *terms, net = (line.get_ydata() for line in above.lines)
     assert len(terms) == 6 and all(len(term) == 365 for term in terms)
     assert net == pytest.approx(sum(terms))
     assert above.get_ylabel() == "heat into the water\n[W/m²]"
@@ -477,10 +483,9 @@ def test_heat_budget_is_a_running_mean_over_the_turn_of_the_year(folder):
 
 
 def test_heat_budget_chooses_the_site_of_median_skill(folder):
-    skill = skill_of(folder, "temporal", "temperature")
-    nearest = (skill - skill.median()).abs().idxmin()
+    middle = skill_of(folder, "temporal", "temperature").sort_values().index[10]
     figure = heat_budget.draw(folder / "internals.nc", folder / "sites.nc", folder / "skill.csv")
-    assert figure.get_suptitle() == f"thames: {THAMES[nearest][0]}"
+    assert figure.get_suptitle() == f"thames: {THAMES[middle][0]}"
 
 
 def test_heat_budget_names_what_is_missing(folder):
@@ -513,7 +518,9 @@ def test_network_joins_sites_and_numbers_them_downstream(folder):
         assert downstream == "" or number[name] < number[THAMES[downstream][0]]
     marks = next(each for each in axes.collections if isinstance(each, PathCollection))
     assert len(marks.get_offsets()) == 22
-    assert marks.get_offsets()[0] == pytest.approx([-0.54, 51.43])  # the largest river first, below the others
+    assert np.asarray(marks.get_offsets())[0] == pytest.approx(
+        [-0.54, 51.43]
+    )  # the largest river first, below the others
     assert np.all(np.diff(marks.get_sizes()) <= 0)
     assert legend(axes.get_legend()) == ["mean discharge [m³/s]", "0.7", "4", "60"]
 
@@ -528,7 +535,7 @@ def test_network_colours_the_sites_by_skill(folder):
     assert bar.get_ylabel() == "RMSE of LSTM, temporal [°C]"
     marks = [each for each in axes.collections if isinstance(each, PathCollection)][-1]
     expected = skill_of(folder, "temporal", "lstm").drop("TC3")
-    assert np.sort(marks.get_array()) == pytest.approx(np.sort(expected.to_numpy()))
+    assert np.sort(np.asarray(marks.get_array())) == pytest.approx(np.sort(expected.to_numpy()))
     assert legend(axes.get_legend())[-1] == "site without a value"
     key = next(text for text in legend(figure.legends[0]) if "Swinford" in text)
     assert key.endswith(f"Thames at Swinford ({expected['TC7']:.2f})")
@@ -561,7 +568,7 @@ def test_labels_keep_clear_of_lines_and_each_other():
         assert not (abs(label[0] - 50) < 3 and label[1] > 50)
         assert all(np.abs(label - other).max() >= 6 for other in centre[:position])
         assert np.hypot(*(label - at[position])) < 25
-    edge = site_network.place_labels([[99.0, 99.0]], [3.0], [[6.0, 6.0]], np.zeros((0, 2, 2)), (0, 0, 100, 100))
+    edge = site_network.place_labels(at[:1] + 49, np.full(1, 3.0), size[:1], line[:0], (0, 0, 100, 100))
     assert np.all(edge + 3 <= 100)
 
 
@@ -570,7 +577,7 @@ def test_network_of_many_sites_or_without_a_river_is_a_plain_map(folder):
     tree = Sites("thames", sites.forcing, sites.attributes.drop_vars("name"), sites.samples).to_tree()
     write_netcdf(tree, folder / "apart.nc", {})
     figure = site_network.draw(folder / "apart.nc")
-    assert len(next(e for e in figure.axes[0].collections if isinstance(e, LineCollection)).get_segments()) == 0
+    assert not [each for each in figure.axes[0].collections if isinstance(each, LineCollection)]
     assert [text.split("  ")[1] for text in legend(figure.legends[0])] == ["TC1", "TC3", "TC2", "TC4", "TC5"]
     many = [f"s{number}" for number in range(50)]
     repeat = {"site": np.arange(50) % 5}
@@ -592,15 +599,27 @@ def test_network_names_a_missing_attribute(folder):
 # Files
 
 
-@pytest.mark.parametrize("kind", ["series", "skill", "parameters", "heat", "network"])
-def test_every_figure_can_be_saved_at_a_reasonable_size(kind, folder, series):
+def test_figures_are_saved_at_a_reasonable_size(folder, series):
+    network = site_network.draw(folder / "sites.nc", folder / "skill.csv", "lstm", experiment="temporal", unit="degC")
+    for name, figure in {"series": series, "network": network}.items():
+        for path in style.save(figure, folder / name, {}):
+            assert 5_000 < path.stat().st_size < 2_000_000
+
+
+def test_what_is_written_stays_on_the_page(folder, series):
     sites, skill = folder / "sites.nc", folder / "skill.csv"
-    figure = {
-        "series": lambda: series,
-        "skill": lambda: site_skill.draw(skill, "thames", EXPERIMENTS, LABELS, baselines=BASELINES),
-        "parameters": lambda: parameter_attribute.draw(sites, folder / "parameters.nc"),
-        "heat": lambda: heat_budget.draw(folder / "internals.nc", sites, skill),
-        "network": lambda: site_network.draw(sites, skill, "lstm", experiment="temporal", unit="degC"),
-    }[kind]()
-    for path in style.save(figure, folder / kind, {}):
-        assert 5_000 < path.stat().st_size < 3_000_000
+    for figure in (
+        series,
+        site_skill.draw(skill, "thames", EXPERIMENTS, LABELS, baselines=BASELINES),
+        parameter_attribute.draw(sites, folder / "parameters.nc"),
+        heat_budget.draw(folder / "internals.nc", sites, skill),
+        site_network.draw(sites, skill, "lstm", experiment="temporal", unit="degC"),
+    ):
+        figure.draw_without_rendering()
+        page = figure.bbox.padded(1)
+        axis = {text for axes in figure.axes for each in (axes.xaxis, axes.yaxis) for text in each.findobj(Text)}
+        ticks = axis - {each.label for axes in figure.axes for each in (axes.xaxis, axes.yaxis)}
+        written = [text for text in figure.findobj(Text) if text.get_text() and text not in ticks]
+        off = [text.get_text() for text in written if not page.contains(*text.get_window_extent().min)]
+        off += [text.get_text() for text in written if not page.contains(*text.get_window_extent().max)]
+        assert not off

@@ -32,6 +32,8 @@ SPELLINGS = {
     "mi2": "mile ** 2",
     "km2": "kilometer ** 2",
     "m2": "meter ** 2",
+    "w/m2": "watt / meter ** 2",
+    "ft3/s": "foot ** 3 / second",
     "degree_fahrenheit": "degree_Fahrenheit",
     "degree_celsius": "degree_Celsius",
     "degf": "degree_Fahrenheit",

@@ -315,33 +315,37 @@ def _read_netcdf(folder, ids, period, product, table):
         depth = _variable(dataset, "discharge", ids, "mm/day", path)
         check_range(depth, "discharge", path, low=0)
         whole = pd.DatetimeIndex(dataset.time.values)
-        years = _positions(whole, ATTRIBUTE_YEARS.start, ATTRIBUTE_YEARS.stop, path)
+        known = _positions(whole, ATTRIBUTE_YEARS.start, ATTRIBUTE_YEARS.stop, path)
         dates = _positions(whole, *period, path)
-        mean = np.nanmean(depth[:, years], axis=1, dtype=float)
+        mean = _mean(depth[:, known])
         area = table.area_gages2.to_numpy(float) * table.q_mean.to_numpy(float) / mean
         lacking = ~(np.isfinite(area) & (area > 0))
-        if lacking.any():
-            raise DataError(
-                f"{path}: catchment '{ids[np.flatnonzero(lacking)[0]]}' has no discharge or no attribute q_mean in "
-                f"{ATTRIBUTE_YEARS.start} to {ATTRIBUTE_YEARS.stop}, so its area is not known; leave it out"
-            )
+        years = f"{ATTRIBUTE_YEARS.start} to {ATTRIBUTE_YEARS.stop}"
+        left_out = np.where(lacking, f"no discharge or no attribute q_mean in {years}, so no area", "")
+        area = np.where(lacking, table.area_gages2.to_numpy(float), area)
         forcing = {
             name: _variable(dataset.isel(time=dates), variable, ids, UNITS[name], path).T
             for variable, name in VARIABLES.items()
         }
     discharge = depth[:, dates] * (area / MILLIMETRES_PER_DAY)[:, None]
-    return whole[dates], forcing, discharge, area, None
+    return whole[dates], forcing, discharge, area, left_out
 
 
 def _variable(dataset, name, ids, unit, path):
     """(basin, time) of the chosen catchments in ``unit``, single precision as the file's rounding allows."""
-    array = dataset[name].transpose("basin", "time")
     known = {basin: position for position, basin in enumerate(dataset.basin.values.astype(str))}
-    positions = np.array([known[basin] for basin in ids])
+    array = dataset[name].transpose("basin", "time")
+    if ids != list(known):
+        array = array.isel(basin=[known[basin] for basin in ids])
     values = array.values.astype(np.float32)
-    values = values if np.array_equal(positions, np.arange(len(known))) else values[positions]
     stated = spelled(array.attrs.get("units", ""))
     return convert(values, stated, unit, what=f"{path}, variable '{name}'").astype(np.float32)
+
+
+def _mean(depth):
+    """Mean of the days with a value (basin,); NaN where there is none."""
+    there = np.isfinite(depth)
+    return np.where(there, depth, 0).sum(1, dtype=float) / np.where(there.any(1), there.sum(1), np.nan)
 
 
 def _positions(time, first, last, path):

@@ -149,7 +149,7 @@ def attribute_dataset(table, columns, source):
         if numbers.isna().any():
             gap = table.index[numbers.isna()][0]
             raise DataError(
-                f"{source}: attribute '{column}' of catchment '{gap}' is {table[column][gap]!r}, and of "
+                f"{source}: attribute '{column}' of catchment '{gap}' is '{table[column][gap]}', and of "
                 f"{int(numbers.isna().sum()) - 1} more; it must be a number: leave the attribute or the catchments out"
             )
         values = convert(numbers.to_numpy(), stated, unit, what=f"{source}, attribute '{column}'")

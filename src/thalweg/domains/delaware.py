@@ -13,6 +13,7 @@ import xarray as xr
 
 from thalweg import evapotranspiration
 from thalweg.domain import DataError, Domain, check_complete, check_dates, check_range, require
+from thalweg.domains.energy import canopy_forcing
 from thalweg.network import River
 from thalweg.units import convert
 
@@ -148,7 +149,7 @@ def build(folder, period, potential_evapotranspiration="hargreaves", minimum_day
             {"units": "dimensionless", "long_name": f"cover is {name.replace('_', ' ')}"},
         )
 
-    forcing = _forcing(files, units, dates, attributes.latitude.values, potential_evapotranspiration)
+    forcing = _forcing(files, units, dates, attributes, potential_evapotranspiration)
     network = _network(files, units, attributes)
     gauges, table = _gauges(files, dates, network, attributes, minimum_days, area_tolerance)
     return Domain("delaware", forcing, attributes, network, gauges), table
@@ -175,7 +176,8 @@ class _Files:
         return convert(array.values, stated, unit, what=f"{self.folder / file}, variable '{variable}'")
 
 
-def _forcing(files, units, dates, latitude, method):
+def _forcing(files, units, dates, attributes, method):
+    latitude, elevation = attributes.latitude.values, attributes.elevation.values
     series = {}
     for variable, unit in {"prcp": "mm", "tmin": "degC", "tmax": "degC"}.items():
         file = f"{variable}.nc"
@@ -222,6 +224,7 @@ def _forcing(files, units, dates, latitude, method):
                 potential,
                 {"units": "mm/day", "long_name": f"potential evapotranspiration, {method}"},
             ),
+            **canopy_forcing(time, latitude, elevation, series["tmin"].values, series["tmax"].values),
         },
         coords={"time": time, "unit": units},
     )

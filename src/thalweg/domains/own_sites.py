@@ -24,7 +24,7 @@ from thalweg import meteorology
 from thalweg.domain import MILLIMETRES_PER_DAY, DataError, require
 from thalweg.domains.sample_tables import read_numbers
 from thalweg.sites import CENSORED, Sites
-from thalweg.units import convert, parse_unit
+from thalweg.units import convert
 
 CANONICAL = {
     **dict.fromkeys(("air_temperature", "mean_air_temperature", "water_temperature"), "degC"),
@@ -77,8 +77,15 @@ def build(folder, name="own"):
 
 def _read(path, columns):
     if not path.exists():
-        raise DataError(f"{path}: the file is missing; write a table with the columns {', '.join(columns)}, 'name [unit]'")
-    raw = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False, skipinitialspace=True)
+        raise DataError(
+            f"{path}: the file is missing; write a table with the columns {', '.join(columns)}, 'name [unit]'"
+        )
+    try:
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False, skipinitialspace=True)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise DataError(
+            f"{path}: {str(error).strip()}; separate columns with commas, and write numbers with a point"
+        ) from None
     raw.columns = raw.columns.str.strip()
     raw.index += 2  # the line of the file
     raw = raw[(raw != "").any(axis=1)]
@@ -92,11 +99,12 @@ def _quantity(column, path, limits=False):
     """A column as (name, unit here, values, censored)."""
     match = HEADER.fullmatch(column.name)
     if match is None:
-        raise DataError(f"{path}: column '{column.name}' states no unit; write '{column.name} [unit]', as in 'discharge [m3/s]'")
+        raise DataError(
+            f"{path}: column '{column.name}' states no unit; write '{column.name} [unit]', as in 'discharge [m3/s]'"
+        )
     name, unit = match["name"], match["unit"]
     values, below = read_numbers(column, path, limits=limits)
     to = CANONICAL.get(name, unit)
-    parse_unit(unit)
     values = convert(values, unit, to, what=f"{path}, column '{column.name}'")
     negative = np.flatnonzero(values < 0)
     if name in CANONICAL and to not in SIGNED and len(negative):

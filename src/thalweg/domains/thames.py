@@ -239,7 +239,7 @@ def _archive_series(path, unit, first, last):
     if series.isna().any():
         raise DataError(
             f"{path}: no value on {series.index[series.isna()][0].date()}; the period needs every day from "
-            f"{first.date()} to {last.date()}: choose one within {column.size and rows[start][0]}..{rows[-1][0]}"
+            f"{first.date()} to {last.date()}: choose one within {rows[start][0]}..{rows[-1][0]}"
         )
     return series
 

@@ -34,8 +34,8 @@ def draw(internals_path, sites_path, skill_csv=None, site=None, metric="RMSE"):
         internals_path: netCDF with the fluxes of stream temperature (site, time): the terms of its heat budget, positive
             into the water [W/m2], water_temperature and equilibrium_temperature [degC].
         sites_path: sites netCDF with air_temperature [degC] as forcing.
-        skill_csv: skill table, from which the site whose ``metric`` is nearest to the median is drawn. Where the internals
-            state a domain, experiment and model, its rows are those.
+        skill_csv: skill table, from which the site of median ``metric`` is drawn. Where the internals state a domain,
+            experiment and model, those are its rows.
         site: id of the site drawn, instead.
         metric: of the skill table.
 
@@ -57,7 +57,7 @@ def draw(internals_path, sites_path, skill_csv=None, site=None, metric="RMSE"):
         site = _median_site(skill_csv, metric, internals.attrs, there, internals_path)
     if site not in there:
         raise ValueError(
-            f"{internals_path}: variable 'shortwave' has no value at site {site!r}; there are {', '.join(there)}"
+            f"{internals_path}: variable 'shortwave' has no value at site {site!r}; there are {', '.join(there[:20])}"
         )
     run = internals.sel(site=site)
     terms = {name: _mean_year(sum(run[flux] for flux in fluxes), internals_path) for name, fluxes in TERMS.items()}
@@ -104,16 +104,16 @@ def draw(internals_path, sites_path, skill_csv=None, site=None, metric="RMSE"):
 
 
 def _median_site(skill_csv, metric, about, there, source):
-    """The site whose skill is nearest to the median, of those that have internals."""
+    """The middle one of the sites that have internals, ranked by their skill."""
     if skill_csv is None:
         raise ValueError(
             f"{source}: which site is to be drawn? Give 'site', or 'skill_csv' for the one of median skill"
         )
     skill = skill_at_sites(skill_csv, metric, *(about.get(name) for name in ("model", "domain", "experiment")))
-    distance = (skill - skill.median()).abs().reindex(there).dropna()
-    if distance.empty:
+    ranked = skill.reindex(there).dropna().sort_values()
+    if ranked.empty:
         raise ValueError(f"{skill_csv}: no site with a {metric} has internals in {source}; simulate again")
-    return distance.idxmin()
+    return ranked.index[(len(ranked) - 1) // 2]
 
 
 def _calendar_mean(values):

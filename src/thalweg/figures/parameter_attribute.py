@@ -50,7 +50,7 @@ def draw(sites_path, parameters_path, pairs=None, labels=None):
     sites = read_sites(sites_path)
     with xr.open_dataset(parameters_path, engine="h5netcdf") as file:
         parameters = file.assign_coords(site=file.site.values.astype(str)).load()
-    absent = [site for site in parameters.site.values if site not in set(sites.site_ids)]
+    absent = [str(site) for site in parameters.site.values if site not in set(sites.site_ids)]
     if absent:
         raise ValueError(
             f"{parameters_path}: coordinate 'site' has {absent[0]!r}, which is no site of {sites.name}; "

@@ -11,7 +11,6 @@ from thalweg.network import River
 
 SHORTEST = 50.0  # m, of a reach: a shorter one delays nothing
 FLATTEST = 1e-4  # slope of a reach
-FORCINGS = ("precipitation", "temperature", "potential_evapotranspiration")
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Series:
         def tensor(array):
             return torch.as_tensor(np.ascontiguousarray(array), dtype=dtype, device=device)
 
-        self.forcing = {name: tensor(domain.forcing[name].values[:, units]) for name in FORCINGS}
+        self.forcing = {name: tensor(domain.forcing[name].values[:, units]) for name in domain.forcing.data_vars}
         self.sequence = tensor(scaling.forcing_inputs(domain)[:, units])
         self.attributes = tensor(scaling.attribute_inputs(domain)[units])
         self.days = self.sequence.shape[0]

@@ -18,13 +18,14 @@ from torch import nn
 from thalweg.learn.networks import perceptron
 from thalweg.processes.photosynthesis import G1, JMAX_RATIO, RESIDUAL_CONDUCTANCE, leaf, medlyn
 
-TYPICAL = {"Vcmax25": 50.0, "Jmax25": 100.0, "Rd25": 1.0, "g1": 4.0}  # where learning begins
+TYPICAL = {"Vcmax25": 50.0, "Jmax25": 100.0, "Rd25": 1.0, "g1": 4.0, "stress_exponent": 0.5}  # where learning begins
 PRIOR = {"Vcmax25": 1.0, "Jmax25": 0.5, "Rd25": 1.0, "g1": 1.0}  # deviation of logarithms; Jmax25 from its usual ratio
 MEASUREMENT_ERROR = {"assimilation": 0.5, "stomatal_conductance": 0.02}  # umol m-2 s-1, mol m-2 s-1
 ITERATIONS, TOLERANCE, DIFFERENCE = 60, 1e-7, 1e-6  # of the fit: relative gain, step of numerical derivatives
 VARIABLES = ("assimilation", "stomatal_conductance")
-OFFSET_PENALTY = 0.01
-WEIGHT_DECAY = 1e-3
+OFFSET_PENALTY, PRIOR_WEIGHT = 0.01, 0.01  # beside a mean squared error relative to the variance
+WEIGHT_DECAY = 0.01
+VALIDATE_EVERY = 5  # steps
 TINY = 1e-6
 
 
@@ -113,6 +114,8 @@ class LeafNetwork(nn.Module):
         super().__init__()
         self.parameters_learned = parameters
         self.network = perceptron(inputs, hidden, 1, len(parameters)) if inputs else None
+        if inputs:
+            nn.init.zeros_(self.network[-1].weight)
         share = [np.log(TYPICAL[p.name] / p.low) / np.log(p.high / p.low) for p in parameters]
         self.typical = nn.Parameter(torch.tensor([np.log(s / (1 - s)) for s in share], dtype=torch.float32))
         self.offset = nn.Parameter(torch.zeros(curves, len(parameters))) if curves else None
@@ -141,33 +144,51 @@ def misfit(predicted, samples, scales):
     return total
 
 
-def train(network, curves, attributes, steps, rate):
-    """Train a network on all samples of ``curves`` with Adam, whose rate falls to zero by a cosine.
+def train(network, curves, attributes, steps, rate, validation=None):
+    """Train a network on the samples of ``curves`` with Adam, whose rate falls to zero by a cosine.
 
     Args:
         network: a :class:`LeafNetwork`.
         curves: :class:`Curves`.
         attributes: tensor (curve, input).
         steps, rate: of the optimiser.
+        validation: bool array (curve,): curves that are not trained on; the network ends with the weights that suit them best.
 
     Returns:
         Parameters learned: name -> array (curve,).
     """
-    scales = curves.scales()
+    kept = np.ones(curves.size, bool) if validation is None else ~validation
+    training, seen = curves.take(np.flatnonzero(kept)), attributes[kept]
+    scales = training.scales()
     shared = [p for name, p in network.named_parameters() if name != "offset"]
     groups = [{"params": shared, "weight_decay": WEIGHT_DECAY}]
     if network.offset is not None:
         groups.append({"params": [network.offset], "weight_decay": 0.0})
     optimiser = torch.optim.AdamW(groups, lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    for _ in range(steps):
+    best, weights = np.inf, None
+    for step in range(steps + 1):
+        if validation is not None and (step % VALIDATE_EVERY == 0 or step == steps):
+            with torch.no_grad():
+                watched = curves.take(np.flatnonzero(validation))
+                loss = float(misfit(watched.predict(network(attributes[validation])), watched.samples, scales))
+            if loss < best:
+                best, weights = loss, {name: value.clone() for name, value in network.state_dict().items()}
+        if step == steps:
+            break
         optimiser.zero_grad()
-        loss = misfit(curves.predict(network(attributes)), curves.samples, scales)
+        parameters = network(seen)
+        loss = misfit(training.predict(parameters), training.samples, scales)
+        names = list(parameters)
+        theta = torch.stack([parameters[name].log() for name in names], dim=1)
+        loss = loss + PRIOR_WEIGHT * _prior(theta, names).square().mean()
         if network.offset is not None:
             loss = loss + OFFSET_PENALTY * network.offset.square().mean()
         loss.backward()
         optimiser.step()
         schedule.step()
+    if weights is not None:
+        network.load_state_dict(weights)
     return learned(network, attributes)
 
 

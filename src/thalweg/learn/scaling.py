@@ -1,10 +1,11 @@
 """Normalisation: what networks see has mean 0 and deviation 1 over the training units and the training period only."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 REACH_LOGARITHMS = {"slope": 1e-5, "drainage_area": 1.0, "width": 0.1}  # taken as logarithms, of this at least
+WIDE = 30.0  # greatest over least value of an attribute that is taken as a logarithm
 SNOW_TEMPERATURE = 0.0  # degC; precipitation below it counts as snow in the climate attributes
 
 
@@ -22,13 +23,14 @@ class Scaling:
     climate_days: tuple[int, int] | None
     reach_mean: list[float] | None = None
     reach_deviation: list[float] | None = None
+    logarithms: dict[str, float] = field(default_factory=dict)  # attributes taken as logarithms, of this at least
 
     def to_dict(self):
         return asdict(self)
 
     def attribute_inputs(self, domain):
         """Scaled attributes of every unit of ``domain``: array (unit, attribute)."""
-        values = _attribute_values(domain, self.attributes, self.climate_days)
+        values = _attribute_values(domain, self.attributes, self.climate_days, self.logarithms)
         return (values - np.array(self.attribute_mean)) / np.array(self.attribute_deviation)
 
     def reach_inputs(self, domain):
@@ -62,9 +64,11 @@ def climate_attributes(domain, days):
     }
 
 
-def _attribute_values(domain, names, climate_days):
+def _attribute_values(domain, names, climate_days, logarithms=None):
     climate = climate_attributes(domain, climate_days) if climate_days is not None else {}
     columns = [climate[name] if name in climate else domain.attributes[name].values for name in names]
+    for name, least in (logarithms or {}).items():
+        columns[names.index(name)] = np.log(np.maximum(columns[names.index(name)], least))
     return np.stack(columns, axis=-1).astype(float)
 
 
@@ -118,6 +122,8 @@ def fit_scaling(domain, units, days, discharge_mean, climate=True):
 def fit_site_scaling(sites, chosen, days, mean):
     """Scaling from the training sites and days.
 
+    Attributes above 0 that span orders of magnitude among the training sites, such as drainage areas, are taken as logarithms.
+
     Args:
         sites: :class:`~thalweg.sites.Sites`.
         chosen: positions of the training sites.
@@ -129,6 +135,9 @@ def fit_site_scaling(sites, chosen, days, mean):
     """
     names, forcing_names = tuple(sites.inputs), tuple(sites.forcing.data_vars)
     values = _attribute_values(sites, names, None)[chosen]
+    low, high = values.min(0), values.max(0)
+    logarithms = {name: float(a) for name, a, b in zip(names, low, high) if a > 0 and b > WIDE * a}
+    values = _attribute_values(sites, names, None, logarithms)[chosen]
     forcing = np.stack([sites.forcing[name].values[days[0] : days[1], chosen] for name in forcing_names], axis=-1)
     return Scaling(
         attributes=names,
@@ -139,6 +148,7 @@ def fit_site_scaling(sites, chosen, days, mean):
         forcing_deviation=_safe(forcing.std((0, 1))).tolist(),
         discharge_mean=float(mean),
         climate_days=None,
+        logarithms=logarithms,
     )
 
 

@@ -1,10 +1,11 @@
 """EXP-HYDRO: a snow store and one catchment bucket (Patil & Stieglitz 2014, doi:10.1002/hyp.9660).
 
-The thresholds of temperature are smoothed as in the differentiable versions (Jiang et al. 2020, doi:10.1029/2020GL088229;
-Höge et al. 2022, doi:10.5194/hess-26-5085-2022): the step from 0 to 1 is 1 / (1 + exp(-10 x)), with x in degC. The bucket's
-equations need none: they are continuous, and what is above the capacity runs off within the day, as in the paper. A day
-adds water, spills, evaporates and drains, in this order; drainage is the exact solution of dS/dt = -Qmax exp(-f (Smax - S))
-over the day, so that it is stable for all parameters. States in mm, fluxes in mm/day, a step of one day.
+The thresholds of temperature are smoothed as in the differentiable versions (Jiang et al. 2020,
+doi:10.1029/2020GL088229; Höge et al. 2022, doi:10.5194/hess-26-5085-2022): the step from 0 to 1 is 1 / (1 + exp(-10
+x)), with x in degC. The bucket's equations need none: they are continuous, and what is above the capacity runs off
+within the day, as in the paper. A day adds water, spills, evaporates and drains, in this order; drainage is the exact
+solution of dS/dt = -Qmax exp(-f (Smax - S)) over the day, so that it is stable for all parameters. States in mm, fluxes
+in mm/day, a step of one day.
 """
 
 from functools import cache

@@ -1,10 +1,10 @@
-"""GR4J with a degree-day snow store: four parameters, discrete in time (Perrin et al. 2003, doi:10.1016/S0022-1694(03)00225-7).
+"""GR4J with a degree-day snow store, in its discrete form (Perrin et al. 2003, doi:10.1016/S0022-1694(03)00225-7).
 
 Equations and their order are those of the paper, which integrates the production store over the day (tanh) and both
-stores' outflow (the fourth roots); rain and melt come from the snow routine of :mod:`thalweg.processes.hbv`. Its two unit
-hydrographs are delay lines: states that hold the water to leave in so many days. Their length bounds X4, which is at most
-4 days here (4 and 8 ordinates): the paper's 80 % interval is 1.1 to 2.9 days. States in mm, fluxes in mm/day, a step of
-one day.
+stores' outflow (the fourth roots); rain and melt come from the snow routine of :mod:`thalweg.processes.hbv`. Its two
+unit hydrographs are delay lines: states that hold the water to leave in so many days. Their length bounds X4, which is
+at most 4 days here (4 and 8 ordinates): the paper's 80 % interval is 1.1 to 2.9 days, as that of X2 is -5 to 3 mm/day.
+States in mm, fluxes in mm/day, a step of one day.
 
 Groundwater exchange with other catchments does not conserve water. It is a flux, positive into the catchment:
 
@@ -27,22 +27,19 @@ SLOW = tuple(f"unit_hydrograph_1_day_{day}" for day in range(1, LONGEST))
 FAST = tuple(f"unit_hydrograph_2_day_{day}" for day in range(1, 2 * LONGEST))
 
 STATES = (
-    *HBV_STATES[:2],
+    *HBV_STATES[:2],  # snow
     State("production_store", 0.001, "mm", "S, soil water"),
     State("routing_store", 0.001, "mm", "R, water of the slow branch"),
-    *(
-        State(name, 0.0, "mm", f"water that reaches the routing store in {day + 1} days")
-        for day, name in enumerate(SLOW)
-    ),
-    *(State(name, 0.0, "mm", f"water that reaches the outlet in {day + 1} days") for day, name in enumerate(FAST)),
+    *(State(name, 0.0, "mm", "water that reaches the routing store after so many days") for name in SLOW),
+    *(State(name, 0.0, "mm", "water that reaches the outlet after so many days") for name in FAST),
 )
 
 PARAMETERS = (
     Parameter("X1", 20.0, 2000.0, "mm", "capacity of the production store", logarithmic=True),
-    Parameter("X2", -20.0, 20.0, "mm/day", "groundwater exchange at a full routing store, positive into the catchment"),
+    Parameter("X2", -10.0, 10.0, "mm/day", "groundwater exchange at a full routing store, positive into the catchment"),
     Parameter("X3", 5.0, 300.0, "mm", "capacity of the routing store", logarithmic=True),
     Parameter("X4", 0.5, float(LONGEST), "day", "time base of the first unit hydrograph"),
-    *HBV_PARAMETERS[-4:],
+    *HBV_PARAMETERS[-4:],  # snow
 )
 
 FLUXES = (
@@ -72,8 +69,7 @@ def ordinates(X4):
         for day in range(1, 2 * LONGEST)
     ]
     return tuple(
-        [curve[0], *(after - before for before, after in pairwise(curve)), 1.0 - curve[-1]]
-        for curve in (first, second)
+        [curve[0], *(after - before for before, after in pairwise(curve)), 1.0 - curve[-1]] for curve in (first, second)
     )
 
 
@@ -130,9 +126,11 @@ def gr4j():
         routing = state["routing_store"]
         filled = clip(routing / p["X3"], TINY, 1.0)
         potential_exchange = p["X2"] * filled**3 * sqrt(filled)
-        routed = clip(routing + slow + potential_exchange, 0.0, None)
+        exchange_routed = maximum(potential_exchange, -(routing + slow))
+        exchange_direct = maximum(potential_exchange, -fast)
+        routed = routing + slow + exchange_routed
         baseflow = routed * (1.0 - 1.0 / sqrt(sqrt(1.0 + (routed / p["X3"]) ** 4)))
-        quick_flow = clip(fast + potential_exchange, 0.0, None)
+        quick_flow = fast + exchange_direct
         new_state = {
             "snowpack": snowpack,
             "meltwater": meltwater,
@@ -144,7 +142,7 @@ def gr4j():
             "evapotranspiration": evapotranspiration,
             "baseflow": baseflow,
             "quick_flow": quick_flow,
-            "exchange": (routed - routing - slow) + (quick_flow - fast),
+            "exchange": exchange_routed + exchange_direct,
             "percolation": percolation,
             "snowmelt": melt,
         }

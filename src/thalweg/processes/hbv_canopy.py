@@ -12,6 +12,7 @@ function of soil moisture there are
 The step is a day; leaves work while there is light, with the means of the day length. States in mm, fluxes in mm/day.
 """
 
+from dataclasses import replace
 from functools import cache
 
 from thalweg.processes.hbv import CAPILLARY, FLUXES, PARAMETERS, STATES, response, snow, soil
@@ -49,7 +50,7 @@ CANOPY = (
     Parameter("leaf_out", 2.0, 14.0, "degC", "temperature of the last weeks at which half of the others are out"),
     Parameter("aerodynamic_conductance", 0.005, 0.1, "m/s", "from the leaves to the air", logarithmic=True),
     Parameter("interception", 0.02, 0.6, "mm", "rain that a leaf area index of 1 holds in a day"),
-    STRESS,
+    replace(STRESS, high=2.0, meaning="B, of the stress that soil moisture below field capacity is to leaves"),
 )
 
 CANOPY_FLUXES = (

@@ -4,9 +4,9 @@ In HBV the share (SM / FC)^BETA of rain and melt passes the soil (:mod:`thalweg.
 
     1 / (1 + exp(-(v_0 + sum_j v_j tanh(w_j0 + w_j1 SM / FC + w_j2 I / (I + 20 mm)))))
 
-with I rain and melt of the day, after the idea of Feng et al. (2022, doi:10.1029/2022WR032404). It lies between 0 and 1,
-so water is conserved whatever the weights. The weights are parameters of the process, which a parameter network may learn
-per unit, or once for all units. States in mm, fluxes in mm/day, a step of one day.
+with I rain and melt of the day, after the idea of Feng et al. (2022, doi:10.1029/2022WR032404). It lies between 0 and
+1, so water is conserved whatever the weights. The weights are parameters of the process, which a parameter network may
+learn per unit, or once for all units. States in mm, fluxes in mm/day, a step of one day.
 """
 
 from functools import cache
@@ -16,7 +16,7 @@ from thalweg.processes.operations import clip, exp, minimum, power
 from thalweg.processes.process import Parameter, Process
 
 SCALE = 20.0  # mm/day, of rain and melt, at which its input is one half
-LARGEST = 30.0  # exponent in the network: the exponential and its gradient stay finite in single precision
+LARGEST = 30.0  # of an exponent, which the bounds of the weights never reach: exponentials stay finite
 
 
 def weights(hidden):

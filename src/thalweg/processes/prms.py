@@ -1,11 +1,11 @@
 """A catchment as in PRMS, the Precipitation-Runoff Modeling System (Leavesley et al. 1983, doi:10.3133/wri834238).
 
-Seven stores and eighteen parameters, in the lumped form of Knoben et al. (2019, doi:10.5194/gmd-12-2463-2019) that Rahmani et
-al. (2023) made differentiable: snow by degree-days, interception, an impervious share with its own storage, a soil of two
-zones whose upper one sets the contributing area, a subsurface reservoir and groundwater. A day goes from store to store
-downwards; evapotranspiration is met from above to below, each soil zone giving in proportion to what it holds. The
-subsurface reservoir's outflow k3 S + k4 S^2 is taken at the end of the day (backward Euler, a quadratic equation), since it
-is stiff. States in mm, fluxes in mm/day, a step of one day.
+Seven stores and eighteen parameters, in the lumped form of Knoben et al. (2019, doi:10.5194/gmd-12-2463-2019) that
+Rahmani et al. (2023) made differentiable: snow by degree-days, interception, an impervious share with its own storage,
+a soil of two zones whose upper one sets the contributing area, a subsurface reservoir and groundwater. A day goes from
+store to store downwards; evapotranspiration is met from above to below, each soil zone giving in proportion to what it
+holds. The subsurface reservoir's outflow k3 S + k4 S^2 is taken at the end of the day (backward Euler, a quadratic
+equation), since it is stiff. States in mm, fluxes in mm/day, a step of one day.
 
 The groundwater sink leaves the catchment. It is a flux:
 

@@ -6,10 +6,11 @@ doi:10.5194/gmd-12-2463-2019): all capacities are shares of one. Rain and melt c
 
     (Pbase + (L - Pbase) (D / L)^(1 + rexp)) UZF / UZFWM,    Pbase = LZFPM klzp + LZFSM klzs
 
-with L the capacity and D the deficit of the lower zone; this is Pbase (1 + zperc ...) with zperc = (L - Pbase) / Pbase, which
-lets an empty lower zone take all its capacity in a day. A day goes: outflow of the lower zone, rain and melt, percolation,
-surface flow and interflow, evapotranspiration, exchange of tension and free water. What percolates fits into the lower zone's
-deficit, which its outflow of the day has widened. States in mm, fluxes in mm/day, a step of one day.
+with L the capacity and D the deficit of the lower zone; this is Pbase (1 + zperc ...) with zperc = (L - Pbase) / Pbase,
+which lets an empty lower zone take all its capacity in a day. A day goes: outflow of the lower zone, rain and melt,
+percolation, surface flow and interflow, evapotranspiration, exchange of tension and free water. What percolates fits
+into the lower zone's deficit, which its outflow of the day has widened. States in mm, fluxes in mm/day, a step of one
+day.
 """
 
 from functools import cache
@@ -21,7 +22,7 @@ from thalweg.processes.operations import TINY, clip, maximum, minimum, power
 from thalweg.processes.process import Parameter, Process, State, Variable
 
 STATES = (
-    *HBV_STATES[:2],
+    *HBV_STATES[:2],  # snow
     State("upper_tension", 0.001, "mm", "UZTW, upper-zone tension water"),
     State("upper_free", 0.001, "mm", "UZFW, upper-zone free water"),
     State("lower_tension", 0.001, "mm", "LZTW, lower-zone tension water"),
@@ -41,7 +42,7 @@ PARAMETERS = (
     Parameter("pfree", 0.0, 1.0, "dimensionless", "share of percolation that goes to free water at once"),
     Parameter("klzp", 0.0, 1.0, "1/day", "recession of primary free water"),
     Parameter("klzs", 0.0, 1.0, "1/day", "recession of supplementary free water"),
-    *HBV_PARAMETERS[-4:],
+    *HBV_PARAMETERS[-4:],  # snow
 )
 
 FLUXES = (

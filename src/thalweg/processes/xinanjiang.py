@@ -1,10 +1,12 @@
-"""Xinanjiang with a degree-day snow store: runoff of a double parabolic curve (Jayawardena & Zhou 2000, doi:10.1016/S0022-1694(99)00173-0).
+"""Xinanjiang with a degree-day snow store.
 
-Tension water fills unevenly over the catchment; the share of it that runs off has two branches, which meet at the share
-0.5 - a of the capacity. A free-water store then parts runoff into surface flow, interflow and groundwater (Zhao 1992,
-doi:10.1016/0022-1694(92)90096-E), with the parameters of Knoben et al. (2019, doi:10.5194/gmd-12-2463-2019). Rain and melt come from
-the snow routine of :mod:`thalweg.processes.hbv`. A day goes from store to store downwards; what is above a store's capacity
-runs off. States in mm, fluxes in mm/day, a step of one day.
+Runoff follows a double parabolic curve (Jayawardena & Zhou 2000, doi:10.1016/S0022-1694(99)00173-0): tension water
+fills unevenly over the catchment, and two branches of the curve meet where it fills the share 0.5 - a of its capacity.
+A free-water store then parts runoff into surface flow, interflow and groundwater (Zhao 1992,
+doi:10.1016/0022-1694(92)90096-E). Parameters are those of Knoben et al. (2019, doi:10.5194/gmd-12-2463-2019), with b of
+0.1 and ex of 1 at least, below which the curves' slopes are infinite at a full store. Rain and melt come from the snow
+routine of :mod:`thalweg.processes.hbv`. A day goes from store to store downwards; what is above a store's capacity runs
+off. States in mm, fluxes in mm/day, a step of one day.
 """
 
 from functools import cache
@@ -16,7 +18,7 @@ from thalweg.processes.operations import clip, maximum, minimum, power, where
 from thalweg.processes.process import Parameter, Process, State, Variable
 
 STATES = (
-    *HBV_STATES[:2],
+    *HBV_STATES[:2],  # snow
     State("tension_water", 0.001, "mm", "W, soil water that only evaporation takes"),
     State("free_water", 0.001, "mm", "S, soil water that drains"),
     State("interflow_store", 0.001, "mm", "SI, interflow on its way"),
@@ -38,7 +40,7 @@ PARAMETERS = (
     Parameter("kg", 0.0, 1.0, "1/day", "rate from free water to groundwater"),
     Parameter("ci", 0.0, 1.0, "1/day", "recession of interflow"),
     Parameter("cg", 0.0, 1.0, "1/day", "recession of groundwater"),
-    *HBV_PARAMETERS[-4:],
+    *HBV_PARAMETERS[-4:],  # snow
 )
 
 FLUXES = (
@@ -53,7 +55,7 @@ FLUXES = (
 
 
 def runoff_share(share, a, b):
-    """Share of the water that runs off where tension water fills ``share`` (0 to 1) of its capacity; equation 8."""
+    """Share of the water that runs off where tension water fills ``share`` (0 to 1) of its capacity."""
     low = 0.5 - a
     is_low = share <= low
     curve = power(where(is_low, share / low, (1.0 - share) / (1.0 - low)), b)

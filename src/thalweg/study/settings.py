@@ -142,8 +142,9 @@ class ProcessModel(Settings):
 
     kind: Literal["process"] = "process"
     label: str = Field(description="name in figures")
-    process: Literal["hbv", "hbv_implicit"] = Field(
-        "hbv", description="the prior; hbv_implicit is HBV 1.1p by backward Euler"
+    process: Literal["hbv", "hbv_implicit", "hbv_canopy"] = Field(
+        "hbv",
+        description="the prior; hbv_implicit is HBV 1.1p by backward Euler, hbv_canopy evaporates through leaves that photosynthesise",
     )
     capillary_rise: bool = Field(True, description="HBV 1.1p (true) or 1.0 (false)")
     integrator: Literal["fused", "reference"] = Field(
