@@ -1,6 +1,7 @@
 """Large-sample datasets: small synthetic copies of every layout, and the real files where a copy of them is there."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -96,9 +97,10 @@ def write_attributes(folder, mean_depth):
         table.rename_axis("gauge_id").to_csv(folder / f"camels_{kind}.txt", sep=";", na_rep="NA")
 
 
-@pytest.fixture
-def both_forms(tmp_path):
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
     """The same three catchments in the netCDF and in the text form of CAMELS-US."""
+    tmp_path = tmp_path_factory.mktemp("camels_us")
     series, time = weather(ATTRIBUTE_YEARS, 3)
     series["minimum_air_temperature"][1, 4000], series["maximum_air_temperature"][1, 4000] = 3.0, -1.0
     netcdf, text = tmp_path / "netcdf", tmp_path / "text"
@@ -112,9 +114,8 @@ def both_forms(tmp_path):
     (netcdf / "basins_531.txt").write_text(f"{IDS[0]}\n{IDS[2]}\n99999999\n")
     write_attributes(netcdf / "attributes", series["discharge"].mean(1))
 
-    write_attributes_to = text / "camels_attributes_v2.0"
     text.mkdir()
-    write_attributes(write_attributes_to, series["discharge"].mean(1))
+    write_attributes(text / "camels_attributes_v2.0", series["discharge"].mean(1))
     for position, name in enumerate(IDS):
         area = AREA[position] * RATIO[position]
         row = {variable: values[position] for variable, values in series.items()}
@@ -138,7 +139,14 @@ def both_forms(tmp_path):
         flow.parent.mkdir(parents=True, exist_ok=True)
         cubic_feet = row["discharge"] * area / 86.4 / 0.3048**3
         flow.write_text("\n".join(f"{name} {day:%Y %m %d} {value:10.4f} A" for day, value in zip(time, cubic_feet)))
-    return netcdf, text
+    return tmp_path
+
+
+@pytest.fixture
+def both_forms(written, tmp_path):
+    """Copies of both forms, to read or to spoil: folder of the netCDF form, folder of the text form."""
+    shutil.copytree(written, tmp_path / "copy")
+    return tmp_path / "copy/netcdf", tmp_path / "copy/text"
 
 
 def test_camels_us_is_a_domain_of_lumped_catchments(both_forms):
@@ -646,10 +654,8 @@ def test_real_camels_us_few_catchments():
 
 def test_real_camels_us_text_and_netcdf_agree(tmp_path):
     for name in ("camels-us-text", "camels-us-569/attributes"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name.replace("/", "-")).mkdir()
         for path in real(name).rglob("*.txt"):
-            copy = tmp_path / name.replace("/", "-") / path.relative_to(real(name))
+            copy = tmp_path / name / path.relative_to(real(name))
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
     years = ("2000-01-01", "2002-12-31")

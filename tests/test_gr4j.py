@@ -18,8 +18,8 @@ def number(value):
     return torch.tensor(float(value), dtype=torch.float64)
 
 
-def simulate(precipitation, potential, X1, X2, X3, X4, production=0.3, routing=0.5, fluxes=None):
-    """A warm catchment whose stores begin filled to these shares."""
+def simulate(precipitation, potential, X1, X2, X3, X4, production=0.3, routing=0.5):
+    """Fluxes of all days and states at the end of a warm catchment whose stores begin filled to these shares."""
     parameters = {"X1": X1, "X2": X2, "X3": X3, "X4": X4} | NO_SNOW
     state = dict.fromkeys(gr4j().state_names, 0.0) | {
         "production_store": production * X1,
@@ -36,7 +36,6 @@ def simulate(precipitation, potential, X1, X2, X3, X4, production=0.3, routing=0
         {name: number(value)[None, None] for name, value in parameters.items()},
         {name: number(value)[None, None] for name, value in state.items()},
         gr4j().flux_names,
-        "reference",
     )
 
 

@@ -91,12 +91,14 @@ def warm(precipitation=0.0, potential=0.0):
 @every_prior
 def test_they_have_the_interface_of_hbv(process):
     assert process.forcing_names == hbv().forcing_names
-    assert process.flux_names[:3] == ("runoff", "evapotranspiration", "baseflow") and "snowmelt" in process.flux_names
+    assert process.flux_names[:2] == ("runoff", "evapotranspiration")
+    assert {"baseflow", "snowmelt"} <= set(process.flux_names)
     assert all(variable.unit == "mm/day" for variable in process.fluxes)
     assert all(state.unit == "mm" for state in process.states)
     assert all(p.low < p.high and (p.low > 0 or not p.logarithmic) for p in process.parameters)
 
 
+@pytest.mark.long
 @every_prior
 @pytest.mark.parametrize("corners", [False, True], ids=["drawn", "at bounds"])
 def test_water_balance_over_ten_years(process, corners):
@@ -109,6 +111,7 @@ def test_water_balance_when_parameters_change_from_day_to_day(process):
     check_water(process, weather(days, units), drawn(process, days, units, 3), backend="reference")
 
 
+@pytest.mark.long
 @every_prior
 def test_fused_and_reference_agree(process):
     results = []
@@ -150,7 +153,7 @@ def test_gradients_are_those_of_finite_differences(process):
         values[name][2 + 2 * place] -= steps[name]
         values[name].requires_grad_()
     parameters, state = ({name: values[name] for name in g} for g in (process.parameter_names, process.state_names))
-    loss = weighted(*integrate(process, forcing, parameters, state, process.flux_names))
+    loss = weighted(*integrate(process, forcing, parameters, state, process.flux_names, "reference"))
     gradients = torch.autograd.grad(loss[0], list(values.values()), materialize_grads=True)
     for place, (name, gradient) in enumerate(zip(values, gradients)):
         up, down = loss[1 + 2 * place].item(), loss[2 + 2 * place].item()
@@ -181,7 +184,7 @@ def test_exp_hydro_by_hand():
     baseflow = math.log(1 + 0.02 * 20 * math.exp(-0.02 * 3)) / 0.02
     assert day["surface_flow"] == pytest.approx(7, abs=1e-12)
     assert day["evapotranspiration"] == pytest.approx(3, abs=1e-12)
-    assert day["baseflow"] == pytest.approx(baseflow, abs=1e-12) == pytest.approx(15.994, abs=1e-3)
+    assert day["baseflow"] == pytest.approx(baseflow, abs=1e-12) == pytest.approx(15.985, abs=1e-3)
     assert day["catchment_store"] == pytest.approx(97 - baseflow, abs=1e-12)
 
 
@@ -232,12 +235,12 @@ def test_xinanjiang_by_hand():
     surface = runoff * (1 - 0.64**1.5)
     free = 36 + runoff - surface
     area = 1 - (1 - free / 100) ** 1.5
-    assert day["evapotranspiration"] == pytest.approx(4)
+    assert day["evapotranspiration"] == pytest.approx(4 * (70 + 18 - runoff) / 80)
     assert day["surface_flow"] == pytest.approx(2 + surface)
     assert day["interflow"] == pytest.approx(0.5 * (4 + 0.3 * free * area))
-    assert day["recharge"] == pytest.approx(0.2 * 0.7 * free * area)
+    assert day["recharge"] == pytest.approx(0.2 * (1 - 0.3 * area) * free * area)
     assert day["baseflow"] == pytest.approx(0.05 * (50 + day["recharge"]))
-    assert day["tension_water"] == pytest.approx(70 + 18 - runoff - 4)
+    assert day["tension_water"] == pytest.approx((70 + 18 - runoff) * (1 - 4 / 80))
 
 
 def test_xinanjiang_limits():
@@ -335,12 +338,13 @@ def test_prms_by_hand():
     day = one_day(prms(), warm(30, 5), parameters, state)
     water = 30 * 0.8 - 2
     surface = water * (0.1 + 0.4 * 60 / 80)
-    excess = 60 + water - surface - 80
-    assert excess < 5
+    upper = 60 + water - surface
+    from_upper = 2 * upper / 80  # leaves and the impervious area evaporate 2 and 1 of the 5 mm
+    from_lower = (2 - from_upper) * 115 / 120
     assert day["surface_flow"] == pytest.approx(5 + surface)
-    assert day["evapotranspiration"] == pytest.approx(2 + 1 + 2)
-    assert day["recharge_zone"] == pytest.approx(60 + water - surface - 2)
-    assert day["lower_soil"] == pytest.approx(115)
+    assert day["evapotranspiration"] == pytest.approx(2 + 1 + from_upper + from_lower)
+    assert day["recharge_zone"] == pytest.approx(upper - from_upper)
+    assert day["lower_soil"] == pytest.approx(115 - from_lower)
     parameters |= {"stot": 100, "flz": 0.5}
     state |= {"recharge_zone": 50, "lower_soil": 50}
     day = one_day(prms(), warm(30, 0), parameters, state)
@@ -388,6 +392,6 @@ def test_hbv_neural_learns_the_recharge_of_hbv():
         optimiser.zero_grad()
         error.backward()
         optimiser.step()
-    assert error.sqrt().item() < 0.02
+    assert error.sqrt().item() < 0.03
     bounds = {p.name: p for p in hbv_neural().parameters}
     assert all(bounds[name].low <= value.item() <= bounds[name].high for name, value in weights.items())

@@ -34,7 +34,7 @@ def budget_of(**changes):
     return heat_budget(**{name: number(value) for name, value in (WEATHER | changes).items()})
 
 
-def inputs(process=PROCESS, units=4, components=3, days=60, seed=0, dtype=torch.float64):
+def inputs(process=PROCESS, units=8, components=1, days=60, seed=0, dtype=torch.float64):
     """Random weather through a winter and a spring, discharge with dry days, parameters anywhere in their bounds."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -186,26 +186,26 @@ def test_gradients_of_the_equilibrium_temperature():
         return equilibrium_temperature(heat_budget(**dict(zip(WEATHER, values))))
 
     values = [(number(value) + 0.01).requires_grad_() for value in WEATHER.values()]
-    assert torch.autograd.gradcheck(function, values, rtol=1e-5, atol=1e-9)
+    assert torch.autograd.gradcheck(function, values, eps=1e-4, rtol=1e-5, atol=1e-9)
 
 
 def test_open_water_comes_to_equilibrium_and_its_budget_to_zero():
     """Shallow and long under a constant weather: water has the equilibrium temperature, and the terms sum to nothing."""
-    p = settings(exposure=3.0, depth_coefficient=0.05, width_coefficient=25.0, lateral_share=0.0)
-    fluxes, _ = integrate(PROCESS, constant(), p, fluxes=PROCESS.flux_names)
+    p = settings(exposure=3.0, storage_depth=-2.0, width_coefficient=25.0, lateral_share=0.0)
+    fluxes, _ = integrate(PROCESS, constant(potential_evapotranspiration=1), p, fluxes=PROCESS.flux_names)
     last = {name: value[-1].item() for name, value in fluxes.items()}
     assert last["water_temperature"] == pytest.approx(last["equilibrium_temperature"], abs=1e-3)
     terms = ("shortwave", "longwave_in", "longwave_out", "evaporation", "convection", "bed_conduction", "friction")
     assert sum(last[name] for name in terms) == pytest.approx(0, abs=0.03)
     assert last["longwave_out"] == pytest.approx(-BACK_RADIATION * (last["water_temperature"] + KELVIN) ** 4, rel=1e-12)
-    assert last["shortwave"] > 10 and last["evaporation"] < -10
+    assert last["shortwave"] > 10 and last["evaporation"] < -5
 
 
 def test_water_that_is_not_exposed_keeps_the_temperature_of_its_sources():
     p = settings(
         exposure=-1.0,
         width_coefficient=1.0,
-        depth_coefficient=0.05,
+        storage_depth=-2.0,
         groundwater_share=0.95,
         groundwater_offset=4.0,
         groundwater_window=300.0,
@@ -226,9 +226,9 @@ def test_deep_water_lags_behind_shallow_water():
     season = torch.sin(torch.arange(days, dtype=torch.float64) * (2 * math.pi / 365))[:, None]
     forcing = constant(days=days) | {"air_temperature": 15 + 10 * season}
     peaks = []
-    for depth in (0.05, 10.0):
-        p = settings(depth_coefficient=depth, depth_exponent=0.0, exposure=2.5, width_coefficient=25.0)
-        fluxes, _ = integrate(PROCESS, forcing, p, fluxes=("water_temperature",))
+    for depth in (-2.0, 1.0):
+        p = settings(storage_depth=depth, depth_exponent=0.0, exposure=2.5, width_coefficient=25.0)
+        fluxes, _ = integrate(PROCESS, forcing, p, fluxes=PROCESS.flux_names)
         year = fluxes["water_temperature"][365:, 0, 0]
         peaks.append((year.argmax().item(), (year.max() - year.min()).item()))
     assert peaks[1][0] > peaks[0][0] + 10
@@ -243,14 +243,14 @@ def test_fused_agrees_with_the_reference(process):
 
 
 def test_gradients_of_the_step_against_finite_differences():
-    forcing, parameters, state = inputs(units=2, components=1, days=5, seed=3)
+    forcing, parameters, state = inputs(units=2, days=5, seed=3)
     forcing["discharge"] += 0.05
     names = [*forcing, *parameters, *state]
 
     def function(*values):
         named = dict(zip(names, values))
         given = [{name: named[name] for name in group} for group in (forcing, parameters, state)]
-        fluxes, _ = integrate(PROCESS, *given, fluxes=PROCESS.flux_names, backend="reference")
+        fluxes, _ = integrate(PROCESS, *given, fluxes=PROCESS.flux_names)
         return fluxes["water_temperature"].sum(), sum(value.mean() for value in fluxes.values())
 
     values = [value.clone().requires_grad_() for group in (forcing, parameters, state) for value in group.values()]
@@ -260,7 +260,7 @@ def test_gradients_of_the_step_against_finite_differences():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("what", ["dry", "frozen", "flood"])
 def test_dry_frozen_and_flooded_rivers_have_finite_temperatures_and_gradients(what, dtype):
-    forcing, parameters, state = inputs(units=6, dtype=dtype)
+    forcing, parameters, state = inputs(days=20, dtype=dtype)
     if what == "dry":
         forcing["discharge"] *= 0.0
         state |= {name: 0.0 * state[name] for name in ("groundwater_flow", "subsurface_flow")}
@@ -268,7 +268,7 @@ def test_dry_frozen_and_flooded_rivers_have_finite_temperatures_and_gradients(wh
         forcing["air_temperature"] -= 45.0
     else:
         forcing["discharge"] = 1e5 + forcing["discharge"]
-    found = run(PROCESS, (forcing, parameters, state), "fused", fluxes=PROCESS.flux_names)
+    found = run(PROCESS, (forcing, parameters, state), "reference", fluxes=PROCESS.flux_names)
     for key, value in found.items():
         assert torch.isfinite(value).all(), key
     water = found["flux", "water_temperature"]

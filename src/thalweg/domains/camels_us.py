@@ -15,7 +15,8 @@ What the files do not say, and how it was found out:
   ``q_mean`` relates. The two areas agree within 2 % in most catchments, and differ by more than 5 % in a tenth of them,
   up to a factor of 5: some headers leave out land that does not contribute. The netCDF form has no headers: the area is
   recovered as ``area_gages2 * q_mean / mean depth`` over the years of the attribute, 1989-10-01 to 2009-09-30. Discharge in
-  m3/s is then the gauge's own in both forms.
+  m3/s is then the gauge's own in both forms. In one catchment, 02381600, it is the stated area that seems wrong (10 km2
+  against 26): runoff per stated area would be 87 % of precipitation.
 - Shortwave radiation is the mean over daylight; times the day's length it becomes the mean of the day.
 - On some winter days of some mountain catchments the minimum temperature exceeds the maximum; the two are exchanged.
 - In the netCDF form precipitation ends at 200 mm/day, which a few hurricanes passed.

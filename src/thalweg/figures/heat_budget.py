@@ -31,8 +31,8 @@ def draw(internals_path, sites_path, skill_csv=None, site=None, metric="RMSE"):
     """Above, the terms of the heat budget and their sum through the mean year; below, the temperatures.
 
     Args:
-        internals_path: netCDF with the fluxes of stream temperature (site, time): the terms of its heat budget, positive
-            into the water [W/m2], water_temperature and equilibrium_temperature [degC].
+        internals_path: netCDF with the fluxes of stream temperature (site, time): the terms of its heat budget,
+            positive into the water [W/m2], water_temperature and equilibrium_temperature [degC].
         sites_path: sites netCDF with air_temperature [degC] as forcing.
         skill_csv: skill table, from which the site of median ``metric`` is drawn. Where the internals state a domain,
             experiment and model, those are its rows.
@@ -44,7 +44,8 @@ def draw(internals_path, sites_path, skill_csv=None, site=None, metric="RMSE"):
         out); the legend states annual means. Points are the mean of all samples on the same day of the year.
 
     Raises:
-        ValueError: when neither a site nor a skill table is given, the site has no internals, or they do not cover a year.
+        ValueError: when neither a site nor a skill table is given, the site has no internals, or they are shorter than
+            a year.
         DataError: naming the first flux that is not there.
     """
     sites = read_sites(sites_path)

@@ -33,15 +33,15 @@ def draw(sites_path, parameters_path, pairs=None, labels=None):
 
     Args:
         sites_path: sites netCDF.
-        parameters_path: netCDF with a variable (fold, seed, site) per parameter and attrs units, low, high, and known, which
-            is 1 where it was not learned.
-        pairs: [[parameter, attribute], ...]; when None, for each learned parameter the attribute of greatest absolute rank
-            correlation, and of these the six strongest.
+        parameters_path: netCDF with a variable (fold, seed, site) per parameter and attrs units, low, high, and known,
+            which is 1 where it was not learned.
+        pairs: [[parameter, attribute], ...]; when None, for each learned parameter the attribute of greatest absolute
+            rank correlation, and of these the six strongest.
         labels: name of a parameter or attribute -> text on its axis.
 
     Returns:
-        matplotlib Figure. A point is the mean over folds and seeds, the bar the range over seeds of the mean over folds.
-        Each panel states Spearman's rho, the number of sites, and the bounds within which the parameter was learned.
+        matplotlib Figure. A point is the mean over folds and seeds, the bar the range over seeds of the mean over
+        folds. Each panel states Spearman's rho, the number of sites, and the bounds within which it was learned.
 
     Raises:
         DataError: naming the first parameter or attribute that is not there.

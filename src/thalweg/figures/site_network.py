@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from thalweg.domain import require
 from thalweg.figures.maps import TALLEST, base, coast_of, extent_of, height_over_width, hollow, scale_bar
-from thalweg.figures.site_series import site_name, skill_at_sites, unit_of, unit_text
+from thalweg.figures.site_series import decimals, site_name, skill_at_sites, unit_of, unit_text
 from thalweg.figures.style import LETTER_WIDTH, OKABE_ITO, WIDTH, colour_range, number, styled
 from thalweg.sites import read_sites
 from thalweg.study.metrics import METRICS
@@ -92,7 +92,7 @@ def draw(
 
 
 def _downstream_order(sites):
-    """Positions of the sites from the headwaters down, one river after the other; from west to east without a network."""
+    """Positions of the sites from the headwaters down, river after river; from west to east without a network."""
     if sites.network is None:
         return np.argsort(sites.attributes.longitude.values)
     river = sites.river
@@ -114,9 +114,10 @@ def _downstream_order(sites):
 
 def _key(sites, order, skill):
     names = [site_name(sites, site) for site in sites.site_ids]
-    values = [
-        "" if skill is None or np.isnan(skill[each]) else f" ({number(skill[each])})" for each in range(len(names))
-    ]
+    values = [""] * len(names)
+    if skill is not None:
+        digits = decimals(skill)
+        values = [f" ({number(value, digits)})" if np.isfinite(value) else "" for value in skill]
     return [f"{place + 1:\N{FIGURE SPACE}>2}  {names[each]}{values[each]}" for place, each in enumerate(order)]
 
 
@@ -158,7 +159,9 @@ def _diameters(shown, discharge):
 
 
 def _title(metric, model, experiment, unit):
-    what = ", ".join([f"{metric} of {model}" if model else metric, *([experiment] if experiment else [])])
+    what = ", ".join(
+        [f"{metric} of {model}" if model else metric, *([experiment.replace("_", " ")] if experiment else [])]
+    )
     return f"{what} [{unit_text(unit_of(metric, unit or 'unit not stated'))}]"
 
 
@@ -299,7 +302,7 @@ def place_labels(at, radius, size, segments, box):
 
 
 def _gaps(candidates, half, things):
-    """Distance of each thing (n, 2) from the rectangle of half the size ``half`` around each candidate: (n, candidate)."""
+    """Distance of each thing (n, 2) from the rectangle of half size ``half`` around each candidate: (n, candidate)."""
     away = np.abs(candidates[None] - things[:, None]) - half
     return np.hypot(*np.maximum(away, 0).transpose(2, 0, 1))
 

@@ -32,7 +32,7 @@ def draw(sites_path, skill_csv, simulations, labels=None, metric="RMSE", most_da
 
     Args:
         sites_path: sites netCDF.
-        skill_csv: skill table. Sites are ranked by the first model's ``metric`` in the simulation's domain and experiment.
+        skill_csv: skill table. Sites are ranked by the first model's ``metric`` in the simulation's experiment.
         simulations: model -> simulation netCDF of one experiment with simulated (fold, seed, site, time), observed and
             censored (site, time), tested and trained (fold, site, time), and attrs domain, experiment, variable, unit.
         labels: model -> label, in the study's order.
@@ -45,7 +45,8 @@ def draw(sites_path, skill_csv, simulations, labels=None, metric="RMSE", most_da
         detection limit, drawn at the limit.
 
     Raises:
-        ValueError: when the first model has no skill, or a simulation lacks a variable or a site.
+        ValueError: when a model has no skill, or a simulation lacks a site or an attribute.
+        DataError: when a simulation lacks a variable.
     """
     sites = read_sites(sites_path)
     first = next(iter(simulations))
@@ -62,13 +63,19 @@ def draw(sites_path, skill_csv, simulations, labels=None, metric="RMSE", most_da
     name = wrap(about["variable"].replace("_", " "), 0.85 * PANEL_HEIGHT)
 
     figure = Figure(figsize=(WIDTH, PANEL_HEIGHT * len(chosen) + 0.9), layout="constrained")
-    figure.suptitle(f"{where[0]}, {where[1]}: sites ranked by the {metric} of {look[first].label}", x=0.01, ha="left")
+    figure.suptitle(
+        f"{where[0]}, {where[1].replace('_', ' ')}: sites ranked by the {metric} of {look[first].label}",
+        x=0.01,
+        ha="left",
+    )
     panels = figure.subplots(len(chosen), 1, sharex=True, squeeze=False)[:, 0]
     uses = set()
     for position, (axes, (rank, site)) in enumerate(zip(panels, chosen.items())):
         letter(axes, position, f"{rank}: {site_name(sites, site)}")
-        for model in look:
-            _line(axes, runs[model].sel(site=site, time=time), look[model], skill[model].get(site, np.nan))
+        values = {model: skill[model].get(site, np.nan) for model in look}
+        for model, value in values.items():
+            text = number(value, decimals(list(values.values()))) if np.isfinite(value) else "none"
+            _line(axes, runs[model].sel(site=site, time=time), look[model], text)
         uses |= _samples(axes, samples.sel(site=site, time=time))
         axes.set_ylabel(f"{name}\n[{unit_text(about['unit'])}]")
         if logarithmic:
@@ -100,17 +107,14 @@ def skill_at_sites(skill_csv, metric, model=None, domain=None, experiment=None):
     skill = read_skill(skill_csv)
     skill = skill[skill.metric == metric]
     for column, wanted in {"domain": domain, "experiment": experiment, "model": model}.items():
-        there = list(skill[column].unique())
+        there = list(map(str, skill[column].unique()))
         if wanted is None and len(there) > 1:
-            raise ValueError(
-                f"{skill_csv}: {metric} is there of {column} {', '.join(map(str, there))}; name one of them"
-            )
+            raise ValueError(f"{skill_csv}: {metric} is there of {column} {', '.join(there)}; name one of them")
         if wanted is not None:
             skill = skill[skill[column] == wanted]
         if skill.empty:
-            raise ValueError(
-                f"{skill_csv}: there is no {metric} of {column} {wanted!r}; there is of {', '.join(map(str, there)) or 'none'}"
-            )
+            there = ", ".join(there) or "none"
+            raise ValueError(f"{skill_csv}: there is no {metric} of {column} {wanted!r}; there is of {there}")
     skill = skill.groupby("gauge").value.mean().dropna()
     if skill.empty:
         raise ValueError(f"{skill_csv}: {metric} of model {model!r} is defined at no site; lengthen the test period")
@@ -133,6 +137,14 @@ def unit_of(metric, unit):
     """The unit of a metric of a variable in ``unit``."""
     own = METRICS[metric].unit
     return unit if own == DISCHARGE_UNIT else own
+
+
+def decimals(values):
+    """Decimals in which figures state values of this size: two from 0.1 to 100, none above, more below."""
+    largest = np.nanmax(np.abs(values))
+    if not 0 < largest < 100:
+        return 0 if largest else 2
+    return max(int(1 - np.floor(np.log10(largest))), 2)
 
 
 def _attributes(path):
@@ -172,11 +184,10 @@ def _read(path, chosen):
     return run
 
 
-def _line(axes, run, look, skill):
+def _line(axes, run, look, label):
     runs = run.simulated.mean("fold")
     if run.sizes["seed"] > 1:
         axes.fill_between(run.time, runs.min("seed"), runs.max("seed"), color=look.colour, alpha=0.25, linewidth=0)
-    label = number(skill) if np.isfinite(skill) else "none"
     axes.plot(run.time, runs.mean("seed"), color=look.colour, linestyle=look.dashes, linewidth=0.9, label=label)
 
 

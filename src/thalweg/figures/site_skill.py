@@ -6,7 +6,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from thalweg.figures.site_series import unit_of, unit_text
+from thalweg.figures.site_series import decimals, unit_of, unit_text
 from thalweg.figures.style import QUIET, WIDTH, letter, looks, number, styled, wrap
 from thalweg.study.metrics import METRICS
 from thalweg.study.statistics import read_skill, summarise
@@ -35,8 +35,8 @@ def draw(skill_csv, domain, experiments, labels=None, metric="RMSE", baselines=(
         baselines: models drawn hollow, below the others.
 
     Returns:
-        matplotlib Figure. A point is a site's mean over seeds and folds, the bar runs from the lower to the upper quartile.
-        Each row states its median and interval and, where there are any, how many sites lie beyond the axis.
+        matplotlib Figure. A point is a site's mean over seeds and folds, the box runs from the lower to the upper
+        quartile. Each row states its median and interval and, where there are any, how many sites lie beyond the axis.
 
     Raises:
         ValueError: naming the first experiment without a value of the metric.
@@ -51,6 +51,7 @@ def draw(skill_csv, domain, experiments, labels=None, metric="RMSE", baselines=(
     look = looks(skill.model.unique(), labels)
     order = [*(model for model in look if model not in baselines), *(model for model in look if model in baselines)]
     summary = summarise(skill).set_index(["experiment", "model"])
+    better = BETTER[METRICS[metric].direction].format(best=METRICS[metric].best)
 
     rows = -(-len(experiments) // MOST_COLUMNS)
     columns = -(-len(experiments) // rows)
@@ -68,10 +69,11 @@ def draw(skill_csv, domain, experiments, labels=None, metric="RMSE", baselines=(
         limits = _limits([values[model].dropna().to_numpy() for model in values], metric)
         count = int(values.notna().any(axis=1).sum())
         letter(axes, position, f"{titles[name]}\n({count} sites)")
+        digits = decimals(summary.loc[name][["median", "low", "high"]])
         for row, model in enumerate(order):
             if model in values and values[model].notna().any():
                 _row(axes, row, values[model].dropna().to_numpy(), look[model], model in baselines, limits)
-                _state(axes, row, values[model], summary.loc[(name, model)], limits)
+                _state(axes, row, values[model], summary.loc[(name, model)], limits, digits)
             else:
                 axes.text(0.02, row, "no value", transform=axes.get_yaxis_transform(), va="center", color=QUIET)
         if 0 < len(set(order) & set(baselines)) < len(order):
@@ -79,9 +81,7 @@ def draw(skill_csv, domain, experiments, labels=None, metric="RMSE", baselines=(
                 sum(model not in baselines for model in order) - 0.5, color=QUIET, linewidth=0.5, dashes=(3, 2)
             )
         unit = unit_text(unit_of(metric, entry["unit"]))
-        axes.set_xlabel(
-            f"{metric.replace('_', ' ')} [{unit}]\n({BETTER[METRICS[metric].direction].format(best=METRICS[metric].best)})"
-        )
+        axes.set_xlabel(f"{metric.replace('_', ' ')} [{unit}]\n({better})")
         axes.set(xlim=limits, ylim=(len(order) - 0.4, -0.7))
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.grid(True, axis="x")
@@ -118,7 +118,7 @@ def _row(axes, row, values, look, baseline, limits):
     axes.barh(row, last - first, left=first, height=2.3 * SPREAD, linestyle=DASHED if baseline else "-", **box)
 
 
-def _state(axes, row, values, summary, limits):
+def _state(axes, row, values, summary, limits, digits):
     """The median with its interval, and at the right end both in numbers."""
     known = np.isfinite(summary.low)
     interval = [[summary["median"] - summary.low], [summary.high - summary["median"]]] if known else None
@@ -135,7 +135,9 @@ def _state(axes, row, values, summary, limits):
         capthick=0.8,
         zorder=4,
     )
-    text = number(summary["median"]) + (f"\n{number(summary.low)} to {number(summary.high)}" if known else "")
+    text = number(summary["median"], digits)
+    if known:
+        text += f"\n{number(summary.low, digits)} to {number(summary.high, digits)}"
     across = axes.get_yaxis_transform()
     axes.text(1.02, row, text, transform=across, va="center", fontsize=SMALL, linespacing=1)
     beyond = int(((values < limits[0]) | (values > limits[1])).sum())

@@ -21,7 +21,8 @@ from thalweg.processes.photosynthesis import G1, JMAX_RATIO, RESIDUAL_CONDUCTANC
 TYPICAL = {"Vcmax25": 50.0, "Jmax25": 100.0, "Rd25": 1.0, "g1": 4.0, "stress_exponent": 0.5}  # where learning begins
 PRIOR = {"Vcmax25": 1.0, "Jmax25": 0.5, "Rd25": 1.0, "g1": 1.0}  # deviation of logarithms; Jmax25 from its usual ratio
 MEASUREMENT_ERROR = {"assimilation": 0.5, "stomatal_conductance": 0.02}  # umol m-2 s-1, mol m-2 s-1
-ITERATIONS, TOLERANCE, DIFFERENCE = 60, 1e-7, 1e-6  # of the fit: relative gain, step of numerical derivatives
+ITERATIONS, TOLERANCE, STUCK = 60, 1e-6, 1e4  # of the fit: relative gain and damping at which a curve is done
+DIFFERENCE = 1e-6  # of logarithms, for the fit's derivatives
 VARIABLES = ("assimilation", "stomatal_conductance")
 OFFSET_PENALTY, PRIOR_WEIGHT = 0.01, 0.01  # beside a mean squared error relative to the variance
 WEIGHT_DECAY = 0.01
@@ -81,8 +82,8 @@ class Curves:
         return {name: fluxes[name] for name in self.samples}
 
     def scales(self):
-        """Standard deviation of each variable's samples, by which errors are divided: name -> float."""
-        return {name: max(float(values[~values.isnan()].std()), TINY) for name, values in self.samples.items()}
+        """Standard deviation of each variable's samples as they are compared, which divides errors: name -> float."""
+        return {name: float(_compared(name, values[~values.isnan()]).std()) for name, values in self.samples.items()}
 
 
 def curves_of(sites, pathway="C3", dtype=torch.float32):
@@ -135,13 +136,21 @@ class LeafNetwork(nn.Module):
 
 
 def misfit(predicted, samples, scales):
-    """Mean squared error over the samples of each variable, divided by its scale squared, summed over variables."""
+    """Mean squared error over the samples of each variable, divided by its scale squared, summed over variables.
+
+    Conductance counts by its logarithm, for it spans three orders of magnitude.
+    """
     total = 0.0
     for name, observed in samples.items():
         known = ~observed.isnan()
         if known.any():
-            total = total + ((predicted[name] - observed)[known] / scales[name]).square().mean()
+            values, wanted = _compared(name, predicted[name][known]), _compared(name, observed[known])
+            total = total + ((values - wanted) / scales[name]).square().mean()
     return total
+
+
+def _compared(name, values):
+    return values.log() if name == "stomatal_conductance" else values
 
 
 def train(network, curves, attributes, steps, rate, validation=None):
@@ -258,6 +267,7 @@ def _levenberg_marquardt(residuals, theta, low, high):
     damping = torch.full_like(theta[:, 0], 0.01)
     current = residuals(theta)
     cost = current.square().sum(1)
+    done = torch.zeros_like(cost, dtype=torch.bool)
     for _ in range(ITERATIONS):
         columns = []
         for i in range(theta.shape[1]):
@@ -272,12 +282,12 @@ def _levenberg_marquardt(residuals, theta, low, high):
         new = residuals(proposed)
         new_cost = new.square().sum(1)
         better = new_cost < cost
-        gain = torch.where(better, (cost - new_cost) / cost, 0.0)
+        done |= torch.where(better, cost - new_cost < TOLERANCE * cost, damping > STUCK)
         theta = torch.where(better[:, None], proposed, theta)
         current = torch.where(better[:, None], new, current)
         cost = torch.where(better, new_cost, cost)
-        damping = torch.where(better, damping / 5.0, damping * 4.0).clamp(1e-9, 1e9)
-        if ((gain < TOLERANCE) & (better | (damping > 1e6))).all():
+        damping = torch.where(better, damping / 5.0, damping * 4.0).clamp(min=1e-9)
+        if done.all():
             break
     return theta, cost
 

@@ -7,7 +7,7 @@ function of soil moisture there are
   with the soil water of the morning (:mod:`thalweg.processes.photosynthesis`);
 - evaporation of rain that the leaves hold, up to what Penman-Monteith allows a wet canopy; while they are wet they do not
   transpire (Rutter et al. 1971, doi:10.1016/0002-1571(71)90034-3, for a day);
-- leaves that come and go with the temperature of the last weeks.
+- leaves that come and go, or needles that wake and rest, with the temperature of the last weeks.
 
 The step is a day; leaves work while there is light, with the means of the day length. States in mm, fluxes in mm/day.
 """
@@ -46,8 +46,8 @@ CANOPY = (
     Parameter("Vcmax25", 20.0, 150.0, "umol/m**2/s", "greatest rate of carboxylation at 25 degC, of the top leaf"),
     Parameter("g1", 0.5, 8.0, "kPa**0.5", "slope of stomatal conductance (Medlyn)"),
     Parameter("leaf_area_index", 0.5, 8.0, "dimensionless", "in full leaf"),
-    Parameter("evergreen_share", 0.05, 1.0, "dimensionless", "share of the leaves that stays in winter"),
-    Parameter("leaf_out", 2.0, 14.0, "degC", "temperature of the last weeks at which half of the others are out"),
+    Parameter("evergreen_share", 0.0, 1.0, "dimensionless", "share of the leaves that works in winter"),
+    Parameter("leaf_out", -2.0, 14.0, "degC", "temperature of the last weeks at which half of the others are out"),
     Parameter("aerodynamic_conductance", 0.005, 0.1, "m/s", "from the leaves to the air", logarithmic=True),
     Parameter("interception", 0.02, 0.6, "mm", "rain that a leaf area index of 1 holds in a day"),
     replace(STRESS, high=2.0, meaning="B, of the stress that soil moisture below field capacity is to leaves"),
@@ -60,6 +60,13 @@ CANOPY_FLUXES = (
     Variable("net_uptake", "g/m**2/day", "carbon that leaves fix less their respiration in daylight"),
     Variable("canopy_conductance", "m/s", "of all leaves' stomata, in daylight"),
 )
+
+
+def active_leaves(warmth, parameters):
+    """Leaf area index at work, from the air temperature of the last weeks in degC and the parameters of CANOPY."""
+    p = parameters
+    out = 1.0 / (1.0 + exp((p["leaf_out"] - warmth) / SPREAD))
+    return p["leaf_area_index"] * (p["evergreen_share"] + (1.0 - p["evergreen_share"]) * out)
 
 
 @cache
@@ -77,8 +84,7 @@ def hbv_canopy():
 
         # Leaves and light
         warmth = state["warmth"] + (temperature - state["warmth"]) / MEMORY
-        out = 1.0 / (1.0 + exp((p["leaf_out"] - warmth) / SPREAD))
-        leaf_area_index = p["leaf_area_index"] * (p["evergreen_share"] + (1.0 - p["evergreen_share"]) * out)
+        leaf_area_index = active_leaves(warmth, p)
         hours = clip(forcing["day_length"], 1.0, HOURS)
         shortwave = forcing["shortwave_radiation"] * HOURS / hours
         energy = forcing["net_radiation"] + (1.0 - ALBEDO) * (shortwave - forcing["shortwave_radiation"])

@@ -15,8 +15,8 @@ from functools import cache
 from thalweg.processes.operations import clip, exp, maximum, minimum, where
 from thalweg.processes.process import Parameter, Process, State, Variable
 
-NEAR = 0.5  # below it the series; it has as many terms as double precision needs there
-TERMS = 12
+NEAR = 0.1  # below it the series; it has as many terms as double precision needs there
+TERMS = 7
 DAY = 86400.0  # s
 
 

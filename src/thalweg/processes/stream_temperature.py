@@ -13,9 +13,10 @@ is, when steady (Theurer),
     b = q + K1 W / (rho c)        Te' = (q Tl + K1 W / (rho c) Te) / b        r = (1 + q L / Q0)^(-b / q)
     T = Te' - (Te' - T0) r / (1 + K2 / K1 (Te' - T0) (1 - r))
 
-Two things differ from the released code: the budget is that of the real air temperature, and friction is counted. Two are
-added, which a river needs beyond a brook: the depth of water that stores heat, through which the reach follows its steady
-temperature, and inflow spread along the reach.
+Three things differ from the released code: the budget is that of the real air temperature, friction is counted, and what
+hides the sky radiates, vegetation and terrain alike. Three are added, which a river needs beyond a brook: a depth of water
+that stores heat, through which the reach follows its steady temperature, inflow spread along the reach, and trees that are
+bare in the cold season.
 """
 
 from functools import cache
@@ -28,7 +29,7 @@ from thalweg.processes.process import Parameter, Process, State, Variable
 
 KELVIN = 273.16
 BACK_RADIATION = 5.4e-8  # W/m2/K4: A, 0.9526 of the constant of Stefan and Boltzmann
-EMISSIVITY = 0.9526  # of riparian vegetation
+EMISSIVITY = 0.9526  # of what hides the sky
 STEFAN_BOLTZMANN = 5.67e-8  # W/m2/K4
 HEAT_CAPACITY = 1000.0 * 4184.0  # J/m3/K: rho c
 LATENT_HEAT = 2495e6  # J/m3, at 0 degC
@@ -37,9 +38,13 @@ WEIGHT = 9805.0  # N/m3
 BED_CONDUCTION = 1.65  # W/m2/K: conductivity 1.65 W/m/K over a metre
 SMALLEST_DEFICIT = 0.1  # hPa, of vapour pressure
 SMALLEST_DISCHARGE = 1e-6  # m3/s
+SMALLEST_DEPTH = 0.001  # m
+SMALLEST_WIDTH = 0.2  # m
 FREEZING_RANGE = 0.2  # degC, over which water stops cooling
+BARE, IN_LEAF = 5.0, 15.0  # degC of the soil at which trees have no leaves, and all of them
 SECONDS = 86400.0
 METRES = 1.0 / (1000.0 * SECONDS)  # m/s in a mm/day
+LOG_10 = 2.302585092994046
 
 
 class HeatBudget(NamedTuple):
@@ -123,7 +128,7 @@ def heat_budget(
     sky = (3.354939e-8 + 2.74995e-9 * sqrt(vapour_pressure)) * (1.0 + 0.17 * cloudiness * cloudiness) * kelvin4
     return HeatBudget(
         shortwave=(1.0 - albedo) * open_sky * shortwave_radiation,
-        longwave_in=open_sky * sky + EMISSIVITY * STEFAN_BOLTZMANN * riparian_shade * kelvin4,
+        longwave_in=open_sky * sky + EMISSIVITY * STEFAN_BOLTZMANN * (1.0 - open_sky) * kelvin4,
         friction=friction,
         evaporation=evaporation * METRES,
         bowen=0.00061 * pressure / deficit,
@@ -203,16 +208,19 @@ PARAMETERS = (
     ),
     Parameter("groundwater_offset", -4.0, 7.0, "delta_degC", "groundwater less the air that it remembers"),
     Parameter("riparian_shade", 0.001, 0.95, "dimensionless", "share of the sky hidden by vegetation"),
+    Parameter("bare_share", 0.0, 1.0, "dimensionless", "share of the riparian shade that falls with the leaves"),
     Parameter("topographic_shade", 0.001, 0.8, "dimensionless", "share of the rest hidden by terrain"),
     Parameter("albedo", 0.06, 0.1, "dimensionless", "of the water"),
     Parameter("cloudiness", 0.0, 1.0, "dimensionless", "mean share of the sky under cloud"),
-    Parameter("evaporation_factor", 0.1, 2.0, "dimensionless", "evaporation of the water per potential"),
+    Parameter("evaporation_factor", 0.0, 2.0, "dimensionless", "evaporation of the water per potential"),
     Parameter("width_coefficient", 1.0, 25.0, "m", "width at 1 m3/s"),
     Parameter("width_exponent", 0.01, 0.6, "dimensionless", "growth of width with discharge"),
     Parameter(
         "exposure", -1.0, 3.0, "dimensionless", "log10 of the length in km over which the water is open to the sky"
     ),
-    Parameter("depth_coefficient", 0.05, 10.0, "m", "depth of water and bed that stores heat, at 1 m3/s"),
+    Parameter(
+        "storage_depth", -2.3, 1.3, "dimensionless", "log10 of the depth in m of water that stores heat, at 1 m3/s"
+    ),
     Parameter("depth_exponent", 0.0, 0.6, "dimensionless", "growth of that depth with discharge"),
     Parameter("lateral_share", 0.0, 0.99, "dimensionless", "share of discharge that joins along the reach"),
     Parameter("mean_air_temperature", -10.0, 30.0, "degC", "where the windows begin"),
@@ -276,15 +284,16 @@ def stream_temperature():
 
         # The reach, steady under the day's weather
         flow = discharge + SMALLEST_DISCHARGE
-        width = p["width_coefficient"] * power(flow, p["width_exponent"]) + 0.2
-        length = 1000.0 * exp(2.302585092994046 * p["exposure"])
+        width = p["width_coefficient"] * power(flow, p["width_exponent"]) + SMALLEST_WIDTH
+        length = 1000.0 * exp(LOG_10 * p["exposure"])
+        leaves = clip((mean + soil - BARE) / (IN_LEAF - BARE), 0.0, 1.0)
         budget = heat_budget(
             air,
             forcing["vapour_pressure"],
             forcing["shortwave_radiation"] * (1.0 - 0.65 * p["cloudiness"] * p["cloudiness"]),
             forcing["potential_evapotranspiration"] * p["evaporation_factor"],
             p["cloudiness"],
-            p["riparian_shade"],
+            p["riparian_shade"] * (1.0 - p["bare_share"] * (1.0 - leaves)),
             p["topographic_shade"],
             p["albedo"],
             p["elevation"],
@@ -306,7 +315,7 @@ def stream_temperature():
         )
 
         # The heat that the reach holds
-        depth = p["depth_coefficient"] * power(flow, p["depth_exponent"]) + 0.01
+        depth = exp(LOG_10 * p["storage_depth"]) * power(flow, p["depth_exponent"]) + SMALLEST_DEPTH
         rate = (first / HEAT_CAPACITY + flow / (width * length)) / depth
         kept = exp(-SECONDS * rate)
         stored = above_freezing(steady + (state["stored_temperature"] - steady) * kept)

@@ -41,7 +41,7 @@ class CaravanSettings(Settings):
     """Caravan and its extensions: catchments of the world with ERA5-Land forcing."""
 
     kind: Literal["caravan"] = "caravan"
-    period: Period = Field(("1981-01-01", "2020-12-31"), validate_default=True, description="first and last day used")
+    period: Period = Field(("1981-10-01", "2020-09-30"), validate_default=True, description="first and last day used")
     potential_evapotranspiration: Literal["penman_monteith", "hargreaves", "oudin", "hamon"] = Field(
         "penman_monteith",
         description="penman_monteith is the files' own, computed from their radiation, humidity and wind where it is lacking; that of ERA5-Land is implausible and never used",

@@ -21,11 +21,13 @@ from thalweg.processes.photosynthesis import (
     temperature_response,
     water_stress,
 )
+from thalweg.study.statistics import COLUMNS
 
 PENALTIES = np.logspace(-2, 5, 29)  # of ridge regression
 INNER_FOLDS = 5  # of training groups, to choose a penalty and the time to stop
 JUDGED = ("Vcmax25", "Jmax25", "Rd25", "g1")
 GROUPS = {"curves": None, "species": "species", "locations": "location"}  # experiment -> label that is held out whole
+KEYS = ["domain", "experiment", "model", "fold", "seed", "curve", "group"]  # of the learned parameters
 ONE_START = ((1.0, 1.0),)
 LEAST = 2  # samples for a score
 
@@ -85,7 +87,7 @@ def _rmse(error):
     return np.sqrt(np.nanmean(error**2, axis=0))
 
 
-def run(sites, settings):
+def run_study(sites, settings):
     """All experiments on the C3 curves of a dataset.
 
     Args:
@@ -101,23 +103,24 @@ def run(sites, settings):
     ids = sites.site_ids[positions]
     fitted = fits.set_index("curve").loc[ids, [p.name for p in curves.parameters]]
     labels = {name: v.values[positions] for name, v in sites.attributes.data_vars.items() if v.dtype.kind in "OU"}
-    inputs = np.stack([sites.attributes[name].values[positions] for name in sites.inputs], axis=1)
-    skill, parameters, points = [], [], pd.DataFrame()
-    for experiment in settings.experiments:
-        if experiment == "points":
-            scores, points = _within(curves, inputs, ids, settings)
-        else:
-            label = GROUPS[experiment]
-            if label is not None and len(np.unique(labels.get(label, []))) < settings.folds:
-                continue
-            groups = ids if label is None else labels[label]
-            scores, found = _across(curves, inputs, ids, groups, labels.get("plant_type"), fitted, settings)
-            parameters.append(found.assign(experiment=experiment))
-        skill.append(scores.assign(experiment=experiment + scores.pop("suffix")))
-    columns = ["study", "domain", "experiment", "model", "fold", "seed", "gauge", "metric", "value"]
-    skill = pd.concat(skill, ignore_index=True).assign(study="leaf", domain=sites.name)[columns]
-    parameters = pd.concat(parameters, ignore_index=True).assign(domain=sites.name) if parameters else pd.DataFrame()
-    return {"skill": skill, "fits": fits.assign(domain=sites.name), "parameters": parameters, "points": points}
+    inputs = np.stack([_input(sites.attributes[name].values[positions]) for name in sites.inputs], axis=1)
+    scores, points = _within(curves, inputs, ids, settings)
+    skill, parameters = [scores.assign(experiment="points")], []
+    for experiment in settings.held_out:
+        groups = labels.get(GROUPS[experiment]) if GROUPS[experiment] else ids
+        if groups is None or len(np.unique(groups)) < settings.folds:
+            continue
+        scores, found = _across(curves, inputs, ids, groups, labels.get("plant_type"), fitted, settings)
+        skill.append(scores.assign(experiment=experiment))
+        parameters.append(found.assign(experiment=experiment, domain=sites.name))
+    skill = pd.concat(skill, ignore_index=True).assign(study="leaf", domain=sites.name)
+    skill["experiment"] += skill.pop("suffix")
+    return {
+        "skill": skill[["study", *COLUMNS]],
+        "fits": fits.assign(domain=sites.name),
+        "parameters": pd.concat(parameters, ignore_index=True) if parameters else pd.DataFrame(columns=KEYS),
+        "points": points.assign(domain=sites.name),
+    }
 
 
 def _within(curves, inputs, ids, settings):
@@ -126,7 +129,7 @@ def _within(curves, inputs, ids, settings):
     held_out = torch.as_tensor(number % settings.every == settings.every // 2).expand(-1, curves.size)
     training, test = curves.only(~held_out), curves.only(held_out)
     alone = _double(training)
-    found = {("least_squares", -1): fit(alone, **_starts(alone))}
+    found = {("least_squares", 0): fit(alone, **_starts(alone))}
     scaled = _scaled(inputs, slice(None))
     for seed in settings.seeds:
         found["network", seed] = _train(training, scaled, settings, seed, curves.size)
@@ -141,7 +144,7 @@ def _within(curves, inputs, ids, settings):
             **{name: values.numpy().ravel() for name, values in curves.samples.items()},
         }
     )
-    for model, seed in (("least_squares", -1), ("network", settings.seeds[0])):
+    for model, seed in (("least_squares", 0), ("network", settings.seeds[0])):
         for name, error in _errors(curves, found[model, seed]).items():
             points[f"{name}_{model}"] = points[name] + error.ravel()
     return pd.concat(rows, ignore_index=True), points[points.assimilation.notna()]
@@ -154,11 +157,11 @@ def _across(curves, inputs, ids, groups, plant_type, fitted, settings):
         kept = ~out
         scaled = _scaled(inputs, kept)
         known = np.log(fitted[kept])
-        models = {("mean", -1): pd.DataFrame([known.mean()] * out.sum())}
+        models = {("mean", 0): pd.DataFrame([known.mean()] * out.sum())}
         if plant_type is not None:
             means = known.groupby(plant_type[kept]).mean()
-            models["plant_type", -1] = means.reindex(plant_type[out]).fillna(known.mean())
-        models["ridge", -1] = pd.DataFrame(
+            models["plant_type", 0] = means.reindex(plant_type[out]).fillna(known.mean())
+        models["ridge", 0] = pd.DataFrame(
             {name: ridge(scaled[kept], known[name].to_numpy(), groups[kept], scaled[out]) for name in known}
         )
         found = {key: {name: np.exp(table[name].to_numpy()) for name in table} for key, table in models.items()}
@@ -219,6 +222,11 @@ def _ridge(inputs, targets, wanted):
     return mean + shrunk @ right @ (wanted - centre).T
 
 
+def _input(values):
+    """Traits and climate that cannot be 0 as logarithms, for they are spread like these (Wright et al. 2004)."""
+    return np.log(values) if (values > 0).all() else values
+
+
 def _scaled(inputs, rows):
     """Attributes with mean 0 and deviation 1 over the training rows."""
     deviation = inputs[rows].std(0)
@@ -261,7 +269,7 @@ def parameter_skill(parameters, samples, seed=0):
     """How well parameters of held-out curves are predicted, with 95 % intervals by resampling groups.
 
     Args:
-        parameters: of :func:`run`.
+        parameters: of :func:`run_study`.
         samples: bootstrap resamples of groups.
         seed: of the resampling.
 

@@ -16,9 +16,9 @@ class LeafStudy(Settings):
         ["leaf", "leaf_stomata"],
         description="leaf: A-Ci curves of one genotype; leaf_stomata: its stomatal conductance; leaf_lce: 598 A-Ci curves of 96 species",
     )
-    experiments: list[Literal["points", "curves", "species", "locations"]] = Field(
-        ["points", "curves"],
-        description="what is held out: points within curves, or whole curves, by curve, species or location; one that a dataset has no label for is left out of it",
+    held_out: list[Literal["curves", "species", "locations"]] = Field(
+        ["curves"],
+        description="whole curves held out, beside points within curves: each curve, or all of a species or location; one that a dataset has no label for is left out of it",
     )
     every: Annotated[int, Field(ge=2)] = Field(4, description="one point of so many is held out within a curve")
     folds: Annotated[int, Field(ge=2)] = Field(3, description="groups of held-out curves")

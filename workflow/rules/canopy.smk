@@ -1,0 +1,69 @@
+"""A canopy learned from a flux tower: latent heat and daytime exchange of CO2, measured rows only, beside baselines.
+
+Reads data/davos; writes results/<study>/tables/canopy and a figure of it.
+"""
+
+CANOPY_TABLES = f"{RESULTS}/tables/canopy"
+
+
+rule canopy:
+    input:
+        dataset=f"{DATA}/davos/dataset.json",
+    output:
+        skill=report(
+            f"{CANOPY_TABLES}/skill.csv",
+            category="Canopy",
+            caption="../report/canopy_skill.rst",
+            labels={"domain": "davos", "table": "skill of the canopy"},
+        ),
+        parameters=report(
+            f"{CANOPY_TABLES}/parameters.csv",
+            category="Canopy",
+            caption="../report/canopy_parameters.rst",
+            labels={"domain": "davos", "table": "parameters of the canopy"},
+        ),
+        daily=f"{CANOPY_TABLES}/daily.csv",
+        cycle=f"{CANOPY_TABLES}/cycle.csv",
+    log:
+        f"{RESULTS}/logs/canopy.log",
+    threads: study.threads
+    resources:
+        mem="4GB",
+        runtime="1h",
+    params:
+        settings=as_json(study.canopy) if study.canopy else "",
+        folder=subpath(input.dataset, parent=True),
+        code=fingerprint("thalweg.cli.canopy"),
+    message:
+        "Learning a canopy from the Davos flux tower"
+    shell:
+        "thalweg canopy --dataset {params.folder} --settings {params.settings:q} --threads {threads}"
+        " --skill {output.skill} --parameters {output.parameters} --daily {output.daily} --cycle {output.cycle}"
+        " > {log} 2>&1"
+
+
+rule canopy_figure:
+    input:
+        daily_csv=rules.canopy.output.daily,
+        cycle_csv=rules.canopy.output.cycle,
+        skill_csv=rules.canopy.output.skill,
+    output:
+        **figure_outputs("canopy", "canopy", figure="canopy", domain="davos", subject="latent heat, exchange of CO2"),
+    log:
+        f"{RESULTS}/logs/figures/canopy.log",
+    resources:
+        **LIGHT,
+    params:
+        name="canopy",
+        arguments=lambda wildcards, input: draw_arguments()({}, input),
+        output=lambda wildcards, output: output.png.removesuffix(".png"),
+        code=figure_code("canopy"),
+    message:
+        "Drawing the canopy beside the Davos flux tower"
+    shell:
+        DRAW
+
+
+if study.canopy:
+    FIGURES += [f"{RESULTS}/figures/canopy.png"]
+    TABLES += [rules.canopy.output.skill, rules.canopy.output.parameters]
