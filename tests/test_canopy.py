@@ -1,15 +1,23 @@
-"""The canopy: Penman-Monteith, a leaf made a canopy, and HBV with it."""
+"""The canopy: Penman-Monteith, a leaf made a canopy, HBV with it, and the flux tower that it is held against."""
 
 import math
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from thalweg.domain import DataError
+from thalweg.domains import davos
+from thalweg.domains.energy import canopy_forcing
 from thalweg.integrate import integrate
 from thalweg.processes import penman_monteith as pm
 from thalweg.processes.hbv import hbv
 from thalweg.processes.hbv_canopy import hbv_canopy
+from thalweg.study import canopy as study
+from thalweg.study.canopy_settings import CanopyStudy
+from thalweg.study.settings import ConfigError, settings_from
 
 DAYS, UNITS, COMPONENTS = 240, 3, 2
 
@@ -175,3 +183,156 @@ def test_hbv_still_is_made_of_its_routines():
     names = {p.name for p in hbv().parameters}
     assert names - {p.name for p in hbv_canopy().parameters} == {"LP", "BETAET"}
     assert np.isin(hbv().flux_names, hbv_canopy().flux_names).all()
+
+
+def test_estimated_energy_is_physical_and_says_that_it_is_estimated():
+    time = pd.date_range("2001-01-01", "2001-12-31")
+    season = -np.cos(2 * np.pi * np.arange(365) / 365)[:, None]
+    forcing = canopy_forcing(time, [40.0], [300.0], 4 + 12 * season, 16 + 12 * season, "; made up")
+    values = {name: variable[1] for name, variable in forcing.items()}
+    assert all(variable[2]["estimate"].endswith("; made up") for variable in forcing.values())
+    assert values["day_length"][171].item() == pytest.approx(15.0, abs=0.2)
+    assert (values["net_radiation"] < 0.77 * values["shortwave_radiation"]).all()
+    assert values["vapour_pressure_deficit"].min() > 0
+    # Saturation at 28 and at 16 degC (FAO-56, table 2.3): 3.780 and 1.818 kPa; the air holds the latter.
+    assert values["vapour_pressure_deficit"][182].item() == pytest.approx((3.780 + 1.818) / 2 - 1.818, abs=0.005)
+
+
+def tower_file(days=4):
+    time = pd.date_range("2019-07-01 00:15", periods=48 * days, freq="30min")
+    raw = pd.DataFrame(index=time)
+    hour = time.hour + time.minute / 60
+    raw["Rg_orig"] = np.maximum(800 * np.sin((hour - 6) / 12 * np.pi), 0)
+    raw["Tair_orig"], raw["VPD_orig"], raw["LW_IN"], raw["PPFD"] = 12.0, 8.0, 300.0, 2.0 * raw.Rg_orig
+    raw["PA"], raw["SWC_FF0_0.15_1"], raw["PREC_TOT_T1_25+20_1"] = 840.0, 25.0, 0.0
+    raw["LE_orig"], raw["QCF_LE"], raw["NEE_CUT_REF_orig"], raw["QCF_NEE"] = 100.0, 0.0, -5.0, 1.0
+    return raw
+
+
+def test_only_what_was_measured_well_counts():
+    raw = tower_file()
+    raw.iloc[10, raw.columns.get_loc("QCF_LE")] = 2.0
+    raw.iloc[11, raw.columns.get_loc("QCF_LE")] = np.nan
+    raw.iloc[12, raw.columns.get_loc("LE_orig")] = np.nan
+    table = davos.measured(raw, 1, 6.0, "test")
+    assert table.latent_heat.isna().to_numpy().nonzero()[0].tolist() == [10, 11, 12]
+    assert table.net_exchange.notna().all() and davos.measured(raw, 0, 6.0, "test").net_exchange.isna().all()
+    assert table.vapour_pressure_deficit.iloc[0] == pytest.approx(0.8) and table.pressure.iloc[0] == pytest.approx(84.0)
+    assert table.soil_water.iloc[0] == pytest.approx(0.25)
+
+
+def test_leaves_dry_after_six_hours():
+    raw = tower_file()
+    raw.iloc[50, raw.columns.get_loc("PREC_TOT_T1_25+20_1")] = 0.3
+    dry = davos.measured(raw, 1, 6.0, "test").dry.to_numpy()
+    assert (~dry).nonzero()[0].tolist() == list(range(50, 62))
+
+
+def test_a_tower_file_that_cannot_be_right_is_refused():
+    with pytest.raises(DataError, match="half-hours"):
+        davos.measured(tower_file().drop(tower_file().index[7]), 1, 6.0, "tower")
+    raw = tower_file()
+    raw.iloc[3, raw.columns.get_loc("PA")] = 1100.0
+    with pytest.raises(DataError, match="PA"):
+        davos.measured(raw, 1, 6.0, "tower")
+
+
+def test_nothing_gap_filled_is_read():
+    columns = [column for column, *_ in davos.DRIVERS.values()] + [
+        c for flux in davos.FLUXES.values() for c in flux[:2]
+    ]
+    assert not [column for column in columns if column.endswith("_f")]
+    folder = Path(__file__).parents[1] / "data" / "davos"
+    if not (folder / davos.FILE).exists():
+        pytest.skip(f"{folder} is not fetched")
+    table, raw = davos.build(folder), pd.read_parquet(folder / davos.FILE)
+    assert (raw.QCF_LE[table.latent_heat.notna().values] <= 1).all()
+    assert 0.6 < table.latent_heat.notna().mean() < raw.LE_f.notna().mean() == 1.0
+
+
+def test_night_tells_respiration():
+    temperature = pd.Series(np.linspace(-5, 20, 50))
+    exchange = 3.2 * study.lloyd_taylor(temperature)
+    exchange[7] = np.nan
+    assert study.lloyd_taylor(10.0) == pytest.approx(1.0)
+    assert study.night_respiration(temperature, exchange) == pytest.approx(3.2)
+
+
+TRUE = {"Vcmax25": 60.0, "g1": 2.5, "leaf_area_index": 3.0, "evergreen_share": 0.4, "leaf_out": 4.0}
+TRUE |= {"aerodynamic_conductance": 0.04, "stress_exponent": 0.5}
+
+
+def made_tower():
+    """A tower whose fluxes a known canopy made."""
+    time = pd.date_range("2015-03-01 00:15", "2017-10-31 23:45", freq="30min", name="time")
+    generator = np.random.default_rng(1)
+    hour, season = time.hour + time.minute / 60, -np.cos(2 * np.pi * time.dayofyear / 365)
+    day = np.repeat(generator.random(len(time) // 48), 48)
+    sun = np.maximum(np.sin((hour - 6) / 12 * np.pi), 0) * (450 + 250 * season) * (0.3 + 0.7 * day)
+    table = pd.DataFrame({"shortwave_radiation": sun, "light": 2.05 * sun}, index=time)
+    table["air_temperature"] = 5 + 9 * season + sun / 80 + 3 * day
+    table["vapour_pressure_deficit"] = 0.2 + 0.3 * day + sun / 800
+    table["net_radiation"], table["pressure"], table["dry"] = 0.9 * sun - 50, 84.0, True
+    table["soil_water"] = 0.4 - 0.2 * np.repeat(generator.random(len(time) // 48), 48)
+    rows = table.assign(wetness=np.clip(table.soil_water / table.soil_water.quantile(0.99), 0, 1), warmth=0.0)
+    daily = table.air_temperature.resample("1D").mean().ewm(alpha=1 / 21).mean()
+    rows["warmth"] = daily.loc[time.normalize()].values
+    rows["respiration"] = 2.0 * study.lloyd_taylor(table.air_temperature)
+    made = study.predict(rows, {name: number(value) for name, value in TRUE.items()})
+    for name, noise in (("latent_heat", 5.0), ("net_exchange", 0.3)):
+        table[name] = made[name] + noise * generator.standard_normal(len(time))
+    table.loc[sun == 0, "net_exchange"] = rows.respiration[sun == 0]
+    return table
+
+
+def made_settings(**changes):
+    given = {"train": ["2015-03-01", "2016-12-31"], "test": ["2017-01-01", "2017-10-31"], "seeds": [0]}
+    return CanopyStudy.model_validate(given | {"steps": 120, "batch": 128} | changes)
+
+
+def rmse(skill, model, experiment):
+    found = skill[(skill.model == model) & (skill.experiment == experiment) & (skill.metric == "RMSE")]
+    return found.value.mean()
+
+
+@pytest.fixture(scope="module")
+def found():
+    return study.run(made_tower(), made_settings())
+
+
+def test_a_known_canopy_is_learned_and_beats_baselines(found):
+    skill = found["skill"]
+    assert tuple(skill.columns) == tuple(study.COLUMNS) and skill.value.notna().all()
+    for experiment, error in (("latent_heat_half_hours", 8.0), ("net_exchange_half_hours", 0.6)):
+        assert rmse(skill, "canopy", experiment) < error
+        assert rmse(skill, "canopy", experiment) < 0.8 * rmse(skill, "climatology", experiment)
+    assert rmse(skill, "canopy", "latent_heat_days") < rmse(skill, "oudin", "latent_heat_days")
+    assert found["parameters"].R10.iloc[0] == pytest.approx(2.0, rel=0.01)
+
+
+def test_a_flux_that_is_not_trained_on_is_predicted_worse(found):
+    skill = found["skill"]
+    assert rmse(skill, "canopy-latent-heat", "net_exchange_days") > rmse(skill, "canopy", "net_exchange_days")
+    assert rmse(skill, "canopy-net-exchange", "latent_heat_days") > rmse(skill, "canopy", "latent_heat_days")
+
+
+def test_days_are_means_of_what_was_measured(found):
+    table, daily = made_tower(), found["daily"]
+    day = daily[daily.variable == "latent_heat"].iloc[30]
+    rows = table[(table.index.normalize() == day.date) & (table.shortwave_radiation > 20)]
+    assert day.measured == pytest.approx(rows.latent_heat.mean()) and day.share == 1.0
+    assert daily.date.min() >= pd.Timestamp("2017-01-01")
+
+
+def test_the_test_years_teach_nothing():
+    table = made_tower()
+    changed = table.copy()
+    changed.loc["2017":, list(study.TARGETS)] = 1.0
+    settings = made_settings(steps=3)
+    first, second = (study.run(t, settings)["parameters"] for t in (table, changed))
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_the_test_period_comes_after_training():
+    with pytest.raises(ConfigError, match="before the training period ends"):
+        settings_from(CanopyStudy, '{"test": ["2019-06-01", "2020-12-31"]}')

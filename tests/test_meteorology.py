@@ -77,3 +77,11 @@ def test_estimates_say_how_and_in_which_unit():
     np.testing.assert_allclose(radius, 1.0)
     assert abs(found["shortwave_radiation"][1][:, 0].argmax() - 171) < 5
     assert found["potential_evapotranspiration"][1].min() > 0
+
+
+def test_half_of_clear_sky_radiation_reaches_the_ground_on_a_wet_day():
+    time, air = pd.date_range("2001-06-01", periods=3), np.full((3, 1), 15.0)
+    rain = np.array([[0.0], [1.0], [1.1]])
+    clear, cloudy = (meteorology.estimates(time, [51.7], [60.0], air, p)["shortwave_radiation"] for p in (None, rain))
+    np.testing.assert_allclose(cloudy[1] / clear[1], [[1.0], [1.0], [0.5]])
+    assert "rain" in cloudy[2]["estimate"] and "clouds are not in it" in clear[2]["estimate"]

@@ -12,6 +12,8 @@ from thalweg.evapotranspiration import potential_evapotranspiration
 
 SOLAR_CONSTANT = 0.0820  # MJ/m2/minute (FAO-56, equation 21)
 STEFAN_BOLTZMANN = 4.903e-9  # MJ/K4/m2/day (FAO-56, equation 39)
+WET_DAY = 1.0  # mm, more than this
+WET_SKY = 0.5  # share of clear-sky radiation on a wet day: about 0.35 of that above the atmosphere, 0.7 on a dry day
 HARGREAVES = 0.16  # 1/sqrt(K), interior regions (FAO-56, equation 50)
 WATTS = 1e6 / 86400  # W/m2 in a MJ/m2/day
 HECTOPASCAL = 10.0  # in a kPa
@@ -106,31 +108,37 @@ def net_radiation(time, latitude, elevation, temperature, solar, vapour_pressure
     return (1 - albedo) * np.asarray(solar) - longwave
 
 
-def estimates(time, latitude, elevation, temperature, source="forcing"):
+def estimates(time, latitude, elevation, temperature, precipitation=None, source="forcing"):
     """Forcing of sites that needs only the date, the place and the mean air temperature.
 
     Args:
         time: dates (time,).
         latitude, elevation: degrees north and m (site,).
         temperature: mean air temperature (time, site), degC.
+        precipitation: (time, site), mm/day, where it is known: of clear-sky radiation, half reaches the ground on a wet day.
         source: file or domain, for messages.
 
     Returns:
         dict: name -> (dims, values (time, site), attrs with units and estimate): shortwave_radiation [W/m**2] under a clear
-        sky, potential_evapotranspiration [mm/day], day_length [hour], season_cosine and season_sine [dimensionless].
+        sky, less on wet days, potential_evapotranspiration [mm/day], day_length [hour], season_cosine and season_sine [dimensionless].
     """
     latitude = np.asarray(latitude, dtype=float)
     phase = 2 * np.pi * pd.DatetimeIndex(time).dayofyear.to_numpy(dtype=float)[:, None] / YEAR + 0 * latitude
     potential = potential_evapotranspiration("oudin", time, latitude, np.asarray(temperature), source=source)
     calendar = "from the day of the year"
+    shortwave = clear_sky_radiation(time, latitude, elevation)
+    sky = "under a clear sky, from date, latitude and elevation (FAO-56, equation 37): clouds are not in it"
+    if precipitation is not None:
+        shortwave = np.where(np.asarray(precipitation) > WET_DAY, WET_SKY * shortwave, shortwave)
+        sky += f", but on days with more than {WET_DAY:g} mm of rain it is {WET_SKY:g} of that"
     return {
         name: (("time", "site"), values, {"units": unit, "estimate": how})
         for name, values, unit, how in (
             (
                 "shortwave_radiation",
-                clear_sky_radiation(time, latitude, elevation),
+                shortwave,
                 "W/m**2",
-                "under a clear sky, from date, latitude and elevation (FAO-56, equation 37): clouds are not in it",
+                sky,
             ),
             (
                 "potential_evapotranspiration",

@@ -134,7 +134,11 @@ rule leaf_recovery:
         recovery_csv=rules.leaf_recover.output.recovery,
     output:
         **figure_outputs(
-            "leaf_recovery", "leaf_recovery", figure="known leaves", domain="synthetic", subject="Vcmax25, stress exponent"
+            "leaf_recovery",
+            "leaf_recovery",
+            figure="known leaves",
+            domain="synthetic",
+            subject="Vcmax25, stress exponent",
         ),
     log:
         f"{RESULTS}/logs/figures/leaf_recovery.log",

@@ -218,7 +218,8 @@ def _estimated(forcing, attributes, source):
         described["mean_air_temperature"] = ("site", air.mean(0), {"units": "degC"})
         if {"latitude", "elevation"} <= set(attributes.data_vars):
             place = attributes.latitude.values, attributes.elevation.values
-            added.update(meteorology.estimates(forcing.time.values, *place, air, source=source))
+            rain = forcing.precipitation.values if "precipitation" in forcing else None
+            added.update(meteorology.estimates(forcing.time.values, *place, air, rain, source=source))
     if "discharge" in forcing:
         described["mean_discharge"] = ("site", forcing.discharge.values.mean(0), {"units": "m3/s"})
         if "drainage_area" in attributes:

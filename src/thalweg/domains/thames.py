@@ -331,7 +331,7 @@ def _forcing(folder, time, kept, discharge, area):
                     "estimate": f"saturated at {depression} K below the mean air temperature",
                 },
             ),
-            **meteorology.estimates(time, latitude, elevation, air, source="thames"),
+            **meteorology.estimates(time, latitude, elevation, air, rain, source="thames"),
         },
         coords={"time": time, "site": kept},
     )

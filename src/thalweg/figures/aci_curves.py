@@ -45,7 +45,7 @@ def draw(points_csv, fits_csv, panels=8):
     for axes in grid[:, 0]:
         axes.set_ylabel("net assimilation\n[µmol m$^{-2}$ s$^{-1}$]")
     for axes in grid[-1]:
-        axes.set_xlabel("CO$_2$ in the leaf [µmol mol$^{-1}$]")
+        axes.set_xlabel("c$_i$ [µmol mol$^{-1}$]")
     circle = {"color": OBSERVED, "marker": "o", "linewidth": 0, "markersize": 3.5}
     handles = [Line2D([], [], label="trained on", **circle)]
     handles += [Line2D([], [], label="held out", markerfacecolor="white", **circle)]

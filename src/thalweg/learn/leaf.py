@@ -117,6 +117,7 @@ class LeafNetwork(nn.Module):
         self.network = perceptron(inputs, hidden, 1, len(parameters)) if inputs else None
         if inputs:
             nn.init.zeros_(self.network[-1].weight)
+            nn.init.zeros_(self.network[-1].bias)
         share = [np.log(TYPICAL[p.name] / p.low) / np.log(p.high / p.low) for p in parameters]
         self.typical = nn.Parameter(torch.tensor([np.log(s / (1 - s)) for s in share], dtype=torch.float32))
         self.offset = nn.Parameter(torch.zeros(curves, len(parameters))) if curves else None

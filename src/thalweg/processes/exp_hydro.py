@@ -70,7 +70,7 @@ def exp_hydro():
         store = state["catchment_store"] + rain + melt
         surface_flow = clip(store - p["Smax"], 0.0, None)
         store = store - surface_flow
-        evapotranspiration = minimum(store, forcing["potential_evapotranspiration"] * store / p["Smax"])
+        evapotranspiration = store * clip(forcing["potential_evapotranspiration"] / p["Smax"], None, 1.0)
         store = store - evapotranspiration
         baseflow = drainage(store, p)
         new_state = {"snowpack": snowpack - melt, "catchment_store": store - baseflow}

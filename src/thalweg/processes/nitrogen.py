@@ -8,8 +8,8 @@ with the flow q of its path (:mod:`thalweg.processes.flow_paths`); rates are r =
 
 so that C is the concentration under mean conditions. T and w are running means of air temperature and of discharge over its
 mean; groundwater knows neither (f = 1). What feeds the two soil stores is mineralised to ammonium first and then nitrified.
-The loss k is denitrification, and what plants take up and harvest takes away. Rates are constant within a day, and days
-solved exactly. The loads, mixed, are joined by wastewater of constant load, never more concentrated than wastewater is,
+The loss k is denitrification, and what plants take up and harvest takes away. A day is a step of backward Euler, which
+keeps stores positive and their mass. The loads, mixed, are joined by wastewater of constant load, never more concentrated than wastewater is,
 and pass the river above the site in plug flow, with x = v L W / Q of :mod:`thalweg.processes.load` for either step of
 
     ammonium -> nitrate -> lost
@@ -22,7 +22,7 @@ from dataclasses import replace
 from functools import cache
 
 from thalweg.processes import flow_paths
-from thalweg.processes.load import in_chain, mean_decay, mean_rise, relative_uptake
+from thalweg.processes.load import in_chain, relative_uptake
 from thalweg.processes.operations import TINY, clip, exp, log, minimum, power
 from thalweg.processes.process import Parameter, Process, State, Variable
 
@@ -93,10 +93,9 @@ PATHS = ("surface", "subsurface", "groundwater")
 
 
 def store(before, supply, loss, flushing):
-    """A store over a day of first-order loss and flushing, 1/day: (what is left, lost, flushed)."""
-    rate = loss + flushing
-    mean = before * mean_decay(rate) + supply * mean_rise(rate)
-    return before * exp(-rate) + supply * mean_decay(rate), loss * mean, flushing * mean
+    """A store over a day of first-order loss and flushing, 1/day, by backward Euler: (what is left, lost, flushed)."""
+    left = (before + supply) / (1.0 + loss + flushing)
+    return left, loss * left, flushing * left
 
 
 def _running_mean(before, value, memory):
@@ -110,7 +109,7 @@ def _flows_at_rest(runoff, p):
 
 
 def _supplies(p):
-    """I of every path, and k of ammonium, which the flow of both soil paths flushes in proportion."""
+    """I of every path, kg/km2/day."""
     flows = _flows_at_rest(86.4 * p["mean_discharge"] / p["drainage_area"], p)
     return {
         path: p[f"{path}_concentration"] * (p[f"{path}_loss"] * p[f"{path}_volume"] + flows[path]) for path in PATHS

@@ -1,11 +1,11 @@
 """A catchment as in PRMS, the Precipitation-Runoff Modeling System (Leavesley et al. 1983, doi:10.3133/wri834238).
 
-Seven stores and eighteen parameters, in the lumped form of Knoben et al. (2019, doi:10.5194/gmd-12-2463-2019) that
-Rahmani et al. (2023) made differentiable: snow by degree-days, interception, an impervious share with its own storage,
-a soil of two zones whose upper one sets the contributing area, a subsurface reservoir and groundwater. A day goes from
-store to store downwards; evapotranspiration is met from above to below, each soil zone giving in proportion to what it
-holds. The subsurface reservoir's outflow k3 S + k4 S^2 is taken at the end of the day (backward Euler, a quadratic
-equation), since it is stiff. States in mm, fluxes in mm/day, a step of one day.
+Seven stores and eighteen parameters, in the lumped form of Knoben et al. (2019, doi:10.5194/gmd-12-2463-2019): snow by
+degree-days, interception, an impervious share with its own storage, a soil of two zones whose upper one sets the
+contributing area, a subsurface reservoir and groundwater. A day goes from store to store downwards; evapotranspiration
+is met from above to below, each soil zone giving in proportion to what it holds. The subsurface reservoir is stiff: its
+outflow k3 S + k4 S^2 is taken at the end of the day (backward Euler, a quadratic equation), and its drainage by one
+Newton step towards it. States in mm, fluxes in mm/day, a step of one day.
 
 The groundwater sink leaves the catchment. It is a flux:
 
@@ -15,7 +15,7 @@ The groundwater sink leaves the catchment. It is a flux:
 from functools import cache
 
 from thalweg.processes.hbv import FORCINGS
-from thalweg.processes.operations import clip, minimum, power, sqrt, where
+from thalweg.processes.operations import TINY, clip, minimum, power, sqrt, where
 from thalweg.processes.process import Parameter, Process, State, Variable
 
 STATES = (
@@ -67,6 +67,14 @@ def quadratic_outflow(storage, k3, k4):
     return storage - 2.0 * storage / (linear + sqrt(linear * linear + 4.0 * k4 * storage))
 
 
+def newton_outflow(storage, rate, exponent):
+    """Outflow over a day, mm/day, of a store in mm that drains ``rate`` mm/day, a power of its storage.
+
+    One Newton step of backward Euler from the morning's storage: never more than there is, and stable for any rate.
+    """
+    return rate * storage / (storage + exponent * rate + TINY)
+
+
 @cache
 def prms():
     """The process.
@@ -109,19 +117,19 @@ def prms():
         upper = upper + (water - saturation_excess)
         drained = clip(upper - upper_capacity, 0.0, None)
         upper = upper - drained
-        upper_loss = minimum(upper, demand * upper / upper_capacity)
+        upper_loss = upper * clip(demand / upper_capacity, None, 1.0)
         upper, demand = upper - upper_loss, demand - upper_loss
         lower = lower + drained
         excess = clip(lower - lower_capacity, 0.0, None)
         lower = lower - excess
-        lower_loss = minimum(lower, demand * lower / lower_capacity)
+        lower_loss = lower * clip(demand / lower_capacity, None, 1.0)
 
         # Subsurface store and groundwater
         seepage = minimum(p["cgw"], excess)
         subsurface = state["subsurface_store"] + (excess - seepage)
         interflow = quadratic_outflow(subsurface, p["k3"], p["k4"])
         subsurface = subsurface - interflow
-        drainage = minimum(subsurface, p["k1"] * power(subsurface / p["resmax"], p["k2"]))
+        drainage = newton_outflow(subsurface, p["k1"] * power(subsurface / p["resmax"], p["k2"]), p["k2"])
         groundwater = state["groundwater"] + seepage + drainage
         baseflow = p["k5"] * groundwater
         groundwater = groundwater - baseflow

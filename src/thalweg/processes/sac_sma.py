@@ -7,10 +7,10 @@ doi:10.5194/gmd-12-2463-2019): all capacities are shares of one. Rain and melt c
     (Pbase + (L - Pbase) (D / L)^(1 + rexp)) UZF / UZFWM,    Pbase = LZFPM klzp + LZFSM klzs
 
 with L the capacity and D the deficit of the lower zone; this is Pbase (1 + zperc ...) with zperc = (L - Pbase) / Pbase,
-which lets an empty lower zone take all its capacity in a day. A day goes: outflow of the lower zone, rain and melt,
-percolation, surface flow and interflow, evapotranspiration, exchange of tension and free water. What percolates fits
-into the lower zone's deficit, which its outflow of the day has widened. States in mm, fluxes in mm/day, a step of one
-day.
+so that an empty lower zone asks for all its capacity. A day goes: outflow of the lower zone, rain and melt,
+percolation, surface flow and interflow, evapotranspiration, exchange of tension and free water. Percolation takes one
+Newton step towards the deficit of the day's end, since the demand is stiff, and fits into the deficit that the outflow
+has widened. States in mm, fluxes in mm/day, a step of one day.
 """
 
 from functools import cache
@@ -69,21 +69,20 @@ def capacities(p):
 
 
 def percolation_demand(deficit, capacity, base, rexp):
-    """What the lower zone asks of a full upper zone, mm/day, at its deficit in mm; ``base`` is Pbase."""
-    return base + (capacity - base) * power(deficit / capacity, 1.0 + rexp)
+    """What the lower zone asks of a full upper zone, mm/day, at its deficit in mm, and the slope; ``base`` is Pbase."""
+    share = deficit / capacity
+    reserve = (capacity - base) * power(share, rexp)
+    return base + reserve * share, (1.0 + rexp) * reserve / capacity
 
 
-def distribute(percolation, deficits, capacity, pfree):
+def distribute(percolation, deficits, pfree):
     """Percolation of at most the sum of the deficits (tension, primary, supplementary; mm) into these three.
 
-    ``capacity`` is that of primary and of supplementary water. Tension water gets its share first, then the free stores
-    theirs by relative deficit; what does not fit goes on to the next.
+    The share ``pfree`` goes to the free stores, to each by its deficit, the rest to tension water, as far as they fit.
     """
     tension, primary, supplementary = deficits
     free = minimum(maximum(pfree * percolation, percolation - tension), primary + supplementary)
-    relative = primary / capacity[0]
-    relative = (relative + TINY) / (relative + supplementary / capacity[1] + 2.0 * TINY)
-    to_primary = minimum(maximum(relative * free, free - supplementary), primary)
+    to_primary = free * primary / (primary + supplementary + TINY)
     return percolation - free, to_primary, free - to_primary
 
 
@@ -117,15 +116,16 @@ def sac_sma():
         above = clip(upper_tension - UZTWM, 0.0, None)
         upper_tension = upper_tension - above
         upper_free = state["upper_free"] + above
-        demand = percolation_demand(deficit, LZM, p["klzp"] * LZFPM + p["klzs"] * LZFSM, p["rexp"])
+        demand, slope = percolation_demand(deficit, LZM, p["klzp"] * LZFPM + p["klzs"] * LZFSM, p["rexp"])
+        demand = demand / (1.0 + slope * clip(upper_free / UZFWM, None, 1.0))
         deficits = tuple(
             clip(capacity - storage, 0.0, None)
             for capacity, storage in ((LZTWM, lower_tension), (LZFPM, primary), (LZFSM, supplementary))
         )
-        percolation = demand * clip(upper_free / UZFWM, None, 1.0)
-        percolation = minimum(upper_free, minimum(percolation, deficits[0] + deficits[1] + deficits[2]))
+        percolation = upper_free * clip(demand / maximum(upper_free, UZFWM), None, 1.0)
+        percolation = minimum(percolation, deficits[0] + deficits[1] + deficits[2])
         upper_free = upper_free - percolation
-        to_tension, to_primary, to_supplementary = distribute(percolation, deficits, (LZFPM, LZFSM), p["pfree"])
+        to_tension, to_primary, to_supplementary = distribute(percolation, deficits, p["pfree"])
         lower_tension = lower_tension + to_tension
         primary, supplementary = primary + to_primary, supplementary + to_supplementary
         above = clip(upper_free - UZFWM, 0.0, None)
@@ -135,10 +135,10 @@ def sac_sma():
 
         # Evapotranspiration
         demand = forcing["potential_evapotranspiration"]
-        from_tension = minimum(upper_tension, demand * upper_tension / UZTWM)
+        from_tension = upper_tension * clip(demand / UZTWM, None, 1.0)
         from_free = minimum(upper_free, demand - from_tension)
         demand = demand - from_tension - from_free
-        from_lower = minimum(lower_tension, demand * clip(lower_tension / LZTWM, None, 1.0))
+        from_lower = lower_tension * clip(demand / maximum(lower_tension, LZTWM), None, 1.0)
         upper_tension, upper_free = upper_tension - from_tension, upper_free - from_free
         lower_tension = lower_tension - from_lower
 

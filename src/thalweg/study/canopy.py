@@ -187,9 +187,9 @@ def regression(train, test, seed, settings):
 
     network = perceptron(len(inputs), HIDDEN, 2, len(TARGETS))
     optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 5 * settings.steps)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 2 * settings.steps)
     x, y = scaled(train), torch.as_tensor(((train[list(TARGETS)] - level) / spread).values, dtype=torch.float32)
-    for _ in range(5 * settings.steps):
+    for _ in range(2 * settings.steps):
         batch = torch.randint(len(x), (settings.batch,))
         optimiser.zero_grad()
         ((network(x[batch]) - y[batch]) ** 2).mean().backward()

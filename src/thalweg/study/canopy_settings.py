@@ -25,9 +25,9 @@ class CanopyStudy(Settings):
     daylight: Annotated[float, Field(gt=0)] = Field(20.0, description="solar radiation above which it is day, W/m2")
     least_share: Share = Field(0.5, description="half-hours of a day's light that must be measured for its mean")
     seeds: Annotated[list[int], Field(min_length=1)] = Field([0, 1, 2], description="of first values and batches")
-    steps: Count = Field(400, description="optimiser steps")
+    steps: Count = Field(600, description="optimiser steps")
     batch: Count = Field(512, description="half-hours in a step")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(0.15, description="at the first step")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(0.2, description="at the first step")
 
     @model_validator(mode="after")
     def _test_comes_later(self):

@@ -1,0 +1,88 @@
+"""Figures of leaves on the study's own tables of made-up curves: what they show, not how their pixels fall."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import PathCollection
+from test_leaf import QUICK, made
+
+from thalweg.figures import aci_curves, leaf_parameters, leaf_recovery, style
+from thalweg.study.leaf import parameter_skill, recover, run_study
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """Paths of the study's tables."""
+    folder = tmp_path_factory.mktemp("leaf")
+    sites, truth = made(curves=9, noise=0.2)
+    results = run_study(sites, QUICK)
+    results["fits"] = results["fits"].assign(
+        kind="A-Ci", mean_leaf_temperature=25.0, Vcmax=truth["Vcmax25"], Jmax=truth["Jmax25"]
+    )
+    for name in ("Vcmax", "Jmax"):
+        results["fits"][f"reference_{name}"] = 1.1 * results["fits"][name]
+    results["parameter_skill"] = parameter_skill(results["parameters"], 20)
+    results["recovery"], results["leaves"] = recover(QUICK)
+    for name, table in results.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    return {name: str(folder / f"{name}.csv") for name in results}
+
+
+def scattered(axes):
+    return [c.get_offsets() for c in axes.collections if isinstance(c, PathCollection)]
+
+
+def test_curves_show_what_was_held_out_and_both_models(tables, tmp_path):
+    figure = aci_curves.draw(tables["points"], tables["fits"], panels=4)
+    points = pd.read_csv(tables["points"])
+    panels = [axes for axes in figure.axes if axes.axison]
+    assert len(panels) == 4
+    for axes in panels:
+        curve = axes.get_title(loc="left").split("\n")[0]
+        expected = points[points.curve == curve]
+        trained, held_out = scattered(axes)
+        assert len(trained) == (~expected.held_out).sum()
+        assert len(held_out) == expected.held_out.sum() > 0
+        assert len([line for line in axes.lines if len(line.get_xdata()) == len(expected)]) == 2
+    fits = pd.read_csv(tables["fits"]).set_index("curve").Vcmax25
+    shown = [fits[axes.get_title(loc="left").split("\n")[0]] for axes in panels]
+    assert shown == sorted(shown)
+    assert shown[0] == fits.min()
+    assert shown[-1] == fits.max()
+    assert len(style.save(figure, tmp_path / "curves", {})) == 2
+
+
+def test_parameters_beside_published_ones_and_predictions(tables):
+    arguments = (tables["fits"], tables["parameters"], tables["parameter_skill"], "leaf_nitrogen", "curves")
+    figure = leaf_parameters.draw(*arguments, "leaf nitrogen [%]")
+    assert len(figure.axes) == 4
+    for axes in figure.axes[:2]:
+        ((theirs, ours),) = (offsets.T for offsets in scattered(axes))
+        np.testing.assert_allclose(theirs, 1.1 * ours)
+        assert "9 curves" in axes.texts[0].get_text()
+        assert "median ratio 0.91" in axes.texts[0].get_text()
+    assert figure.axes[2].get_xlabel() == "leaf nitrogen [%]"
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    ridge = pd.read_csv(tables["parameter_skill"]).query("model == 'ridge' and parameter == 'Vcmax25'").R2.iloc[0]
+    assert any(text.startswith(f"ridge: R² {style.number(ridge)}") for text in legend)
+
+
+def test_without_published_fits_two_panels_are_left(tables, tmp_path):
+    fits = pd.read_csv(tables["fits"]).drop(columns=["Vcmax", "Jmax"])
+    fits.to_csv(tmp_path / "fits.csv", index=False)
+    figure = leaf_parameters.draw(
+        str(tmp_path / "fits.csv"), tables["parameters"], tables["parameter_skill"], "leaf_nitrogen", "curves"
+    )
+    assert len(figure.axes) == 2
+    assert figure.axes[0].get_xlabel() == "leaf nitrogen"
+
+
+def test_recovery_shows_every_held_out_leaf(tables):
+    figure = leaf_recovery.draw(tables["leaves"], tables["recovery"])
+    leaves, table = pd.read_csv(tables["leaves"]), pd.read_csv(tables["recovery"])
+    assert len(figure.axes) == 2
+    for axes, quantity in zip(figure.axes, ("Vcmax25", "stress_exponent")):
+        (offsets,) = scattered(axes)
+        expected = leaves[leaves.quantity == quantity]
+        np.testing.assert_allclose(offsets, expected[["true", "learned"]])
+        assert style.number(table[table.quantity == quantity].R2.iloc[0], 3) in axes.texts[0].get_text()
