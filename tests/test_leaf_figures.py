@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
-from test_leaf import QUICK, made
 
+from test_leaf import QUICK, made
 from thalweg.figures import aci_curves, leaf_parameters, leaf_recovery, style
 from thalweg.study.leaf import parameter_skill, recover, run_study
 
@@ -16,7 +16,7 @@ def tables(tmp_path_factory):
     folder = tmp_path_factory.mktemp("leaf")
     sites, truth = made(curves=9, noise=0.2)
     results = run_study(sites, QUICK)
-    results["fits"] = results["fits"].assign(
+    results["fits"] = results["fits"].drop(columns="species").assign(
         kind="A-Ci", mean_leaf_temperature=25.0, Vcmax=truth["Vcmax25"], Jmax=truth["Jmax25"]
     )
     for name in ("Vcmax", "Jmax"):

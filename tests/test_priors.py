@@ -160,6 +160,17 @@ def test_gradients_are_those_of_finite_differences(process):
         assert gradient[0].item() == pytest.approx((up - down) / (2 * steps[name]), rel=1e-5, abs=1e-6), name
 
 
+@pytest.mark.long
+@every_prior
+def test_gradients_stay_finite_in_single_precision_at_the_bounds(process):
+    """Stores that stand empty or drain at once must not amplify what comes back from later days."""
+    forcing = {name: value.float() for name, value in weather(500, 100, seed=4).items()}
+    parameters = {name: value.float().requires_grad_() for name, value in drawn(process, 100, 4, corners=True).items()}
+    runoff = integrate(process, forcing, parameters, backend="reference")[0]["runoff"]
+    for name, gradient in zip(parameters, torch.autograd.grad(runoff.mean(), list(parameters.values()))):
+        assert torch.isfinite(gradient).all(), name
+
+
 @every_prior
 def test_cold_precipitation_is_stored_and_melts(process):
     days = {

@@ -235,7 +235,11 @@ def test_deep_water_lags_behind_shallow_water():
     assert peaks[1][1] < 0.9 * peaks[0][1]
 
 
-@pytest.mark.parametrize("process", [PROCESS, logistic_air_water(), air2stream()], ids=lambda process: process.name)
+@pytest.mark.parametrize(
+    "process",
+    [pytest.param(PROCESS, marks=pytest.mark.long), logistic_air_water(), air2stream()],
+    ids=lambda process: process.name,
+)
 def test_fused_agrees_with_the_reference(process):
     given = inputs(process)
     options = {"fluxes": process.flux_names, "checkpoint_days": 16}
@@ -243,14 +247,14 @@ def test_fused_agrees_with_the_reference(process):
 
 
 def test_gradients_of_the_step_against_finite_differences():
-    forcing, parameters, state = inputs(units=2, days=5, seed=3)
+    forcing, parameters, state = inputs(units=1, days=3, seed=3)
     forcing["discharge"] += 0.05
     names = [*forcing, *parameters, *state]
 
     def function(*values):
         named = dict(zip(names, values))
         given = [{name: named[name] for name in group} for group in (forcing, parameters, state)]
-        fluxes, _ = integrate(PROCESS, *given, fluxes=PROCESS.flux_names)
+        fluxes, _ = integrate(PROCESS, *given, fluxes=PROCESS.flux_names, backend="reference")
         return sum(share * fluxes[name].mean() for name, share in zip(PROCESS.flux_names, (50, *range(1, 13))))
 
     values = [value.clone().requires_grad_() for group in (forcing, parameters, state) for value in group.values()]

@@ -87,6 +87,7 @@ def build(folder, period, discharge="observed"):
     check_range(water.values, "water temperature", folder / WATER, low=-1, high=45)
     check_range(air.values, "air temperature", folder / AIR, low=-60, high=60)
     check_complete(air.values, "air temperature", folder / AIR)
+    air = _calendar_days(air)
     land = _table(folder / LAND, "Site", [column for column, *_ in ATTRIBUTES.values()])
 
     table = pd.DataFrame({"site": water.columns}, index=water.columns)
@@ -241,12 +242,28 @@ def _attributes(folder, land):
     return attributes
 
 
+def _calendar_days(air):
+    """Air temperature (time, site) of calendar days from PRISM's, which end at 12:00 UTC of the day they are dated.
+
+    The warm hours of a day are in the value dated a day later: the mean of both is taken; the last day keeps its own.
+    """
+    return (air + air.shift(-1).fillna(air.iloc[[-1]])) / 2
+
+
 def _forcing(air, attributes):
     dims, latitude, elevation = ("time", "site"), attributes.latitude.values, attributes.elevation.values
     vapour = attributes.relative_humidity.values * meteorology.saturation_vapour_pressure(air.values)
     return xr.Dataset(
         {
-            "air_temperature": (dims, air.values, {"units": "degC", "long_name": "mean air temperature, PRISM"}),
+            "air_temperature": (
+                dims,
+                air.values,
+                {
+                    "units": "degC",
+                    "long_name": "mean air temperature, PRISM",
+                    "estimate": "mean of PRISM's days that end at 12:00 UTC of this day and of the next",
+                },
+            ),
             "vapour_pressure": (
                 dims,
                 vapour,

@@ -18,10 +18,23 @@ from torch import nn
 from thalweg.learn.networks import perceptron
 from thalweg.processes.photosynthesis import G1, JMAX_RATIO, RESIDUAL_CONDUCTANCE, leaf, medlyn
 
-TYPICAL = {"Vcmax25": 50.0, "Jmax25": 100.0, "Rd25": 1.0, "g1": 4.0, "stress_exponent": 0.5}  # where learning begins
-PRIOR = {"Vcmax25": 1.0, "Jmax25": 0.5, "Rd25": 1.0, "g1": 1.0}  # deviation of logarithms; Jmax25 from its usual ratio
+TYPICAL = {
+    "Vcmax25": 50.0,
+    "Jmax25": 100.0,
+    "Rd25": 1.0,
+    "g1": 4.0,
+    "kp25": 0.5,
+    "stress_exponent": 0.5,
+}  # where learning begins
+PRIOR = {
+    "Vcmax25": 1.0,
+    "Jmax25": 0.5,
+    "Rd25": 1.0,
+    "g1": 1.0,
+    "kp25": 1.0,
+}  # deviation of logarithms; Jmax25 from its usual ratio
 MEASUREMENT_ERROR = {"assimilation": 0.5, "stomatal_conductance": 0.02}  # umol m-2 s-1, mol m-2 s-1
-ITERATIONS, TOLERANCE, STUCK = 60, 1e-6, 1e4  # of the fit: relative gain and damping at which a curve is done
+ITERATIONS, TOLERANCE, STUCK = 40, 1e-6, 1e4  # of the fit: relative gain and damping at which a curve is done
 DIFFERENCE = 1e-6  # of logarithms, for the fit's derivatives
 VARIABLES = ("assimilation", "stomatal_conductance")
 OFFSET_PENALTY, PRIOR_WEIGHT = 0.01, 0.01  # beside a mean squared error relative to the variance

@@ -68,6 +68,7 @@ class LearnedProcess(nn.Module):
     """A process whose parameters are learned (differentiable parameter learning, Tsai et al. 2021; Feng et al. 2022).
 
     A network gives every unit ``components`` parallel parameter sets; the process runs with each, and its fluxes are their mean.
+    A process that knows its state at rest starts there, and keeps gradients through the spin-up: its memory may be longer.
 
     Args:
         process: the :class:`~thalweg.processes.Process`.
@@ -147,14 +148,21 @@ class LearnedProcess(nn.Module):
 
     def _march(self, window, names, static):
         early_daily, daily = self._daily(window) if self.dynamic else ({}, {})
-        state, early = None, None
+        state, early = self._at_rest(window, static, daily), None
         if window.spin_up:
-            with torch.no_grad():
+            with torch.set_grad_enabled(torch.is_grad_enabled() and state is not None):
                 forcing = {name: values[: window.spin_up] for name, values in window.forcing.items()}
-                early, state = self._integrate(forcing, {**static, **early_daily}, None, names)
+                early, state = self._integrate(forcing, {**static, **early_daily}, state, names)
         forcing = {name: values[window.spin_up :] for name, values in window.forcing.items()}
         late, _ = self._integrate(forcing, {**static, **daily}, state, names)
         return early, late
+
+    def _at_rest(self, window, static, daily):
+        """The state that the window's mean forcing keeps; None where a process does not know it."""
+        if self.process.rest is None:
+            return None
+        mean = {name: values.mean(0)[:, None] for name, values in window.forcing.items()}
+        return self.process.rest(mean, static | {name: values.mean(0) for name, values in daily.items()})
 
     def _integrate(self, forcing, parameters, state, names):
         return integrate(

@@ -39,7 +39,7 @@ RESPONSES = {
 
 JMAX_RATIO = 1.67  # Jmax25 / Vcmax25, where it is not learned
 RD_RATIO = {"C3": 0.015, "C4": 0.025}  # Rd25 / Vcmax25, where it is not learned
-KP_RATIO = 20000.0  # C4: initial slope of the CO2 response / Vcmax25, mol/mol
+KP_RATIO = 0.02  # C4: kp25 [mol/m2/s] / Vcmax25 [umol/m2/s], where it is not learned
 
 CURVATURE_LIGHT = 0.7
 CURVATURE = 0.999
@@ -56,6 +56,7 @@ OPEN, CLOSED = -0.66, -2.55  # MPa, soil water potential at which stomata are fu
 VCMAX25 = Parameter("Vcmax25", 3.0, 300.0, "umol/m**2/s", "greatest rate of carboxylation at 25 degC")
 JMAX25 = Parameter("Jmax25", 5.0, 500.0, "umol/m**2/s", "greatest rate of electron transport at 25 degC")
 RD25 = Parameter("Rd25", 0.01, 8.0, "umol/m**2/s", "respiration in the light at 25 degC")
+KP25 = Parameter("kp25", 0.02, 5.0, "mol/m**2/s", "initial slope of the CO2 response of a C4 leaf at 25 degC")
 G1 = {
     "medlyn": Parameter("g1", 0.2, 12.0, "kPa**0.5", "slope of stomatal conductance (Medlyn)"),
     "ball_berry": Parameter("g1", 1.0, 25.0, "dimensionless", "slope of stomatal conductance (Ball-Berry)"),
@@ -105,24 +106,25 @@ def rates(temperature, parameters, pathway="C3"):
 
     Args:
         temperature: of the leaf, degC.
-        parameters: ``Vcmax25`` and, where they are known or learned, ``Jmax25`` and ``Rd25``, umol m-2 s-1; without them they
-            are JMAX_RATIO and RD_RATIO times ``Vcmax25``.
+        parameters: ``Vcmax25`` and, where they are known or learned, ``Jmax25`` and ``Rd25``, umol m-2 s-1, and ``kp25``,
+            mol m-2 s-1; without them they are JMAX_RATIO, RD_RATIO and KP_RATIO times ``Vcmax25``.
         pathway: ``"C3"`` or ``"C4"``.
 
     Returns:
         dict: ``Vcmax``, ``Rd`` [umol m-2 s-1]; C3: ``Jmax`` [umol m-2 s-1], ``Km`` and ``compensation`` [umol mol-1 at sea
-        level]; C4: ``kp`` [umol m-2 s-1 per mol mol-1].
+        level]; C4: ``kp`` [mol m-2 s-1].
     """
     vcmax25 = parameters["Vcmax25"]
     jmax25 = parameters["Jmax25"] if "Jmax25" in parameters else JMAX_RATIO * vcmax25
     rd25 = parameters["Rd25"] if "Rd25" in parameters else RD_RATIO[pathway] * vcmax25
     if pathway == "C4":
+        kp25 = parameters["kp25"] if "kp25" in parameters else KP_RATIO * vcmax25
         doubling = exp(0.1 * math.log(2.0) * (temperature - 25.0))
         cut = (1.0 + exp(0.2 * (15.0 - temperature))) * (1.0 + exp(0.3 * (temperature - 40.0)))
         return {
             "Vcmax": vcmax25 * doubling / cut,
             "Rd": rd25 * doubling / (1.0 + exp(1.3 * (temperature - 55.0))),
-            "kp": KP_RATIO * vcmax25 * doubling,
+            "kp": kp25 * doubling,
         }
     response = {name: temperature_response(temperature, *values) for name, values in RESPONSES.items()}
     return {
@@ -169,7 +171,7 @@ def uptake(ci, absorbed_light, leaf_temperature, pressure, parameters, pathway="
     rate = rates(leaf_temperature, parameters, pathway)
     vcmax = rate["Vcmax"] * stress
     if pathway == "C4":
-        rubisco = smooth_minimum(vcmax, rate["kp"] * 1e-6 * ci)
+        rubisco = smooth_minimum(vcmax, rate["kp"] * ci)
         light = QUANTUM_YIELD_C4 * absorbed_light
     else:
         ci = ci * (pressure / SEA_LEVEL)
@@ -307,7 +309,7 @@ def leaf(pathway="C3", stomata="medlyn", soil_water=False):
     """The process of one leaf, whose step is one measurement; it has no state.
 
     Args:
-        pathway: ``"C3"`` or ``"C4"``, which has no Jmax25.
+        pathway: ``"C3"`` or ``"C4"``, which has kp25 in place of Jmax25.
         stomata: ``"medlyn"`` or ``"ball_berry"``, CO2 at the leaf's surface given; ``"given_ci"``, CO2 between the cells given,
             which leaves no stomata to learn.
         soil_water: Vcmax and g0 fall with soil water, by the exponent B.
@@ -325,7 +327,7 @@ def leaf(pathway="C3", stomata="medlyn", soil_water=False):
         return {}, leaf_fluxes(parameters, light, temperature, pressure, co2, deficit, pathway, stomata, stress)
 
     given = stomata == "given_ci"
-    learned = (VCMAX25, JMAX25, RD25) if pathway == "C3" else (VCMAX25, RD25)
+    learned = (VCMAX25, JMAX25, RD25) if pathway == "C3" else (VCMAX25, KP25, RD25)
     return Process(
         name=f"leaf_{pathway}_{stomata}",
         source="Farquhar et al. 1980; Aboelyazeed et al. 2023",

@@ -179,7 +179,7 @@ def regression(train, test, seed, settings):
     """A perceptron from the same drivers to both fluxes: name -> array."""
     torch.manual_seed(seed)
     inputs = [*DRIVERS, "warmth"]
-    mean, deviation = train[inputs].mean(), train[inputs].std()
+    mean, deviation = train[inputs].mean(), train[inputs].std().where(lambda spread: spread > 1e-9, 1.0)
     level, spread = train[list(TARGETS)].mean(), train[list(TARGETS)].std()
 
     def scaled(rows):

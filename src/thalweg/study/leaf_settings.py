@@ -23,7 +23,7 @@ class LeafStudy(Settings):
     every: Annotated[int, Field(ge=2)] = Field(4, description="one point of so many is held out within a curve")
     folds: Annotated[int, Field(ge=2)] = Field(3, description="groups of held-out curves")
     seeds: list[int] = Field([0], description="of the networks' first weights")
-    steps: Count = Field(120, description="optimiser steps")
+    steps: Count = Field(100, description="optimiser steps")
     learning_rate: Annotated[float, Field(gt=0)] = Field(0.03, description="at the first step")
     hidden: Count = Field(16, description="width of the network")
     bootstrap: Count = Field(1000, description="resamples of groups for intervals of parameter skill")
@@ -32,4 +32,4 @@ class LeafStudy(Settings):
         description="relative noise of synthetic assimilation, from which known parameters are recovered",
     )
     recovery_leaves: Count = Field(100, description="synthetic leaves")
-    recovery_steps: Count = Field(120, description="optimiser steps of the recovery")
+    recovery_steps: Count = Field(100, description="optimiser steps of the recovery")
