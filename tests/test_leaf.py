@@ -290,3 +290,14 @@ def test_the_verb_writes_what_can_be_read_again(leaf_folder, tmp_path):
     for name in ("curves", "skill", "fits", "parameters", "parameter_skill", "points"):
         assert len(pd.read_csv(tmp_path / f"{name}.csv")) > 0
         assert (tmp_path / f"{name}.csv.provenance.json").exists()
+
+
+def test_c4_curves_are_fitted_by_their_own_equations():
+    curves = curves_of(made(curves=2)[0], dtype=torch.float64)[0]
+    forcing = curves.forcing | {"intercellular_co2": 0.3 * curves.forcing["intercellular_co2"]}
+    truth = {"Vcmax25": torch.tensor([20.0, 35.0]), "kp25": torch.tensor([0.1, 0.3]), "Rd25": torch.tensor([0.8, 1.0])}
+    blank = {"assimilation": curves.samples["assimilation"]}
+    samples = Curves(forcing, blank, "C4").predict({name: values.double() for name, values in truth.items()})
+    found = fit(Curves(forcing, samples, "C4"))
+    for name in ("Vcmax25", "kp25"):
+        np.testing.assert_allclose(found[name], truth[name], rtol=0.05)

@@ -16,8 +16,10 @@ def tables(tmp_path_factory):
     folder = tmp_path_factory.mktemp("leaf")
     sites, truth = made(curves=9, noise=0.2)
     results = run_study(sites, QUICK)
-    results["fits"] = results["fits"].drop(columns="species").assign(
-        kind="A-Ci", mean_leaf_temperature=25.0, Vcmax=truth["Vcmax25"], Jmax=truth["Jmax25"]
+    results["fits"] = (
+        results["fits"]
+        .drop(columns="species")
+        .assign(kind="A-Ci", mean_leaf_temperature=25.0, Vcmax=truth["Vcmax25"], Jmax=truth["Jmax25"])
     )
     for name in ("Vcmax", "Jmax"):
         results["fits"][f"reference_{name}"] = 1.1 * results["fits"][name]

@@ -165,7 +165,7 @@ def test_every_form_gives_finite_fluxes_and_gradients_against_finite_differences
         return process.step({}, forcing, dict(zip(parameters, values)))[1]["assimilation"]
 
     values = [value.clone().requires_grad_() for value in parameters.values()]
-    assert torch.autograd.gradcheck(function, values, eps=1e-6, rtol=1e-5, atol=1e-7)
+    assert torch.autograd.gradcheck(function, values, eps=1e-4, rtol=1e-5, atol=1e-6)
 
 
 def test_the_traced_leaf_agrees_with_tensors():

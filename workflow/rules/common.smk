@@ -47,7 +47,10 @@ def run_settings(wildcards):
 
 LABELS = {name: model.label for name, model in study.models.items()}
 LOSS_UNIT = "mm/day" if study.training.loss == "rmse_combination" else "dimensionless"
-MAPPED = ["BETA", "FC", "K2", "BETAET", "mean_delay"]
+MAPPED = {
+    "hbv": ["BETA", "FC", "K2", "BETAET", "mean_delay"],
+    "hbv_canopy": ["BETA", "FC", "K2", "leaf_area_index", "mean_delay"],
+}
 MAP = f"{DATA}/map/dataset.json"
 
 

@@ -110,7 +110,9 @@ rule parameter_map:
         **LIGHT,
     params:
         name="parameter_map",
-        arguments=lambda wildcards, input: draw_arguments(names=MAPPED)({}, input),
+        arguments=lambda wildcards, input: draw_arguments(names=MAPPED[study.models[wildcards.model].process])(
+            {}, input
+        ),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("parameter_map"),
     message:
@@ -320,6 +322,7 @@ FIGURES = [
             if experiment == "temporal"
             and getattr(study.models[model], "routing", None) == "unit_hydrograph"
             and study.models[model].network == "attributes"
+            and study.models[model].process in MAPPED
         ],
     )
 ]

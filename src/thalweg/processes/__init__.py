@@ -1,8 +1,28 @@
 """The priors: equations, one file each, readable beside the paper."""
 
+from thalweg.processes.exp_hydro import exp_hydro
+from thalweg.processes.gr4j import gr4j
 from thalweg.processes.hbv import hbv
 from thalweg.processes.hbv_canopy import hbv_canopy
 from thalweg.processes.hbv_implicit import hbv_implicit
+from thalweg.processes.hbv_neural import hbv_neural
+from thalweg.processes.prms import prms
 from thalweg.processes.process import Parameter, Process, State, Variable
+from thalweg.processes.sac_sma import sac_sma
+from thalweg.processes.xinanjiang import xinanjiang
 
-__all__ = ["Parameter", "Process", "State", "Variable", "hbv", "hbv_canopy", "hbv_implicit"]
+__all__ = [
+    "Parameter",
+    "Process",
+    "State",
+    "Variable",
+    "exp_hydro",
+    "gr4j",
+    "hbv",
+    "hbv_canopy",
+    "hbv_implicit",
+    "hbv_neural",
+    "prms",
+    "sac_sma",
+    "xinanjiang",
+]

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from thalweg.study.canopy_settings import CanopyStudy
 from thalweg.study.settings import (
     CevennesSettings,
     ClimatologyModel,
@@ -39,6 +40,7 @@ def _models():
         "lstm": SequenceModel(label="LSTM", dropout=0.2, training={"steps": 400, "patience": 8, "window": "365 days"}),
         "hbv-river": ProcessModel(label="δHBV 1.1p, routed", components=8, routing="river"),
         "hbv-unrouted": ProcessModel(label="δHBV 1.1p, no routing", components=8, routing="none"),
+        "hbv-canopy": ProcessModel(label="δHBV, canopy", components=8, process="hbv_canopy"),
         "hbv-one-set": ProcessModel(
             label="HBV 1.1p, one parameter set", network="none", components=1, training={"learning_rate": 0.05}
         ),
@@ -55,7 +57,7 @@ def _experiments():
                 kind="temporal",
                 train=("1979-01-01", "1979-12-31"),
                 test=("1980-01-01", "1980-12-31"),
-                models=[*models, "hbv-river", "hbv-unrouted"],
+                models=[*models, "hbv-river", "hbv-unrouted", "hbv-canopy"],
             ),
             "inner": Experiment(
                 kind="inner_gauges", train=years, test=years, models=["hbv", "hbv-river", "hbv-unrouted"]
@@ -69,7 +71,7 @@ def _experiments():
                 train=("1985-01-01", "2002-12-31"),
                 test=("2003-01-01", "2020-12-31"),
                 validation="period",
-                models=models,
+                models=[*models, "hbv-canopy"],
                 training={"steps": 600, "patience": 15, "window": "730 days"},
             )
         },
@@ -125,6 +127,9 @@ class Study(Settings):
         description="domain, experiment name: who trains and who is tested; null removes one",
     )
     evaluation: Evaluation = Field(Evaluation(), description="metrics and their uncertainty")
+    canopy: CanopyStudy | None = Field(
+        CanopyStudy(), description="the canopy of a flux tower, learned and held against baselines; null leaves it out"
+    )
     sites: Sites | None = Field(
         default_factory=Sites,
         description="water temperature and quality, learned where something is sampled; null leaves it out",

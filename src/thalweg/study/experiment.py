@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 import xarray as xr
 
+from thalweg import processes
 from thalweg.domain import DataError
 from thalweg.learn import checkpoint
 from thalweg.learn.data import Series
@@ -16,18 +17,14 @@ from thalweg.learn.networks import ProcessModel, SequenceModel
 from thalweg.learn.river import LEARNED, RiverNetwork
 from thalweg.learn.scaling import Scaling, fit_scaling
 from thalweg.learn.train import Task, train
-from thalweg.processes import hbv, hbv_canopy, hbv_implicit
 from thalweg.processes.unit_hydrograph import mean_delay
 
 
 def process_of(settings):
     """The process that the model settings name."""
-    makers = {
-        "hbv": lambda: hbv(capillary_rise=settings.capillary_rise),
-        "hbv_implicit": hbv_implicit,
-        "hbv_canopy": hbv_canopy,
-    }
-    return makers[settings.process]()
+    if settings.process == "hbv":
+        return processes.hbv(capillary_rise=settings.capillary_rise)
+    return getattr(processes, settings.process)()
 
 
 def spatial_domain(domain, settings):

@@ -142,9 +142,19 @@ class ProcessModel(Settings):
 
     kind: Literal["process"] = "process"
     label: str = Field(description="name in figures")
-    process: Literal["hbv", "hbv_implicit", "hbv_canopy"] = Field(
+    process: Literal[
         "hbv",
-        description="the prior; hbv_implicit is HBV 1.1p by backward Euler, hbv_canopy evaporates through leaves that photosynthesise",
+        "hbv_implicit",
+        "hbv_canopy",
+        "hbv_neural",
+        "gr4j",
+        "exp_hydro",
+        "xinanjiang",
+        "sac_sma",
+        "prms",
+    ] = Field(
+        "hbv",
+        description="the prior; hbv_implicit is HBV 1.1p by backward Euler, hbv_canopy evaporates through leaves that photosynthesise, hbv_neural has a small network for recharge",
     )
     capillary_rise: bool = Field(True, description="HBV 1.1p (true) or 1.0 (false)")
     integrator: Literal["fused", "reference"] = Field(
