@@ -40,6 +40,7 @@ include: "workflow/rules/river.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/recovery.smk"
 include: "workflow/rules/sites.smk"
+include: "workflow/rules/leaf.smk"
 include: "workflow/rules/canopy.smk"
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from thalweg.study.canopy_settings import CanopyStudy
+from thalweg.study.leaf_settings import LeafStudy
 from thalweg.study.settings import (
     CevennesSettings,
     ClimatologyModel,
@@ -127,6 +128,9 @@ class Study(Settings):
         description="domain, experiment name: who trains and who is tested; null removes one",
     )
     evaluation: Evaluation = Field(Evaluation(), description="metrics and their uncertainty")
+    leaf: LeafStudy | None = Field(
+        LeafStudy(), description="photosynthesis, learned from curves of gas exchange; null leaves it out"
+    )
     canopy: CanopyStudy | None = Field(
         CanopyStudy(), description="the canopy of a flux tower, learned and held against baselines; null leaves it out"
     )
