@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import xarray as xr
 
 from conftest import make_sites
 from thalweg.cli import main
@@ -30,6 +31,7 @@ from thalweg.study.site_experiment import (
     site_climatology,
     train_site_experiment,
 )
+from thalweg.study.site_loads import site_loads
 from thalweg.study.site_splits import make_site_splits
 
 CURVE = SiteProcessModel(label="", process="concentration_discharge")
@@ -234,3 +236,39 @@ def test_the_verbs_take_sites_to_scores(sites, tmp_path):
     main(["summarise", "--scores", paths["scores.csv"], *tables, "--settings", settings])
     summary = pd.read_csv(tmp_path / "summary.csv")
     assert set(summary.unit) == {"mg/l"} and (summary.gauges == 6).all()
+
+
+def on_a_river():
+    """Sites s0 to s5 on one river: s0 and s1 join in s2, s2 and s3 in s4, which drains to s5."""
+    sites = make_sites()
+    network = xr.Dataset(
+        {
+            "downstream": ("site", ["s2", "s2", "s4", "s4", "s5", ""]),
+            "length": ("site", [5e3, 8e3, 20e3, 1e3, 30e3, np.nan], {"units": "m"}),
+        },
+        coords={"site": sites.site_ids},
+    )
+    return type(sites)(sites.name, sites.forcing, sites.attributes, sites.samples, network)
+
+
+def test_loads_balance_down_the_network():
+    sites = on_a_river()
+    nitrate = np.full(sites.forcing.discharge.shape, 5.0)
+    width = {"width_coefficient": np.full(6, 8.0), "width_exponent": np.full(6, 0.4)}
+    free = site_loads(sites, nitrate, {"uptake_velocity": np.zeros(6), **width}).set_index("site")
+    expected = 5.0 * sites.forcing.discharge.values.mean(0) * 86.4 * 0.36525
+    np.testing.assert_allclose(free.load, expected)
+    np.testing.assert_allclose(free.arriving["s4"], expected[2] + expected[3])
+    np.testing.assert_allclose(free.uptake, 0, atol=1e-6 * expected.max())
+    np.testing.assert_allclose(free.delivered_share, 1)
+    taken = site_loads(sites, nitrate, {"uptake_velocity": np.full(6, 0.1), **width}).set_index("site")
+    assert (taken.uptake[:-1] > 0).all() and taken.uptake["s5"] == pytest.approx(0, abs=1e-6)
+    arriving = (taken.load - taken.uptake).groupby(taken.downstream).sum()
+    np.testing.assert_allclose(taken.arriving["s4"], arriving["s4"])
+    np.testing.assert_allclose(taken.load, taken.arriving + taken.gained)
+    assert taken.delivered_share["s0"] < taken.delivered_share["s2"] < taken.delivered_share["s4"] < 1
+
+
+def test_loads_need_a_network(sites):
+    with pytest.raises(ValueError, match="stand on no network"):
+        site_loads(sites, sites.forcing.discharge.values, {})

@@ -451,5 +451,40 @@ FIGURES += [
         ],
     )
 ]
+SITE_LOADS = [
+    (domain, experiment, model)
+    for domain, experiment, model in SITE_PROCESSES
+    if SITE_STUDY.domains[domain].kind == "thames"
+    and SITE_STUDY.models[model].process == "nitrogen"
+    and SITE_STUDY.experiments[domain][experiment].variable == "nitrate"
+]
+
+
+rule site_loads:
+    input:
+        sites=rules.sites.output.sites,
+        simulation=f"{SITES}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
+        parameters=f"{SITES}/parameters/{{domain}}/{{experiment}}/{{model}}.nc",
+    output:
+        loads=report(
+            f"{SITE_TABLES}/loads/{{domain}}/{{experiment}}/{{model}}.csv",
+            category="Sites",
+            caption="../report/site_loads.rst",
+            labels={"domain": "{domain}", "table": "loads of {experiment}, {model}"},
+        ),
+    log:
+        f"{RESULTS}/logs/site_loads/{{domain}}/{{experiment}}/{{model}}.log",
+    resources:
+        **LIGHT,
+    params:
+        code=fingerprint("thalweg.cli.site_loads"),
+    message:
+        "Balancing loads down the network of {wildcards.domain}, {wildcards.experiment}, {wildcards.model}"
+    shell:
+        "thalweg site_loads --sites {input.sites} --simulation {input.simulation} --parameters {input.parameters}"
+        " --output {output.loads} > {log} 2>&1"
+
+
+TABLES += [f"{SITE_TABLES}/loads/{domain}/{experiment}/{model}.csv" for domain, experiment, model in SITE_LOADS]
 if SITE_RUNS:
     TABLES += rules.site_summarise.output

@@ -21,6 +21,7 @@ VERBS = {
     "summarise": "Collect scores into medians with intervals and paired tests.",
     "recover": "Learn a river again that is known, because it was made.",
     "river": "Tell the water balance, the skill by drainage area and the roughness of models routed through the river.",
+    "site_loads": "Balance loads of nitrate down a network of sites.",
     "leaf": "Learn photosynthesis from curves of gas exchange and hold it against fits and baselines.",
     "canopy": "Learn a canopy from a flux tower and hold it against baselines.",
     "figure": "Draw one figure.",

@@ -10,10 +10,18 @@ from thalweg.study.record import record
 def arguments(parser):
     parser.add_argument("--results", default="results/default", help="folder of the study (default: %(default)s)")
     parser.add_argument("--docs", default="docs/default", help="where the copies go (default: %(default)s)")
-    parser.add_argument("--readme", default="README.md", help="default: %(default)s")
+    parser.add_argument("--readme", default="README.md", help="of the default study (default: %(default)s)")
 
 
 def run(args):
     study = yaml.safe_load((Path(args.results) / "config.yaml").read_text())
     labels = {name: model["label"] for name, model in study["models"].items()}
-    record(args.results, args.docs, args.readme, labels)
+    sites = study.get("sites") and {
+        "experiments": {
+            (domain, name): experiment["label"]
+            for domain, experiments in study["sites"]["experiments"].items()
+            for name, experiment in experiments.items()
+        },
+        "labels": {name: model["label"] for name, model in study["sites"]["models"].items()},
+    }
+    record(args.results, args.docs, args.readme if study["study"] == "default" else None, labels, sites)

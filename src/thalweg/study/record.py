@@ -15,7 +15,10 @@ TABLES = (
     "cevennes_areas.csv",
     "cevennes_volume.csv",
 )
+FOLDERS = (("river", "*.csv"), ("recovery", "*[!s].csv"), ("canopy", "[sp]*.csv"), ("leaf", "*.csv"), ("sites", "*.csv"))
+LEFT_OUT = ("skill.csv", "points.csv", "leaves.csv")  # long tables, whose summaries are kept
 START, END = "<!-- results: written by 'thalweg record' -->", "<!-- end of results -->"
+SITES_START, SITES_END = "<!-- sites: written by 'thalweg record' -->", "<!-- end of sites -->"
 
 
 def result_table(summary, labels):
@@ -46,33 +49,61 @@ def _interval(row):
     return f"{row['median']:.3f} ({row.low:.2f}, {row.high:.2f})"
 
 
-def with_results(text, table, note):
+def site_table(summary, experiments, labels):
+    """Medians of RMSE, bias and NSE at sites by experiment and model, as a Markdown table.
+
+    Args:
+        summary: DataFrame of :func:`thalweg.study.statistics.summarise`.
+        experiments: (domain, experiment) -> label.
+        labels: model -> label.
+
+    Returns:
+        str: one row per experiment and model: sites, median RMSE with 95 % interval over sites, median bias and NSE.
+    """
+    lines = [
+        "| experiment | model | sites | median RMSE (95 % interval) | unit | median bias | median NSE |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for (domain, experiment, model), rows in summary.groupby(["domain", "experiment", "model"], sort=False):
+        rmse, bias, nse = (rows[rows.metric == metric].iloc[0] for metric in ("RMSE", "bias", "NSE"))
+        what = experiments.get((domain, experiment), experiment)
+        lines.append(
+            f"| {what} | {labels.get(model, model)} | {rmse.gauges} | {_interval(rmse)} | {rmse.unit} "
+            f"| {bias['median']:.2f} | {nse['median']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def with_results(text, table, note, markers=(START, END)):
     """``text`` with what stands between the two markers replaced.
 
     Raises:
         ValueError: when the markers are not there.
     """
-    if START not in text or END not in text:
-        raise ValueError(f"the README lacks the markers {START!r} and {END!r}")
-    before, rest = text.split(START)
-    return f"{before}{START}\n{table}\n\n{note}\n{END}{rest.split(END)[1]}"
+    start, end = markers
+    if start not in text or end not in text:
+        raise ValueError(f"the README lacks the markers {start!r} and {end!r}")
+    before, rest = text.split(start)
+    return f"{before}{start}\n{table}\n\n{note}\n{end}{rest.split(end)[1]}"
 
 
-def record(results, docs, readme, labels):
-    """Copy the tables and figures of a study to ``docs`` and its result table into the README.
+def record(results, docs, readme, labels, sites=None):
+    """Copy the tables and figures of a study to ``docs`` and, of the default study, its result tables into the README.
 
     Args:
         results: folder of the study.
         docs: folder for the copies; what stands there is replaced.
-        readme: path of the README.
+        readme: path of the README; None leaves it as it is.
         labels: model -> label.
+        sites: arguments ``experiments`` and ``labels`` of :func:`site_table`, of a study that has sites.
     """
-    results, docs, readme = Path(results), Path(docs), Path(readme)
+    results, docs = Path(results), Path(docs)
     present = [name for name in TABLES if (results / "tables" / name).exists()]
     present += [
         path.relative_to(results / "tables")
-        for folder, pattern in (("river", "*.csv"), ("recovery", "*[!s].csv"))  # not every reach of the recovery
+        for folder, pattern in FOLDERS  # not every reach of the recovery, nor every day of the canopy
         for path in sorted((results / "tables" / folder).rglob(pattern))
+        if path.name not in LEFT_OUT
     ]
     shutil.rmtree(docs, ignore_errors=True)
     docs.mkdir(parents=True)
@@ -85,8 +116,20 @@ def record(results, docs, readme, labels):
         target = docs / "figures" / path.relative_to(results / "figures")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
-    made = read_provenance(results / "tables" / "summary.csv")
-    note = f"Made on {made['created'][:10]} by `make study` at commit `{made['commit'][:10]}`; the tables are in [docs]({docs.as_posix()})."
+    if readme is None:
+        return
+    readme = Path(readme)
+    text = readme.read_text()
     summary = pd.read_csv(results / "tables" / "summary.csv")
+    text = with_results(text, result_table(summary, labels), _note(results / "tables" / "summary.csv", docs))
+    at_sites = results / "tables" / "sites" / "summary.csv"
+    if sites and at_sites.exists():
+        table = site_table(pd.read_csv(at_sites), **sites)
+        text = with_results(text, table, _note(at_sites, docs / "sites"), (SITES_START, SITES_END))
     with atomic(readme) as temporary:
-        temporary.write_text(with_results(readme.read_text(), result_table(summary, labels), note))
+        temporary.write_text(text)
+
+
+def _note(table, docs):
+    made = read_provenance(table)
+    return f"Made on {made['created'][:10]} by `make study` at commit `{made['commit'][:10]}`; the tables are in [docs]({docs.as_posix()})."
