@@ -272,3 +272,17 @@ def test_loads_balance_down_the_network():
 def test_loads_need_a_network(sites):
     with pytest.raises(ValueError, match="stand on no network"):
         site_loads(sites, sites.forcing.discharge.values, {})
+
+
+@pytest.mark.parametrize(
+    "model", [CURVE, CURVE.model_copy(update={"network": "site"}), LSTM], ids=["net", "site", "lstm"]
+)
+def test_a_window_of_some_sites_gives_what_one_of_all_gives_there(sites, model):
+    task, scaling = make_site_task(sites, make_site_splits(sites, TEMPORAL), model, TRAINING, "nitrate", 0.2)
+    torch.manual_seed(0)
+    trained = build_site_model(model, scaling, sites, "nitrate").eval()
+    some = torch.tensor([4, 1])
+    part, columns = task.series.window_of(some, 100, 160, 30)
+    with torch.no_grad():
+        whole = trained(task.series.window(100, 160, 30))
+        torch.testing.assert_close(trained(part)[:, columns], whole[:, some])

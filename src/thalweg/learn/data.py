@@ -24,6 +24,7 @@ class Window:
         spin_up: number of leading days without gradient or loss.
         drainage: the :class:`Drainage` from units to gauges.
         known: name -> tensor (unit,), parameters of a process that need not be learned.
+        places: positions of these units among all of the series; None where they are all of them.
     """
 
     forcing: dict[str, torch.Tensor]
@@ -32,6 +33,7 @@ class Window:
     spin_up: int
     drainage: object
     known: dict[str, torch.Tensor] | None = None
+    places: torch.Tensor | None = None
 
 
 class Series:
@@ -78,6 +80,14 @@ class Series:
             drainage=self.drainage,
             known=self.known,
         )
+
+    def window_of(self, gauges, first, last, spin_up):
+        """A :meth:`window` that gives at least some gauges, and where they stand in what is simulated over it.
+
+        Returns:
+            (Window, positions): here all units, as gauges share them.
+        """
+        return self.window(first, last, spin_up), gauges
 
 
 class Drainage:

@@ -125,7 +125,12 @@ class LearnedProcess(nn.Module):
             (static, extra): name -> tensor (unit, component); name -> tensor (unit,).
         """
         units = window.attributes.shape[0]
-        raw = self.network(window.attributes) if hasattr(self, "network") else self.constant.expand(units, -1)
+        if hasattr(self, "network"):
+            raw = self.network(window.attributes)
+        elif self.constant.ndim == 2 and window.places is not None:
+            raw = self.constant[window.places]
+        else:
+            raw = self.constant.expand(units, -1)
         share = torch.sigmoid(raw)
         extra = {p.name: p.at(share[:, i]) for i, p in enumerate(self.extra)}
         share = share[:, len(self.extra) :].reshape(units, len(self.static), self.components)

@@ -109,9 +109,9 @@ def train(build, task, settings, seed, path, label="", stop=None):
     while not progress.finished:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(settings, progress.step)
-        window, first, gauges = _draw(task, settings, generator)
+        window, columns, first, gauges = _draw(task, settings, generator)
         model.train()
-        loss = task.loss(settings.loss, model(window)[:, gauges], first, gauges)
+        loss = task.loss(settings.loss, model(window)[:, columns], first, gauges)
         optimiser.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip)
@@ -173,7 +173,7 @@ def validate(model, task, settings):
 
 
 def _draw(task, settings, generator):
-    """A random window of the training period, its first day, and random training gauges."""
+    """A random window of the training period, where its gauges stand in it, its first day, and random training gauges."""
     first, last = task.days
     length = min(round(settings.window), last - first)
     start = first + int(torch.randint(last - first - length + 1, (1,), generator=generator))
@@ -181,8 +181,8 @@ def _draw(task, settings, generator):
     if len(gauges) > settings.gauges_per_step:
         chosen = torch.randperm(len(gauges), generator=generator)[: settings.gauges_per_step]
         gauges = gauges[chosen.sort().values.to(gauges.device)]
-    window = task.series.window(start, start + length, round(settings.spin_up))
-    return window, start, gauges
+    window, columns = task.series.window_of(gauges, start, start + length, round(settings.spin_up))
+    return window, columns, start, gauges
 
 
 def _save(path, model, best, optimiser, generator, progress):

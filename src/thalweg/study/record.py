@@ -15,7 +15,13 @@ TABLES = (
     "cevennes_areas.csv",
     "cevennes_volume.csv",
 )
-FOLDERS = (("river", "*.csv"), ("recovery", "*[!s].csv"), ("canopy", "[sp]*.csv"), ("leaf", "*.csv"), ("sites", "*.csv"))
+FOLDERS = (
+    ("river", "*.csv"),
+    ("recovery", "*[!s].csv"),
+    ("canopy", "[sp]*.csv"),
+    ("leaf", "*.csv"),
+    ("sites", "*.csv"),
+)
 LEFT_OUT = ("skill.csv", "points.csv", "leaves.csv")  # long tables, whose summaries are kept
 START, END = "<!-- results: written by 'thalweg record' -->", "<!-- end of results -->"
 SITES_START, SITES_END = "<!-- sites: written by 'thalweg record' -->", "<!-- end of sites -->"
