@@ -19,7 +19,10 @@ SITE_BASELINES = [
     if getattr(model, "process", None) in ("air2stream", "logistic_air_water", "concentration_discharge")
     or model.kind != "process"
 ]
-SITE_UNITS = {"water_temperature": "degC", "chlorophyll": "ug/l"}
+SITE_UNITS = {
+    "water_temperature": "degC",
+    **dict.fromkeys(("chlorophyll", "soluble_reactive_phosphorus", "total_phosphorus"), "ug/l"),
+}
 
 
 def site_folder(domain):
@@ -290,14 +293,16 @@ rule site_skill:
         skill_csv=rules.site_summarise.output.skill,
     output:
         **figure_outputs(
-            "sites/skill/{domain}/{metric}",
+            "sites/skill/{domain}/{variable}",
             "site_skill",
             figure="skill at sites",
             domain="{domain}",
-            subject="{metric}",
+            subject="{variable}",
         ),
     log:
-        f"{RESULTS}/logs/figures/site_skill/{{domain}}/{{metric}}.log",
+        f"{RESULTS}/logs/figures/site_skill/{{domain}}/{{variable}}.log",
+    wildcard_constraints:
+        variable="[a-z0-9_]+",
     resources:
         **LIGHT,
     params:
@@ -305,15 +310,17 @@ rule site_skill:
         arguments=lambda wildcards, input: draw_arguments(
             labels=SITE_LABELS,
             baselines=SITE_BASELINES,
+            domain=wildcards.domain,
             experiments={
                 name: {"label": settings.label, "unit": SITE_UNITS.get(settings.variable, "mg/l")}
                 for name, settings in SITE_STUDY.experiments[wildcards.domain].items()
+                if settings.variable == wildcards.variable
             },
-        )(wildcards, input),
+        )({}, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("site_skill"),
     message:
-        "Drawing skill at the sites of {wildcards.domain}, {wildcards.metric}"
+        "Drawing skill at the sites of {wildcards.domain}, {wildcards.variable}"
     shell:
         DRAW
 
@@ -437,7 +444,10 @@ FIGURES += [
     for path in (
         *["learning_curves" for _ in SITE_RUNS[:1]],
         *dict.fromkeys(f"series/{domain}/{experiment}" for domain, experiment, _ in SITE_RUNS),
-        *dict.fromkeys(f"skill/{domain}/RMSE" for domain, _, _ in SITE_RUNS),
+        *dict.fromkeys(
+            f"skill/{domain}/{SITE_STUDY.experiments[domain][experiment].variable}"
+            for domain, experiment, _ in SITE_RUNS
+        ),
         *dict.fromkeys(f"network/{domain}/{experiment}" for domain, experiment, _ in SITE_RUNS if domain == "thames"),
         *[
             f"parameters/{domain}/{experiment}/{model}"
