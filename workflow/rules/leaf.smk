@@ -16,7 +16,7 @@ LEAF_PARAMETERS = [kind for kind in LEAF_CURVES if LEAF_ATTRIBUTES[kind][2] in s
 def leaf_table(kind, name, title):
     """A table of leaves, which goes into the report."""
     return report(
-        f"{RESULTS}/leaf/{kind}/{name}.csv",
+        f"{RESULTS}/tables/leaf/{kind}/{name}.csv",
         category="Leaf",
         caption=f"../report/leaf_{name}.rst",
         labels={"dataset": kind, "table": title},
@@ -27,13 +27,13 @@ rule leaf:
     input:
         dataset=lambda wildcards: f"{DATA}/{LEAF_DATASETS[wildcards.kind]}/dataset.json",
     output:
-        sites=f"{RESULTS}/leaf/{{kind}}/sites.nc",
+        sites=f"{RESULTS}/tables/leaf/{{kind}}/sites.nc",
         curves=leaf_table("{kind}", "curves", "curves kept and left out"),
-        skill=f"{RESULTS}/leaf/{{kind}}/skill.csv",
+        skill=f"{RESULTS}/tables/leaf/{{kind}}/skill.csv",
         fits=leaf_table("{kind}", "fits", "parameters of each curve"),
-        parameters=f"{RESULTS}/leaf/{{kind}}/parameters.csv",
+        parameters=f"{RESULTS}/tables/leaf/{{kind}}/parameters.csv",
         parameter_skill=leaf_table("{kind}", "parameter_skill", "skill of predicted parameters"),
-        points=f"{RESULTS}/leaf/{{kind}}/points.csv",
+        points=f"{RESULTS}/tables/leaf/{{kind}}/points.csv",
     log:
         f"{RESULTS}/logs/leaf/{{kind}}.log",
     wildcard_constraints:
@@ -57,7 +57,7 @@ rule leaf:
 rule leaf_recover:
     output:
         recovery=leaf_table("synthetic", "recovery", "recovery of known leaves"),
-        leaves=f"{RESULTS}/leaf/synthetic/leaves.csv",
+        leaves=f"{RESULTS}/tables/leaf/synthetic/leaves.csv",
     log:
         f"{RESULTS}/logs/leaf/synthetic.log",
     threads: study.threads
@@ -163,9 +163,9 @@ if study.leaf:
     ]
     TABLES += [
         *(
-            f"{RESULTS}/leaf/{kind}/{name}.csv"
+            f"{RESULTS}/tables/leaf/{kind}/{name}.csv"
             for kind in LEAF_KINDS
             for name in ("curves", "skill", "fits", "parameters", "parameter_skill", "points")
         ),
-        f"{RESULTS}/leaf/synthetic/recovery.csv",
+        f"{RESULTS}/tables/leaf/synthetic/recovery.csv",
     ]
