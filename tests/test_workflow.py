@@ -76,17 +76,19 @@ def edited(folder, module, change):
 @pytest.mark.parametrize(
     ("module", "rules"),
     [
-        ("study/metrics.py", {"score"}),
-        ("study/evaluate.py", {"score"}),
-        ("study/splits.py", {"split"}),
-        ("learn/losses.py", {"train", "simulate_climatology", "recover"}),
+        ("study/metrics.py", {"score", "site_score", "leaf", "leaf_recover", "canopy", "parameter_attribute"}),
+        ("study/evaluate.py", {"score", "site_score", "canopy"}),
+        ("study/splits.py", {"split", "site_split"}),
+        ("learn/losses.py", {"train", "simulate_climatology", "recover", "site_train", "site_simulate_climatology"}),
         ("study/river.py", {"river", "skill_area"}),
         ("study/roughness.py", {"river", "river_map"}),
         ("figures/river_map.py", {"river_map"}),
         ("domains/susquehanna.py", {"domain"}),
         ("figures/skill_map.py", {"skill_map"}),
-        ("figures/learning_curves.py", {"learning_curves"}),
-        ("fetch.py", {"fetch"}),
+        ("figures/learning_curves.py", {"learning_curves", "site_learning_curves"}),
+        ("study/site_evaluate.py", {"site_score"}),
+        ("domains/davos.py", {"canopy"}),
+        ("fetch.py", {"fetch", "leaf_recover"}),
     ],
 )
 def test_editing_a_module_reruns_the_rules_whose_verb_imports_it(finished, module, rules):
@@ -106,7 +108,10 @@ def test_a_comment_or_docstring_reruns_nothing(finished):
 @pytest.mark.parametrize(
     ("change", "first"),
     [
-        ("evaluation={bootstrap_samples: 77}", {"configuration", "summarise"}),
+        ("evaluation={bootstrap_samples: 77}", {"configuration", "summarise", "site_summarise"}),
+        ("sites={models: {lstm: {hidden: 9}}}", {"configuration", "site_train"}),
+        ("sites={evaluation: {minimum_samples: 19}}", {"configuration", "site_score"}),
+        ("leaf={hidden: 15}", {"configuration", "leaf"}),
         ("evaluation={minimum_days: 299 days}", {"configuration", "score"}),
         ("models={climatology: {smoothing: 15 days}}", {"configuration", "simulate_climatology"}),
         ("models={lstm: {hidden: 17}}", {"configuration", "train"}),
