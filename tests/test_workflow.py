@@ -111,7 +111,7 @@ def test_a_comment_or_docstring_reruns_nothing(finished):
         ("evaluation={bootstrap_samples: 77}", {"configuration", "summarise", "site_summarise"}),
         ("sites={models: {lstm: {hidden: 9}}}", {"configuration", "site_train"}),
         ("sites={evaluation: {minimum_samples: 19}}", {"configuration", "site_score"}),
-        ("leaf={hidden: 15}", {"configuration", "leaf"}),
+        ("leaf={hidden: 15}", {"configuration", "leaf", "leaf_recover"}),
         ("evaluation={minimum_days: 299 days}", {"configuration", "score"}),
         ("models={climatology: {smoothing: 15 days}}", {"configuration", "simulate_climatology"}),
         ("models={lstm: {hidden: 17}}", {"configuration", "train"}),
