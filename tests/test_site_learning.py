@@ -232,7 +232,7 @@ def test_the_verbs_take_sites_to_scores(sites, tmp_path):
     scores = ["--output", paths["scores.csv"], "--settings", scored]
     main(["site_score", "--simulation", paths["s.nc"], "--study", "t", *scores])
     tables = [f"--{name}={tmp_path}/{name}.csv" for name in ("skill", "summary", "comparison")]
-    settings = json.dumps({"bootstrap_samples": 50, "compared": ["RMSE"], "units": {"synthetic/later": "mg/l"}})
+    settings = json.dumps({"bootstrap_samples": 50, "compared": ["RMSE"]})
     main(["summarise", "--scores", paths["scores.csv"], *tables, "--settings", settings])
     summary = pd.read_csv(tmp_path / "summary.csv")
     assert set(summary.unit) == {"mg/l"} and (summary.gauges == 6).all()
@@ -262,11 +262,29 @@ def test_loads_balance_down_the_network():
     np.testing.assert_allclose(free.uptake, 0, atol=1e-6 * expected.max())
     np.testing.assert_allclose(free.delivered_share, 1)
     taken = site_loads(sites, nitrate, {"uptake_velocity": np.full(6, 0.1), **width}).set_index("site")
+    width_of_s0 = 8.0 * sites.forcing.discharge.values[:, 0].mean() ** 0.4
+    exponent = 0.1 * width_of_s0 * 5e3 / (86400 * sites.forcing.discharge.values[:, 0].mean())
+    assert taken.uptake_share["s0"] == pytest.approx(1 - np.exp(-exponent), rel=1e-6)
     assert (taken.uptake[:-1] > 0).all() and taken.uptake["s5"] == pytest.approx(0, abs=1e-6)
     arriving = (taken.load - taken.uptake).groupby(taken.downstream).sum()
     np.testing.assert_allclose(taken.arriving["s4"], arriving["s4"])
     np.testing.assert_allclose(taken.load, taken.arriving + taken.gained)
     assert taken.delivered_share["s0"] < taken.delivered_share["s2"] < taken.delivered_share["s4"] < 1
+
+
+def test_loads_pass_through_a_site_that_was_not_simulated():
+    sites = on_a_river()
+    nitrate = np.full(sites.forcing.discharge.shape, 5.0)
+    nitrate[:, 2] = np.nan
+    parameters = {
+        "uptake_velocity": np.zeros(6),
+        "width_coefficient": np.full(6, 8.0),
+        "width_exponent": np.full(6, 0.4),
+    }
+    table = site_loads(sites, nitrate, parameters).set_index("site")
+    assert "s2" not in table.index
+    assert table.arriving["s4"] == pytest.approx(table.load["s0"] + table.load["s1"] + table.load["s3"])
+    assert (table.delivered_share == 1).all()
 
 
 def test_loads_need_a_network(sites):

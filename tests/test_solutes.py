@@ -6,7 +6,7 @@ import torch
 
 from thalweg.integrate import integrate, route, state_at_rest
 from thalweg.network import River
-from thalweg.processes.concentration_discharge import concentration_discharge, wrtds
+from thalweg.processes.concentration_discharge import concentration_discharge
 from thalweg.processes.load import carried, in_chain, mean_decay, mean_rise, reach_of_load, relative_uptake
 from thalweg.processes.nitrogen import nitrogen
 
@@ -307,9 +307,8 @@ def test_rising_water_is_told_from_falling():
     assert (series[250] / series[49]).item() == pytest.approx(3 ** (-0.8 * kept), rel=1e-6)
 
 
-@pytest.mark.parametrize("make", [concentration_discharge, wrtds])
-def test_regressions_in_both_backends_with_gradients(make):
-    process = make("nitrate", "mg/l", 0.1, 30.0)
+def test_the_regression_in_both_backends_with_gradients():
+    process = concentration_discharge("nitrate", "mg/l", 0.1, 30.0)
     assert process.fluxes[0].name == "nitrate" and process.fluxes[0].unit == "mg/l"
     forcing = forcing_of(process, 40, 2, discharge=torch.cat([torch.zeros(1, 2).double(), weather(39, 2)["discharge"]]))
     results = []
@@ -321,12 +320,3 @@ def test_regressions_in_both_backends_with_gradients(make):
         results.append([fluxes["nitrate"].detach(), *(v.detach() for v in state.values()), *gradients])
     for found, expected in zip(*results):
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
-
-
-def test_the_trend_of_wrtds_is_per_year():
-    process = wrtds("nitrate", "mg/l", 0.1, 30.0)
-    parameters = some(process, mean_discharge=3.0, trend=0.05)
-    still = {name: torch.full((732, 1), value).double() for name, value in zip(process.forcing_names, (3.0, 0.0, 0.0))}
-    fluxes, _ = integrate(process, still, parameters, fluxes=("nitrate",))
-    series = fluxes["nitrate"].flatten()
-    assert (series[731] / series[0]).item() == pytest.approx(np.exp(0.05 * 731 / 365.25))

@@ -13,16 +13,13 @@ SITE_RUNS = [
     for model in settings.models
 ]
 SITE_LABELS = {name: model.label for name, model in SITE_STUDY.models.items()} if SITE_STUDY else {}
-SITE_BASELINES = [
-    name
-    for name, model in (SITE_STUDY.models if SITE_STUDY else {}).items()
-    if getattr(model, "process", None) in ("air2stream", "logistic_air_water", "concentration_discharge")
-    or model.kind != "process"
-]
-SITE_UNITS = {
-    "water_temperature": "degC",
-    **dict.fromkeys(("chlorophyll", "soluble_reactive_phosphorus", "total_phosphorus"), "ug/l"),
-}
+
+
+def site_baselines(domain, names):
+    """The models of experiments that are held against the first one of each: regressions, sequences and seasonal cycles."""
+    experiments = [SITE_STUDY.experiments[domain][name] for name in names]
+    priors = {experiment.models[0] for experiment in experiments}
+    return [name for experiment in experiments for name in experiment.models if name not in priors]
 
 
 def site_folder(domain):
@@ -36,7 +33,14 @@ def site_files(wildcards):
     folder = site_folder(wildcards.domain)
     if SITE_STUDY.domains[wildcards.domain].kind != "own-sites":
         return f"{folder}/dataset.json"
-    return [f"{folder}/{name}.csv" for name in ("forcing", "attributes", "samples")]
+    names = ("forcing", "attributes", "samples", *(["network"] if has_network(wildcards.domain) else []))
+    return [f"{folder}/{name}.csv" for name in names]
+
+
+def has_network(domain):
+    """Whether the sites of a domain stand on one river."""
+    settings = SITE_STUDY.domains[domain]
+    return settings.kind == "thames" or (settings.kind == "own-sites" and Path(settings.folder, "network.csv").exists())
 
 
 def sites_of_kind(kind):
@@ -243,11 +247,6 @@ use rule summarise as site_summarise with:
             {
                 "bootstrap_samples": study.evaluation.bootstrap_samples,
                 "compared": ["RMSE", "NSE"],
-                "units": {
-                    f"{domain}/{experiment}": SITE_UNITS.get(settings.variable, "mg/l")
-                    for domain, experiments in (SITE_STUDY.experiments if SITE_STUDY else {}).items()
-                    for experiment, settings in experiments.items()
-                },
             }
         ),
         code=fingerprint("thalweg.cli.summarise"),
@@ -309,10 +308,17 @@ rule site_skill:
         name="site_skill",
         arguments=lambda wildcards, input: draw_arguments(
             labels=SITE_LABELS,
-            baselines=SITE_BASELINES,
+            baselines=site_baselines(
+                wildcards.domain,
+                [
+                    name
+                    for name, settings in SITE_STUDY.experiments[wildcards.domain].items()
+                    if settings.variable == wildcards.variable
+                ],
+            ),
             domain=wildcards.domain,
             experiments={
-                name: {"label": settings.label, "unit": SITE_UNITS.get(settings.variable, "mg/l")}
+                name: {"label": settings.label}
                 for name, settings in SITE_STUDY.experiments[wildcards.domain].items()
                 if settings.variable == wildcards.variable
             },
@@ -402,7 +408,6 @@ rule site_network:
         arguments=lambda wildcards, input: draw_arguments(
             model=site_experiment(wildcards).models[0],
             experiment=wildcards.experiment,
-            unit=SITE_UNITS.get(site_experiment(wildcards).variable, "mg/l"),
         )({}, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("site_network"),
@@ -448,11 +453,12 @@ FIGURES += [
             f"skill/{domain}/{SITE_STUDY.experiments[domain][experiment].variable}"
             for domain, experiment, _ in SITE_RUNS
         ),
-        *dict.fromkeys(f"network/{domain}/{experiment}" for domain, experiment, _ in SITE_RUNS if domain == "thames"),
+        *dict.fromkeys(f"network/{domain}/{experiment}" for domain, experiment, _ in SITE_RUNS if has_network(domain)),
         *[
             f"parameters/{domain}/{experiment}/{model}"
             for domain, experiment, model in SITE_PROCESSES
-            if SITE_STUDY.models[model].network == "attributes" and model not in SITE_BASELINES
+            if SITE_STUDY.models[model].network == "attributes"
+            and model == SITE_STUDY.experiments[domain][experiment].models[0]
         ],
         *[
             f"heat_budget/{domain}/{experiment}/{model}"
@@ -464,7 +470,7 @@ FIGURES += [
 SITE_LOADS = [
     (domain, experiment, model)
     for domain, experiment, model in SITE_PROCESSES
-    if SITE_STUDY.domains[domain].kind == "thames"
+    if has_network(domain)
     and SITE_STUDY.models[model].process == "nitrogen"
     and SITE_STUDY.experiments[domain][experiment].variable == "nitrate"
 ]

@@ -21,8 +21,7 @@ def run(args):
     skill = pd.concat([pd.read_csv(path, dtype={"gauge": str}) for path in args.scores], ignore_index=True)
     record = provenance(settings, inputs=args.scores)
     samples = settings["bootstrap_samples"]
-    units = {tuple(name.split("/")): unit for name, unit in settings.get("units", {}).items()}
     write_table(skill, args.skill, record)
-    write_table(summarise(skill, samples, units=units), args.summary, record)
+    write_table(summarise(skill, samples), args.summary, record)
     tests = [compare(skill, metric, samples) for metric in settings["compared"]]
     write_table(pd.concat(tests, ignore_index=True), args.comparison, record)

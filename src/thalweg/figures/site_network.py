@@ -13,6 +13,7 @@ from thalweg.figures.site_series import decimals, site_name, skill_at_sites, uni
 from thalweg.figures.style import LETTER_WIDTH, OKABE_ITO, WIDTH, colour_range, number, styled
 from thalweg.sites import read_sites
 from thalweg.study.metrics import METRICS
+from thalweg.study.statistics import read_skill
 
 RIVER = "#7AA6C2"
 DIAMETERS = (4, 15)  # points, of the marks of no discharge and of the largest
@@ -36,7 +37,7 @@ def draw(
         skill_csv: skill table; None draws all sites in one colour.
         model, experiment: which rows of it; None where it has only one.
         metric: of :data:`thalweg.study.metrics.METRICS`.
-        unit: of the sampled variable, for the metrics that have it.
+        unit: of the sampled variable, for the metrics that have it, where the table's column ``unit`` does not state it.
         labels: model -> label.
         map_folder: the unpacked ``map`` dataset; None draws no coast.
 
@@ -72,6 +73,7 @@ def draw(
     if skill is None:
         _marks(axes, places, diameter, color=OKABE_ITO[4])
     else:
+        unit = unit or _stated_unit(skill_csv, experiment)
         title = _title(metric, (labels or {}).get(model, model), experiment, unit)
         _coloured(axes, places, diameter, skill, metric, title)
     scale_bar(axes, extent)
@@ -156,6 +158,12 @@ def _diameters(shown, discharge):
     """Diameters in points of the marks of ``shown`` among all sites' ``discharge``."""
     least, most = DIAMETERS if len(discharge) <= MOST_LABELS else SMALL_DIAMETERS
     return least + (most - least) * np.sqrt(shown / discharge.max())
+
+
+def _stated_unit(skill_csv, experiment):
+    skill = read_skill(skill_csv)
+    rows = skill if experiment is None else skill[skill.experiment == experiment]
+    return rows.unit.iloc[0] if "unit" in rows else None
 
 
 def _title(metric, model, experiment, unit):

@@ -29,7 +29,8 @@ def draw(skill_csv, domain, experiments, labels=None, metric="RMSE", baselines=(
     Args:
         skill_csv: skill table.
         domain: which rows of it.
-        experiments: experiment -> {"label": title of its panel, "unit": the variable's unit}, in the order of panels.
+        experiments: experiment -> {"label": title of its panel, "unit": the variable's unit, where the table's column
+            ``unit`` does not state it}, in the order of panels.
         labels: model -> label, in the study's order.
         metric: of :data:`thalweg.study.metrics.METRICS`.
         baselines: models drawn hollow, below the others.
@@ -80,7 +81,8 @@ def draw(skill_csv, domain, experiments, labels=None, metric="RMSE", baselines=(
             axes.axhline(
                 sum(model not in baselines for model in order) - 0.5, color=QUIET, linewidth=0.5, dashes=(3, 2)
             )
-        unit = unit_text(unit_of(metric, entry["unit"]))
+        stated = entry.get("unit") or skill[skill.experiment == name].unit.iloc[0]
+        unit = unit_text(unit_of(metric, stated))
         axes.set_xlabel(f"{metric.replace('_', ' ')} [{unit}]\n({better})")
         axes.set(xlim=limits, ylim=(len(order) - 0.4, -0.7))
         axes.xaxis.set_major_locator(MaxNLocator(4))

@@ -6,7 +6,7 @@ same shape, is True where an observation stands for "no more than this"; only th
 
 import torch
 
-STABILITY = 0.1  # mm/day added to each gauge's standard deviation (Kratzert et al. 2019, doi:10.5194/hess-23-5089-2019)
+STABILITY = 0.1  # mm/day, or the unit of another series, added to each gauge's standard deviation (Kratzert et al. 2019, doi:10.5194/hess-23-5089-2019)
 
 
 def nse_batch(simulated, observed, deviation):

@@ -160,14 +160,19 @@ def train(build, task, settings, seed, path, label="", stop=None):
 
 @torch.no_grad()
 def validate(model, task, settings):
-    """Median over the validation gauges of each one's loss on the validation days.
+    """Median over the validation gauges that were observed on the validation days of each one's loss there.
 
     The median, because a gauge below a diversion can have a loss a hundred times that of the others.
     """
     model.eval()
     first, last = task.validation_days
     simulated = model(task.series.window(first, last, round(settings.spin_up)))
-    gauges = torch.nonzero(task.validation)
+    observed = ~torch.isnan(task.observed[first:last]).all(0)
+    gauges = torch.nonzero(task.validation & observed)
+    if len(gauges) == 0:
+        raise TrainingError(
+            f"no validation gauge was observed on the days {first} to {last}; lengthen the training period or validation_share"
+        )
     losses = [task.loss(settings.loss, simulated[:, gauge], first, gauge) for gauge in gauges]
     return torch.stack(losses).median().item()
 

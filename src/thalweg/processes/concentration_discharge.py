@@ -1,15 +1,10 @@
-"""Concentration as a function of discharge and season: regressions of the logarithm.
+"""Concentration as a function of discharge and season: a regression of the logarithm.
 
-Two forms. ``concentration_discharge`` adds to the power law of discharge and the season (Godsey et al. 2009,
-doi:10.1002/hyp.7315; Hirsch et al. 2010) the flow anomaly (Vecchia 2003), which tells rising from falling water, and first
+To the power law of discharge and the season (Godsey et al. 2009, doi:10.1002/hyp.7315; Hirsch et al. 2010,
+doi:10.1111/j.1752-1688.2010.00482.x) it adds the flow anomaly (Vecchia 2003), which tells rising from falling water, and first
 flush from a long wet spell:
 
     ln C = b_0 + b_1 ln(Q / Q_mean) + b_2 sin + b_3 cos + b_4 (ln(Q / Q_mean) - A),    A a running mean of ln(Q / Q_mean)
-
-``wrtds`` is the equation of WRTDS (Hirsch et al. 2010, doi:10.1111/j.1752-1688.2010.00482.x), whose weights in time, season and
-discharge are here one for all samples, in time t since the march began:
-
-    ln C = b_0 + b_1 t + b_2 ln(Q / Q_mean) + b_3 sin + b_4 cos
 """
 
 import math
@@ -19,7 +14,6 @@ from thalweg.processes.operations import clip, exp, log
 from thalweg.processes.process import Parameter, Process, State, Variable
 
 LEAST_FLOW = 1e-3  # of the mean discharge; with less, concentrations stay as they are
-YEAR = 365.25  # days
 
 FORCINGS = (
     Variable("discharge", "m3/s", "discharge"),
@@ -89,28 +83,4 @@ def concentration_discharge(variable, unit, low, high):
         fluxes=(Variable(variable, unit, "concentration"),),
         step=step,
         rest=rest,
-    )
-
-
-@cache
-def wrtds(variable, unit, low, high):
-    """The regression of WRTDS, a baseline; arguments and result as in :func:`concentration_discharge`."""
-
-    def step(state, forcing, parameters):
-        p = parameters
-        year = state["year"]
-        log_concentration = _log_concentration(_log_flow(forcing, p), forcing, p) + p["trend"] * year
-        return {"year": year + 1.0 / YEAR}, {variable: exp(log_concentration)}
-
-    return Process(
-        name=f"wrtds of {variable}",
-        source="Hirsch et al. 2010",
-        states=(State("year", 0.0, "year", "time since the march began"),),
-        parameters=(
-            *_parameters(variable, low, high),
-            Parameter("trend", -0.2, 0.2, "1/year", "of the logarithm of the concentration"),
-        ),
-        forcings=FORCINGS,
-        fluxes=(Variable(variable, unit, "concentration"),),
-        step=step,
     )

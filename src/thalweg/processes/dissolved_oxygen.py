@@ -149,6 +149,7 @@ def dissolved_oxygen():
         oxygen, mean = clip(unbounded, 0.0, None), clip(unbounded_mean, 0.0, None)
         unmet = (oxygen - unbounded) + k2 * (mean - unbounded_mean)
         met = 1.0 - unmet / clip(taken, TINY, None)
+        demand = demand + (1.0 - met) * decayed
         new_state = {"oxygen": oxygen, "biochemical_oxygen_demand": demand}
         fluxes = {
             "dissolved_oxygen": mean,

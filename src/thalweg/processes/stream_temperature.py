@@ -231,7 +231,7 @@ PARAMETERS = (
 FORCINGS = (
     Variable("air_temperature", "degC", "mean of the day"),
     Variable("discharge", "m3/s", "mean of the day"),
-    Variable("shortwave_radiation", "W/m2", "at the ground under a clear sky, mean of the day"),
+    Variable("shortwave_radiation", "W/m2", "at the ground, without the clouds that are learned, mean of the day"),
     Variable("vapour_pressure", "hPa", "of the air"),
     Variable("potential_evapotranspiration", "mm/day", "potential evapotranspiration"),
 )

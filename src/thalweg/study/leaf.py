@@ -75,12 +75,16 @@ def _starts(curves):
 
 
 def _errors(curves, parameters):
-    """Modelled less measured: name -> array (point, curve), NaN where nothing was measured."""
+    """Modelled less measured: name -> array (point, curve), NaN where nothing was measured or a parameter is not known."""
     like = next(iter(curves.forcing.values()))
     given = {name: torch.as_tensor(np.nan_to_num(values, nan=1.0)).to(like) for name, values in parameters.items()}
     with torch.no_grad():
         predicted = curves.predict(given)
-    return {name: (predicted[name] - curves.samples[name]).numpy().astype(float) for name in curves.samples}
+    errors = {name: (predicted[name] - curves.samples[name]).numpy().astype(float) for name in curves.samples}
+    if "stomatal_conductance" in errors and "g1" in parameters:
+        unknown = ~np.isfinite(np.asarray(parameters["g1"], dtype=float)).ravel()
+        errors["stomatal_conductance"][:, unknown] = np.nan
+    return errors
 
 
 def _rmse(error):

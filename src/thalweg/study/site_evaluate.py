@@ -20,7 +20,7 @@ def score_sites(simulation, study, metrics, minimum_samples):
         minimum_samples: held-out samples that a metric needs.
 
     Returns:
-        DataFrame with the columns of a skill table; RMSE and bias are in the unit of the variable.
+        DataFrame with the columns of a skill table and ``unit``, that of the variable, which RMSE and bias have.
     """
     names = {name: simulation.attrs[name] for name in ("domain", "experiment", "model")}
     observed, censored = simulation.observed.values, simulation.censored.values > 0
@@ -35,4 +35,4 @@ def score_sites(simulation, study, metrics, minimum_samples):
                 scores = evaluate(simulated[k, days], observed[k, days], metrics, minimum_samples)
                 head = {"study": study, **names, "fold": fold, "seed": seed, "gauge": simulation.site.values[k]}
                 rows += [{**head, "metric": metric, "value": value} for metric, value in scores.items()]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS).assign(unit=simulation.attrs["unit"])

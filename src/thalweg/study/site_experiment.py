@@ -8,6 +8,7 @@ import torch
 import xarray as xr
 
 from thalweg.learn import checkpoint
+from thalweg.learn.losses import CENSORED
 from thalweg.learn.networks import SequenceModel, SiteModel
 from thalweg.learn.scaling import Scaling, fit_site_scaling
 from thalweg.learn.site_data import SiteSeries, known_parameters
@@ -20,9 +21,7 @@ from thalweg.processes.stream_temperature import stream_temperature
 from thalweg.study.experiment import fingerprint_of, period, train_folds
 
 SPAN = 30.0  # a learned mean concentration lies within this factor of the mean of the training samples
-LEAST_DEVIATION = (
-    0.05  # of the logarithm of a concentration, so that a site where it hardly varies does not rule the loss
-)
+LEAST_DEVIATION = 0.1  # of the logarithm of a concentration: a site where it hardly varies does not rule the loss
 PROCESSES = {
     "stream_temperature": stream_temperature,
     "air2stream": air2stream,
@@ -88,7 +87,7 @@ def make_site_task(sites, split, model, training, variable, validation_share, de
     """The :class:`~thalweg.learn.train.Task` of one fold.
 
     Scaling and deviations come from the training sites and the training period; samples of test sites and days are not in
-    the task at all.
+    the task at all. Attributes made from forcing, such as mean discharge, are those of the whole record.
 
     Args:
         sites: :class:`~thalweg.sites.Sites`.
@@ -110,6 +109,12 @@ def make_site_task(sites, split, model, training, variable, validation_share, de
     if not validates.any():
         cut = days[1] - round(validation_share * (days[1] - days[0]))
         fit_days, validation_days, validates = (days[0], cut), (cut, days[1]), trains
+    censored = sites.censored(variable)
+    if training.loss not in CENSORED and (censored & np.isfinite(observed)).any():
+        raise ValueError(
+            f"{sites.name}/samples: '{variable}' has samples below a detection limit, which training.loss {training.loss!r} would "
+            f"take for measured; use {' or '.join(CENSORED)}"
+        )
     seen = observed[slice(*fit_days)][:, trains]
     scaling = fit_site_scaling(sites, np.flatnonzero(trains), fit_days, np.nanmean(seen))
     logarithmic = training.loss == "log_likelihood"
@@ -128,7 +133,7 @@ def make_site_task(sites, split, model, training, variable, validation_share, de
         validation=tensor(validates, torch.bool),
         days=fit_days,
         validation_days=validation_days,
-        censored=tensor(sites.censored(variable), torch.bool),
+        censored=tensor(censored, torch.bool),
     )
     return task, scaling
 
@@ -265,7 +270,7 @@ def simulation_of(sites, splits, variable, folds, seeds, simulated):
 
 
 def site_climatology(sites, splits, variable, harmonics):
-    """The seasonal cycle of the training samples as a Fourier series, by least squares.
+    """The seasonal cycle of the training samples as a Fourier series, by least squares of the samples as they are.
 
     Of a site that trains in a temporal split it is its own; of a held-out site, that of all training sites together.
 

@@ -25,7 +25,8 @@ class StreamTemperatureSettings(Settings):
     kind: Literal["stream-temperature"] = "stream-temperature"
     period: Period = Field(("2016-10-01", "2020-09-30"), validate_default=True, description="first and last day used")
     discharge: Literal["observed", "withheld"] = Field(
-        "observed", description="withheld: constant in time, estimated from attributes; nothing comes from a gauge"
+        "observed",
+        description="withheld: constant in time, estimated from attributes; nothing comes from the site's own gauge",
     )
 
 

@@ -49,14 +49,13 @@ def check_skill(skill, source="skill"):
     return skill
 
 
-def summarise(skill, samples=SAMPLES, seed=0, units=None):
+def summarise(skill, samples=SAMPLES, seed=0):
     """Medians over gauges with their uncertainty.
 
     Args:
-        skill: skill table.
+        skill: skill table; a column ``unit``, where there is one, says the unit of the series instead of mm/day.
         samples: bootstrap resamples of gauges.
         seed: of the resampling.
-        units: (domain, experiment) -> unit of the series where that is not discharge in mm/day.
 
     Returns:
         DataFrame: a row per domain, experiment, model and metric, in the table's own order, with
@@ -80,8 +79,8 @@ def summarise(skill, samples=SAMPLES, seed=0, units=None):
         per_seed = group.groupby(["seed", "gauge"], dropna=False).value.mean().groupby("seed", dropna=False).median()
         low, high = _median_interval(values, samples, seed)
         best, unit = METRICS[metric].best, METRICS[metric].unit
-        if unit == "mm/day":
-            unit = (units or {}).get((domain, experiment), unit)
+        if unit == "mm/day" and "unit" in group:
+            unit = group.unit.iloc[0]
         rows.append(
             {
                 **dict(zip(_GROUP, (domain, experiment, model, metric))),
