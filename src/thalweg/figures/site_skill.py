@@ -37,7 +37,7 @@ def draw(skill_csv, domain, experiments, labels=None, metric="RMSE", baselines=(
 
     Returns:
         matplotlib Figure. A point is a site's mean over seeds and folds, the box runs from the lower to the upper
-        quartile. Each row states its median and interval and, where there are any, how many sites lie beyond the axis.
+        quartile. Each row states its median and interval, the best in bold, and, where there are any, how many sites lie beyond the axis.
 
     Raises:
         ValueError: naming the first experiment without a value of the metric.
@@ -70,11 +70,12 @@ def draw(skill_csv, domain, experiments, labels=None, metric="RMSE", baselines=(
         limits = _limits([values[model].dropna().to_numpy() for model in values], metric)
         count = int(values.notna().any(axis=1).sum())
         letter(axes, position, f"{titles[name]}\n({count} sites)")
+        best = summary.loc[name].median_distance.idxmin()
         digits = decimals(summary.loc[name][["median", "low", "high"]])
         for row, model in enumerate(order):
             if model in values and values[model].notna().any():
                 _row(axes, row, values[model].dropna().to_numpy(), look[model], model in baselines, limits)
-                _state(axes, row, values[model], summary.loc[(name, model)], limits, digits)
+                _state(axes, row, values[model], summary.loc[(name, model)], limits, digits, model == best)
             else:
                 axes.text(0.02, row, "no value", transform=axes.get_yaxis_transform(), va="center", color=QUIET)
         if 0 < len(set(order) & set(baselines)) < len(order):
@@ -120,8 +121,8 @@ def _row(axes, row, values, look, baseline, limits):
     axes.barh(row, last - first, left=first, height=2.3 * SPREAD, linestyle=DASHED if baseline else "-", **box)
 
 
-def _state(axes, row, values, summary, limits, digits):
-    """The median with its interval, and at the right end both in numbers."""
+def _state(axes, row, values, summary, limits, digits, best):
+    """The median with its interval, and at the right end both in numbers, in bold where no other model's median is better."""
     known = np.isfinite(summary.low)
     interval = [[summary["median"] - summary.low], [summary.high - summary["median"]]] if known else None
     axes.errorbar(
@@ -141,7 +142,8 @@ def _state(axes, row, values, summary, limits, digits):
     if known:
         text += f"\n{number(summary.low, digits)} to {number(summary.high, digits)}"
     across = axes.get_yaxis_transform()
-    axes.text(1.02, row, text, transform=across, va="center", fontsize=SMALL, linespacing=1)
+    weight = "bold" if best else "normal"
+    axes.text(1.02, row, text, transform=across, va="center", fontsize=SMALL, linespacing=1, weight=weight)
     beyond = int(((values < limits[0]) | (values > limits[1])).sum())
     if beyond:
         axes.text(
