@@ -112,3 +112,13 @@ def river_table(name, title):
         caption=f"../report/river_{name}.rst",
         labels={"domain": "{domain}", "table": f"{title}, {{experiment}}"},
     )
+
+
+def leaf_table(kind, name, title):
+    """A table of leaves, which goes into the report."""
+    return report(
+        f"{RESULTS}/tables/leaf/{kind}/{name}.csv",
+        category="Leaf",
+        caption=f"../report/leaf_{name}.rst",
+        labels={"dataset": kind, "table": title},
+    )

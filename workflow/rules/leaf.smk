@@ -13,16 +13,6 @@ LEAF_CURVES = [kind for kind in LEAF_KINDS if kind in LEAF_ATTRIBUTES]
 LEAF_PARAMETERS = [kind for kind in LEAF_CURVES if LEAF_ATTRIBUTES[kind][2] in study.leaf.held_out]
 
 
-def leaf_table(kind, name, title):
-    """A table of leaves, which goes into the report."""
-    return report(
-        f"{RESULTS}/tables/leaf/{kind}/{name}.csv",
-        category="Leaf",
-        caption=f"../report/leaf_{name}.rst",
-        labels={"dataset": kind, "table": title},
-    )
-
-
 rule leaf:
     input:
         dataset=lambda wildcards: f"{DATA}/{LEAF_DATASETS[wildcards.kind]}/dataset.json",
