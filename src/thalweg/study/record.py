@@ -22,7 +22,7 @@ FOLDERS = (
     ("leaf", "*.csv"),
     ("sites", "*.csv"),
 )
-LEFT_OUT = ("skill.csv", "points.csv", "leaves.csv")  # long tables, whose summaries are kept
+LEFT_OUT = ("sites/skill.csv", "points.csv", "leaves.csv")  # long tables, whose summaries are kept
 START, END = "<!-- results: written by 'thalweg record' -->", "<!-- end of results -->"
 SITES_START, SITES_END = "<!-- sites: written by 'thalweg record' -->", "<!-- end of sites -->"
 
@@ -109,7 +109,7 @@ def record(results, docs, readme, labels, sites=None):
         path.relative_to(results / "tables")
         for folder, pattern in FOLDERS  # not every reach of the recovery, nor every day of the canopy
         for path in sorted((results / "tables" / folder).rglob(pattern))
-        if path.name not in LEFT_OUT
+        if not path.as_posix().endswith(LEFT_OUT)
     ]
     shutil.rmtree(docs, ignore_errors=True)
     docs.mkdir(parents=True)
