@@ -22,7 +22,10 @@ FOLDERS = (
     ("leaf", "*.csv"),
     ("sites", "*.csv"),
 )
-LEFT_OUT = ("sites/skill.csv", "points.csv", "leaves.csv")  # long tables, whose summaries are kept
+LEFT_OUT = (  # long tables, whose summaries are kept, and those that repeat a dataset's own columns
+    *("sites/skill.csv", "points.csv", "leaves.csv"),
+    *(f"leaf_lce/{name}.csv" for name in ("curves", "fits", "parameters")),
+)
 START, END = "<!-- results: written by 'thalweg record' -->", "<!-- end of results -->"
 SITES_START, SITES_END = "<!-- sites: written by 'thalweg record' -->", "<!-- end of sites -->"
 
