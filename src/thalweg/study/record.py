@@ -24,7 +24,7 @@ FOLDERS = (
 )
 LEFT_OUT = (  # long tables, whose summaries are kept, and those that repeat a dataset's own columns
     *("sites/skill.csv", "points.csv", "leaves.csv"),
-    *(f"leaf_lce/{name}.csv" for name in ("curves", "fits", "parameters")),
+    *(f"leaf_lce/{name}.csv" for name in ("curves", "fits", "parameters", "skill")),
 )
 START, END = "<!-- results: written by 'thalweg record' -->", "<!-- end of results -->"
 SITES_START, SITES_END = "<!-- sites: written by 'thalweg record' -->", "<!-- end of sites -->"
