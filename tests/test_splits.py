@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from conftest import make_domain
+from thalweg.domain import DataError
 from thalweg.study.settings import Split
-from thalweg.study.splits import make_splits
+from thalweg.study.splits import counted_days, make_splits, read_splits, water_year
 
 PERIOD = ("2000-01-01", "2000-12-31")
 
@@ -86,3 +87,106 @@ def test_inner_gauges_are_tested_by_a_model_of_the_last_gauges_downstream(nested
         larger = holds & (units.sum(1) > units[position].sum())
         assert larger[learns].any(), "a tested gauge lies upstream of one that trains"
     assert not (learns & table.test.values).any()
+
+
+@pytest.fixture(scope="module")
+def years():
+    """Seven gauges of their own catchments over 12 water years."""
+    return make_domain(units=15, days=12 * 366, gauges=7).lumped()
+
+
+WHOLE = ("2000-10-01", "2011-09-30")
+
+
+@pytest.mark.parametrize(("train_on", "variable", "greater"), [("wet", "precipitation", True), ("cold", "temperature", False)])
+def test_a_differential_split_trains_on_one_half_of_each_gauges_years_and_tests_on_the_other(
+    years, train_on, variable, greater
+):
+    split = Split(kind="differential", train=WHOLE, test=WHOLE, train_on=train_on, validation="none")
+    table = make_splits(years, split)
+    time = years.forcing.time.values
+    trains, tests = (counted_days(table, part, time) for part in ("train", "test"))
+    assert not (trains & tests).any()
+    values = years.forcing[variable].values
+    for gauge in range(len(table)):
+        there, elsewhere = values[trains[:, gauge], gauge].mean(), values[tests[:, gauge], gauge].mean()
+        assert (there > elsewhere) == greater
+    assert (trains.sum(0) // 365 == 5).all() and (tests.sum(0) // 365 == 5).all()
+
+
+def test_extremes_train_below_the_return_period_and_test_above(years):
+    split = Split(kind="extremes", train=WHOLE, test=WHOLE, return_period=4, validation="none")
+    table = make_splits(years, split)
+    time = years.forcing.time.values
+    trains, tests = (counted_days(table, part, time) for part in ("train", "test"))
+    observed = years.observed.values.T
+    for gauge in np.flatnonzero(table.test.values):
+        below, above = (
+            [observed[(water_year(time) == year), gauge].max() for year in np.unique(water_year(time)[days[:, gauge]])]
+            for days in (trains, tests)
+        )
+        assert max(below) < min(above)
+
+
+def test_subsets_of_training_gauges_are_nested_and_tested_alike(nested):
+    tables = {
+        share: make_splits(nested, split_of("ungauged_basins", 3, training_share=share, tested_folds=1, validation="none"))
+        for share in (0.2, 0.5, 1.0)
+    }
+    used = {share: set(table.gauge[table.train]) for share, table in tables.items()}
+    assert used[0.2] < used[0.5] < used[1.0]
+    assert len(used[0.5]) == round(0.5 * len(used[1.0]))
+    assert all(table.test.equals(tables[1.0].test) for table in tables.values())
+    assert set(tables[1.0].fold) == {0}
+
+
+def test_only_the_last_years_of_the_training_period_are_used(years):
+    split = Split(
+        kind="temporal", train=("2000-10-01", "2008-09-30"), test=("2008-10-01", "2011-09-30"), training_years=2
+    )
+    table = make_splits(years, split)
+    assert set(table.train_start) == {"2006-10-01"}
+    assert set(table.train_end) == {"2008-09-30"}
+
+
+def test_scale_trains_on_small_catchments_and_tests_large_ones(nested):
+    area = nested.gauges.drainage_area.values
+    middle = float(np.median(area))
+    table = make_splits(
+        nested, split_of("scale", 1, train_areas=("0 km2", f"{middle} km2"), test_areas=(f"{middle} km2", "1e9 km2"))
+    )
+    assert (area[(table.train | table.validation).values] < middle).all()
+    assert (area[table.test.values] >= middle).all()
+
+
+def test_hydrologic_units_are_the_regions(nested):
+    numbers = np.resize([1, 3, 4, 9, 8, 14, 17], len(nested.gauge_ids))
+    gauges = nested.gauges.assign(region=("gauge", np.array([f"{number:02d}" for number in numbers])))
+    domain = type(nested)(nested.name, nested.forcing, nested.attributes, nested.network, gauges)
+    table = make_splits(domain, split_of("ungauged_regions", 7, regions="hydrologic_units"))
+    for _, fold in table[table.test].groupby("fold"):
+        assert len(set(numbers[np.isin(domain.gauge_ids, fold.gauge)])) == 1
+    with pytest.raises(DataError, match="region"):
+        make_splits(nested, split_of("ungauged_regions", 7, regions="hydrologic_units"))
+
+
+def test_a_split_survives_its_file(years, tmp_path):
+    split = Split(kind="differential", train=WHOLE, test=WHOLE, train_on="dry")
+    table = make_splits(years, split)
+    table.to_csv(tmp_path / "split.csv", index=False)
+    assert read_splits(tmp_path / "split.csv").equals(table.astype({"train_years": object, "test_years": object}))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "differential"},
+        {"kind": "scale"},
+        {"kind": "temporal", "train_on": "wet"},
+        {"kind": "ungauged_basins", "folds": 3, "tested_folds": 4},
+        {"kind": "ungauged_regions", "folds": 3, "regions": "hydrologic_units"},
+    ],
+)
+def test_splits_that_cannot_be_are_refused(wrong):
+    with pytest.raises(ValueError):
+        Split(train=PERIOD, test=PERIOD, **wrong)

@@ -5,7 +5,10 @@ Reads the study; makes nothing.
 
 from snakemake.exceptions import WorkflowError
 
+from thalweg.study.config import TRAINED
+
 GAUGED = list(study.experiments)
+DOMAINS = study.domains.gauged()
 RUNS = [
     (domain, experiment, model)
     for domain, experiments in study.experiments.items()
@@ -26,20 +29,31 @@ def of_kind(kind):
     return "|".join(name for name, model in study.models.items() if model.kind == kind) or "(?!)"
 
 
+def domain_folder(domain):
+    """Folder of a domain's data: of a dataset of the catalogue, or one's own."""
+    settings = DOMAINS[domain]
+    return settings.folder if hasattr(settings, "folder") else f"{DATA}/{getattr(settings, 'dataset', domain)}"
+
+
+def domain_files(wildcards):
+    """What a domain is made from: the record of its dataset, or one's own files."""
+    folder = domain_folder(wildcards.domain)
+    if hasattr(DOMAINS[wildcards.domain], "folder"):
+        return sorted(str(path) for suffix in ("csv", "nc") for path in Path(folder).rglob(f"*.{suffix}"))
+    return f"{folder}/dataset.json"
+
+
 def run_settings(wildcards):
     """Settings of one model in one experiment, as JSON."""
     experiment = study.experiments[wildcards.domain][wildcards.experiment]
     model = study.models[wildcards.model]
+    trained = model.kind in TRAINED
     return as_json(
         {
             "model": model.model_dump(mode="json", exclude={"label", "training"}) | {"label": ""},
-            "training": (
-                study.training_of(wildcards.model, experiment).model_dump(mode="json")
-                if model.kind != "climatology"
-                else {}
-            ),
-            "seeds": study.seeds if model.kind != "climatology" else [0],
-            "validation_share": experiment.validation_share,
+            "training": study.training_of(wildcards.model, experiment).model_dump(mode="json") if trained else {},
+            "seeds": study.seeds if trained else [0],
+            "validation_share": 0 if experiment.validation == "none" else experiment.validation_share,
             "device": study.device,
         }
     )
@@ -102,6 +116,29 @@ RIVERS = [
     for experiment in experiments
     if routed_models(domain, experiment)
 ]
+
+
+def drawn(domain, experiment):
+    """The first models of an experiment: as many as a figure of maps or hydrographs can hold."""
+    return study.experiments[domain][experiment].models[:7]
+
+
+def experiments_where(condition):
+    """(domain, experiment) of the experiments whose settings meet a condition."""
+    return [
+        (domain, name)
+        for domain, experiments in study.experiments.items()
+        for name, settings in experiments.items()
+        if condition(settings)
+    ]
+
+
+# Experiments but those of a series from little to much data, which one figure shows together
+MAIN = experiments_where(lambda settings: settings.training_years is None and settings.training_share == 1)
+TEMPORAL = [
+    (domain, name) for domain, name in MAIN if study.experiments[domain][name].kind in ("temporal", "differential")
+]
+PEAKS = experiments_where(lambda settings: settings.kind == "extremes")
 
 
 def river_table(name, title):

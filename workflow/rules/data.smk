@@ -46,7 +46,7 @@ rule fetch:
 
 rule domain:
     input:
-        dataset=f"{DATA}/{{domain}}/dataset.json",
+        files=domain_files,
     output:
         domain=f"{RESULTS}/domains/{{domain}}.nc",
         gauges=report(
@@ -62,11 +62,11 @@ rule domain:
     resources:
         mem="2GB",
     params:
-        settings=lambda wildcards: as_json(getattr(study.domains, wildcards.domain)),
-        dataset=subpath(input.dataset, parent=True),
+        settings=lambda wildcards: as_json(DOMAINS[wildcards.domain]),
+        dataset=lambda wildcards: domain_folder(wildcards.domain),
         code=fingerprint("thalweg.cli.domain"),
     message:
         "Building domain {wildcards.domain}"
     shell:
-        "thalweg domain {wildcards.domain} --dataset {params.dataset} --settings {params.settings:q}"
+        "thalweg domain {wildcards.domain} --dataset {params.dataset:q} --settings {params.settings:q}"
         " --output {output.domain} --table {output.gauges} > {log} 2>&1"

@@ -19,7 +19,9 @@ rule skill_cdf:
         **LIGHT,
     params:
         name="skill_cdf",
-        arguments=draw_arguments(labels=LABELS),
+        arguments=draw_arguments(
+            labels=LABELS, shown=[(domain, experiment, drawn(domain, experiment)) for domain, experiment in MAIN]
+        ),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("skill_cdf"),
     message:
@@ -48,7 +50,7 @@ rule skill_map:
     params:
         name="skill_map",
         arguments=lambda wildcards, input: draw_arguments(
-            labels=LABELS, models=study.experiments[wildcards.domain][wildcards.experiment].models
+            labels=LABELS, models=drawn(wildcards.domain, wildcards.experiment)
         )(wildcards, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("skill_map"),
@@ -64,7 +66,7 @@ rule hydrographs:
         skill_csv=rules.summarise.output.skill,
         simulations=lambda wildcards: [
             f"{RESULTS}/simulations/{wildcards.domain}/{wildcards.experiment}/{model}.nc"
-            for model in study.experiments[wildcards.domain][wildcards.experiment].models
+            for model in drawn(wildcards.domain, wildcards.experiment)
         ],
     output:
         **figure_outputs(
@@ -216,7 +218,7 @@ rule learning_curves:
         training_csvs=[
             f"{RESULTS}/models/{domain}/{experiment}/{model}.csv"
             for domain, experiment, model in RUNS
-            if study.models[model].kind != "climatology"
+            if study.models[model].kind in TRAINED
         ],
     output:
         **figure_outputs("learning_curves", "learning_curves", figure="learning curves", domain="all", subject="loss"),
@@ -296,7 +298,6 @@ rule workflow_graph:
         DRAW
 
 
-EXPERIMENTS = [(domain, name) for domain, experiments in study.experiments.items() for name in experiments]
 FIGURES = [
     f"{RESULTS}/figures/{path}.png"
     for path in (
@@ -304,8 +305,8 @@ FIGURES = [
         *["learning_curves" for _ in RUNS[:1]],
         *[f"rain_grid/{basin}" for basin in ("cance", "lez") if study.domains.cevennes],
         *[f"skill_cdf/{metric}" for metric in ("NSE", "KGE") if RUNS],
-        *[f"skill_map/{domain}/{experiment}" for domain, experiment in EXPERIMENTS],
-        *[f"hydrographs/{domain}/{experiment}" for domain, experiment in EXPERIMENTS],
+        *[f"skill_map/{domain}/{experiment}" for domain, experiment in MAIN],
+        *[f"hydrographs/{domain}/{experiment}" for domain, experiment in MAIN],
         *[
             f"{name}/{domain}/{experiment}"
             for name in ("skill_area", "nested_hydrographs")

@@ -110,3 +110,26 @@ use rule simulate_sequence as simulate_climatology with:
         settings=run_settings,
         learned="",
         code=fingerprint("thalweg.cli.simulate"),
+
+
+rule ensemble:
+    input:
+        members=lambda wildcards: [
+            f"{RESULTS}/simulations/{wildcards.domain}/{wildcards.experiment}/{member}.nc"
+            for member in study.models[wildcards.model].members
+        ],
+    output:
+        discharge=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
+    log:
+        f"{RESULTS}/logs/ensemble/{{domain}}/{{experiment}}/{{model}}.log",
+    wildcard_constraints:
+        model=of_kind("ensemble"),
+    resources:
+        **LIGHT,
+    params:
+        code=fingerprint("thalweg.cli.ensemble"),
+    message:
+        "Taking the mean of the members of {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
+    shell:
+        "thalweg ensemble --members {input.members}"
+        " --names {wildcards.domain} {wildcards.experiment} {wildcards.model} --output {output.discharge} > {log} 2>&1"

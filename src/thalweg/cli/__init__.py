@@ -12,6 +12,7 @@ VERBS = {
     "split": "Decide which gauges train, validate and are tested in an experiment.",
     "train": "Train a model on every fold and seed of an experiment.",
     "simulate": "Simulate the test period of an experiment with a trained model or climatology.",
+    "ensemble": "Take the mean of the simulations of several models.",
     "score": "Compute the metrics of one simulation at every gauge.",
     "sites": "Bring sampled sites, of a dataset or of tables of one's own, into the canonical form.",
     "site_split": "Decide which samples train and which are tested in an experiment at sites.",
@@ -24,6 +25,7 @@ VERBS = {
     "site_loads": "Balance loads of nitrate down a network of sites.",
     "leaf": "Learn photosynthesis from curves of gas exchange and hold it against fits and baselines.",
     "canopy": "Learn a canopy from a flux tower and hold it against baselines.",
+    "claims": "Give a verdict on every claim, from scores and evidence.",
     "figure": "Draw one figure.",
     "record": "Copy a study's tables and figures into docs and its result table into the README.",
 }

@@ -2,7 +2,6 @@
 
 import json
 
-import pandas as pd
 import torch
 
 from thalweg.domain import read_domain
@@ -10,6 +9,7 @@ from thalweg.learn import checkpoint
 from thalweg.store import provenance, write_netcdf
 from thalweg.study.experiment import climatology, simulate_experiment
 from thalweg.study.settings import TrainingJob, settings_from
+from thalweg.study.splits import read_splits
 
 
 def arguments(parser):
@@ -27,7 +27,7 @@ def run(args):
     torch.set_num_threads(args.threads)
     job = settings_from(TrainingJob, args.settings)
     domain = read_domain(args.domain)
-    splits = pd.read_csv(args.splits, dtype={"gauge": str}, keep_default_na=False)
+    splits = read_splits(args.splits)
     inputs = [path for path in (args.domain, args.splits, args.weights) if path]
     record = provenance(json.loads(args.settings), seed=job.seeds, inputs=inputs)
     if job.model.kind == "climatology":

@@ -4,7 +4,6 @@ import hashlib
 import json
 from pathlib import Path
 
-import pandas as pd
 import torch
 
 from thalweg.domain import read_domain
@@ -13,6 +12,7 @@ from thalweg.learn import checkpoint
 from thalweg.store import provenance, sidecar, write_json, write_table
 from thalweg.study.experiment import train_experiment
 from thalweg.study.settings import TrainingJob, settings_from
+from thalweg.study.splits import read_splits
 
 
 def arguments(parser):
@@ -31,7 +31,7 @@ def arguments(parser):
 def run(args):
     torch.set_num_threads(args.threads)
     job = settings_from(TrainingJob, args.settings)
-    splits = pd.read_csv(args.splits, dtype={"gauge": str}, keep_default_na=False)
+    splits = read_splits(args.splits)
     key = [fingerprint("thalweg.cli.train"), hashlib.sha256(Path(args.domain).read_bytes()).hexdigest(), job.device]
     tensors, values, log = train_experiment(
         read_domain(args.domain),

@@ -13,13 +13,14 @@ MOST_COLUMNS = 3
 
 
 @styled
-def draw(skill_csv, metric="NSE", labels=None):
+def draw(skill_csv, metric="NSE", labels=None, shown=None):
     """A panel per domain and experiment: the share of gauges with less skill than each value.
 
     Args:
         skill_csv: skill table.
         metric: of :data:`thalweg.study.metrics.METRICS`.
         labels: model -> label, in the study's order.
+        shown: list of (domain, experiment, models) to draw; None draws all.
 
     Returns:
         matplotlib Figure. Thick lines are of each gauge's mean over seeds and folds, thin ones of single seeds. Each
@@ -33,6 +34,9 @@ def draw(skill_csv, metric="NSE", labels=None):
     skill = skill[skill.metric == metric]
     if skill.empty:
         raise ValueError(f"{skill_csv}: no row has metric {metric!r}; there are {', '.join(there)}")
+    if shown is not None:
+        wanted = {(domain, experiment, model) for domain, experiment, models in shown for model in models}
+        skill = skill[[row in wanted for row in zip(skill.domain, skill.experiment, skill.model)]]
     look = looks(skill.model.unique(), labels)
     limits = _limits(skill.value.to_numpy(), metric)
 

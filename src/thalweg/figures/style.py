@@ -80,18 +80,17 @@ def looks(models, labels=None):
         dict: model -> Look, in the study's order.
 
     Raises:
-        ValueError: when there are more models than colours.
+        ValueError: when there are more models than looks: colours twice, with other dashes the second time.
     """
     labels = dict(labels or {})
     order = [*labels, *sorted(set(models) - set(labels))]
-    if len(order) > len(OKABE_ITO):
+    several = [*zip(OKABE_ITO, DASHES), *zip(OKABE_ITO, DASHES[3:] + DASHES[:3])]
+    if len(order) > len(several):
         raise ValueError(
-            f"{len(order)} models, but only {len(OKABE_ITO)} colours can be told apart; model {order[len(OKABE_ITO)]!r} "
-            "is the first without one: draw fewer models in one figure"
+            f"{len(order)} models, but only {len(several)} can be told apart; model {order[len(several)]!r} "
+            "is the first without a look of its own: draw fewer models in one figure"
         )
-    all_looks = {
-        model: Look(labels.get(model, model), colour, dashes) for model, colour, dashes in zip(order, OKABE_ITO, DASHES)
-    }
+    all_looks = {model: Look(labels.get(model, model), *look) for model, look in zip(order, several)}
     return {model: look for model, look in all_looks.items() if model in set(models)}
 
 

@@ -1,6 +1,6 @@
 """What models are given: a domain as tensors, cut into windows of days."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sparse
@@ -22,9 +22,10 @@ class Window:
         sequence: scaled forcing (time, unit, variable).
         attributes: scaled attributes (unit, attribute).
         spin_up: number of leading days without gradient or loss.
-        drainage: the :class:`Drainage` from units to gauges.
+        drainage: the :class:`Drainage`, or :class:`Mean`, from units to gauges.
         known: name -> tensor (unit,), parameters of a process that need not be learned.
         places: positions of these units among all of the series; None where they are all of them.
+        history: scaled forcing of the training period (unit, patch, day and variable), the same in every window; None at sites.
     """
 
     forcing: dict[str, torch.Tensor]
@@ -34,6 +35,7 @@ class Window:
     drainage: object
     known: dict[str, torch.Tensor] | None = None
     places: torch.Tensor | None = None
+    history: torch.Tensor | None = None
 
 
 class Series:
@@ -47,6 +49,7 @@ class Series:
     """
 
     known = None
+    history = None
 
     def __init__(self, domain, scaling, gauges=None, dtype=torch.float32, device="cpu"):
         units = np.arange(len(domain.unit_ids)) if gauges is None else np.unique(domain.gauge_weights[gauges].indices)
@@ -57,13 +60,15 @@ class Series:
         self.forcing = {name: tensor(domain.forcing[name].values[:, units]) for name in domain.forcing.data_vars}
         self.sequence = tensor(scaling.forcing_inputs(domain)[:, units])
         self.attributes = tensor(scaling.attribute_inputs(domain)[units])
+        if scaling.history_days is not None:
+            self.history = tensor(scaling.history_inputs(domain)[units])
         self.days = self.sequence.shape[0]
         self.drainage = Drainage(
             domain, scaling, np.arange(len(domain.gauge_ids)) if gauges is None else gauges, units, tensor
         )
 
-    def window(self, first, last, spin_up):
-        """Days ``[first, last)`` with ``spin_up`` days before them.
+    def window(self, first, last, spin_up, units=None):
+        """Days ``[first, last)`` with ``spin_up`` days before them, of all units or of those at some positions.
 
         Where the record has too few days before ``first``, its own first days stand in for those missing, in order, so
         that the storages are filled by a plausible climate: with a record that begins at ``first`` and a spin-up of
@@ -72,22 +77,37 @@ class Series:
         real = min(spin_up, first)
         repeated = torch.arange(spin_up - real) % self.days
         days = torch.cat([repeated, torch.arange(first - real, last)]).to(self.sequence.device)
+
+        def chosen(values):
+            return values if units is None else values[units]
+
+        def cut(values):
+            return values[days] if units is None else values[days].index_select(1, units)
+
         return Window(
-            forcing={name: values[days] for name, values in self.forcing.items()},
-            sequence=self.sequence[days],
-            attributes=self.attributes,
+            forcing={name: cut(values) for name, values in self.forcing.items()},
+            sequence=cut(self.sequence),
+            attributes=chosen(self.attributes),
             spin_up=spin_up,
             drainage=self.drainage,
-            known=self.known,
+            known=None if self.known is None else {name: chosen(values) for name, values in self.known.items()},
+            places=units,
+            history=None if self.history is None else chosen(self.history),
         )
 
     def window_of(self, gauges, first, last, spin_up):
         """A :meth:`window` that gives at least some gauges, and where they stand in what is simulated over it.
 
+        Only the units that drain to them are simulated, unless runoff goes through the river, whose reaches need all.
+
         Returns:
-            (Window, positions): here all units, as gauges share them.
+            (Window, positions).
         """
-        return self.window(first, last, spin_up), gauges
+        if self.drainage.river is not None or len(gauges) == self.drainage.count:
+            return self.window(first, last, spin_up), gauges
+        drainage, units = self.drainage.part(gauges.cpu().numpy())
+        units = torch.as_tensor(units, device=self.sequence.device)
+        return replace(self.window(first, last, spin_up, units), drainage=drainage), slice(None)
 
 
 class Drainage:
@@ -111,8 +131,9 @@ class Drainage:
     """
 
     def __init__(self, domain, scaling, gauges, units, tensor):
-        self._mean = _sparse(domain.gauge_weights[gauges][:, units], tensor)
-        self.river = None
+        self._weights = domain.gauge_weights[gauges][:, units]
+        self._mean = Mean(self._weights, tensor)
+        self.count, self.river, self._tensor = len(gauges), None, tensor
         if scaling.reach_mean is None:
             return
         whole = domain.river
@@ -139,7 +160,13 @@ class Drainage:
 
     def mean(self, runoff):
         """Runoff (time, unit) as depth over each gauge's catchment (time, gauge), both in mm/day."""
-        return torch.sparse.mm(self._mean, runoff.T).T
+        return self._mean.mean(runoff)
+
+    def part(self, gauges):
+        """The :class:`Mean` of some gauges, by position, and the positions of the units that drain to them."""
+        weights = self._weights[gauges]
+        units = np.unique(weights.indices)
+        return Mean(weights[:, units], self._tensor), units
 
     def collect(self, runoff):
         """Runoff (time, unit) in mm/day as lateral inflow of the reaches (time, reach) in m3/s."""
@@ -148,6 +175,23 @@ class Drainage:
     def depth(self, discharge):
         """Discharge of the reaches (time, reach) in m3/s as depth over each gauge's catchment (time, gauge), mm/day."""
         return discharge[:, self.gauge_reach.to(discharge.device)] * MILLIMETRES_PER_DAY / self.gauge_area
+
+
+class Mean:
+    """The mean over each gauge's catchment: csr_matrix (gauge, unit) of shares, and the function from array to tensor.
+
+    Where each gauge has one unit of its own, in the gauges' order, there is nothing to average.
+    """
+
+    river = None
+
+    def __init__(self, weights, tensor):
+        own = weights.shape[0] == weights.shape[1] and (weights != sparse.identity(len(weights.indptr) - 1)).nnz == 0
+        self._weights = None if own else _sparse(weights, tensor)
+
+    def mean(self, runoff):
+        """Runoff (time, unit) as depth over each gauge's catchment (time, gauge), both in mm/day."""
+        return runoff if self._weights is None else torch.sparse.mm(self._weights, runoff.T).T
 
 
 def _sparse(matrix, tensor):

@@ -62,6 +62,15 @@ def kge(simulated, observed, deviation):
     return torch.where(seen, distance, 0.0).sum() / seen.sum().clamp(min=1)
 
 
+def nse_kge(simulated, observed, deviation):
+    """The sum of :func:`nse_batch` and :func:`kge`: squared errors alone leave the simulated variance too small.
+
+    The best forecast in the squared error has a standard deviation of r times the observed (Gupta et al. 2009), so
+    floods are damped; the second term asks for the observed variance and mean.
+    """
+    return nse_batch(simulated, observed, deviation) + kge(simulated, observed, deviation)
+
+
 SMALLEST = 1e-6  # the least value whose logarithm is taken
 
 
@@ -86,5 +95,11 @@ def log_likelihood(simulated, observed, deviation, censored=None):
     return torch.where(valid, loss, 0.0).sum() / valid.sum().clamp(min=1)
 
 
-LOSSES = {"nse_batch": nse_batch, "rmse_combination": rmse_combination, "kge": kge, "log_likelihood": log_likelihood}
+LOSSES = {
+    "nse_batch": nse_batch,
+    "rmse_combination": rmse_combination,
+    "kge": kge,
+    "nse_kge": nse_kge,
+    "log_likelihood": log_likelihood,
+}
 CENSORED = ("log_likelihood",)

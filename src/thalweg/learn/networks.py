@@ -4,6 +4,8 @@ import torch
 from torch import nn
 
 from thalweg.integrate import integrate
+from thalweg.learn.encoders import ParameterTransformer
+from thalweg.learn.scaling import PATCH_DAYS
 from thalweg.processes import unit_hydrograph
 
 HYDROGRAPH_DAYS = unit_hydrograph.ORDINATES - 1  # days before a window whose runoff still arrives in it
@@ -74,14 +76,15 @@ class LearnedProcess(nn.Module):
         process: the :class:`~thalweg.processes.Process`.
         forcings, attributes: number of network inputs of each kind.
         components: parallel parameter sets.
-        network: ``"attributes"`` for a perceptron on unit attributes, ``"none"`` for one learned set for all units,
-            ``"unit"`` for a set of its own for each of ``units``.
+        network: ``"attributes"`` for a perceptron on unit attributes, ``"transformer"`` for one on attributes and forcing
+            history, ``"none"`` for one learned set for all units, ``"unit"`` for a set of its own for each of ``units``.
         hidden, layers, dropout: of the networks.
         dynamic: names of parameters that an LSTM on forcing and attributes gives for each day.
         integrator: backend of :func:`thalweg.integrate.integrate`.
         known: names of parameters that ``window.known`` gives.
         extra: further :class:`~thalweg.processes.Parameter` of each unit, one value for all components.
         units: how many units there are, for ``network="unit"``.
+        patches: how many patches of history there are, for ``network="transformer"``.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class LearnedProcess(nn.Module):
         known=(),
         extra=(),
         units=0,
+        patches=0,
     ):
         super().__init__()
         unknown = [name for name in dynamic if name not in process.parameter_names]
@@ -113,6 +117,10 @@ class LearnedProcess(nn.Module):
         outputs = len(self.static) * components + len(self.extra)
         if network == "attributes":
             self.network = perceptron(attributes, hidden, layers, outputs, dropout)
+        elif network == "transformer":
+            self.network = ParameterTransformer(
+                outputs, patches, PATCH_DAYS * forcings, attributes, hidden, layers, dropout
+            )
         else:
             self.constant = nn.Parameter(0.1 * torch.randn((units, outputs) if network == "unit" else outputs))
         if self.dynamic:
@@ -125,8 +133,11 @@ class LearnedProcess(nn.Module):
             (static, extra): name -> tensor (unit, component); name -> tensor (unit,).
         """
         units = window.attributes.shape[0]
-        if hasattr(self, "network"):
-            raw = self.network(window.attributes)
+        network = getattr(self, "network", None)
+        if isinstance(network, ParameterTransformer):
+            raw = network(window.attributes, window.history)
+        elif network is not None:
+            raw = network(window.attributes)
         elif self.constant.ndim == 2 and window.places is not None:
             raw = self.constant[window.places]
         else:

@@ -6,6 +6,8 @@ import numpy as np
 
 REACH_LOGARITHMS = {"slope": 1e-5, "drainage_area": 1.0, "width": 0.1}  # taken as logarithms, of this at least
 WIDE = 30.0  # greatest over least value of an attribute that is taken as a logarithm
+PATCH_DAYS = 73  # days of forcing in a patch of history: a fifth of a year, so that patches keep to the seasons
+MOST_PATCHES = 25  # of a history, the last of the training period
 SNOW_TEMPERATURE = 0.0  # degC; precipitation below it counts as snow in the climate attributes
 
 
@@ -24,6 +26,7 @@ class Scaling:
     reach_mean: list[float] | None = None
     reach_deviation: list[float] | None = None
     logarithms: dict[str, float] = field(default_factory=dict)  # attributes taken as logarithms, of this at least
+    history_days: tuple[int, int] | None = None  # the training period, whose forcing is history
 
     def to_dict(self):
         return asdict(self)
@@ -37,10 +40,23 @@ class Scaling:
         """Scaled attributes of every reach of ``domain``: array (reach, attribute)."""
         return (reach_attributes(domain) - np.array(self.reach_mean)) / np.array(self.reach_deviation)
 
-    def forcing_inputs(self, domain):
+    def forcing_inputs(self, domain, days=slice(None)):
         """Scaled forcing: array (time, unit, variable)."""
-        values = np.stack([domain.forcing[name].values for name in self.forcing], axis=-1)
+        values = np.stack([domain.forcing[name].values[days] for name in self.forcing], axis=-1)
         return (values - np.array(self.forcing_mean)) / np.array(self.forcing_deviation)
+
+    @property
+    def history_patches(self):
+        """How many whole patches of :data:`PATCH_DAYS` the history has, at most :data:`MOST_PATCHES`."""
+        if self.history_days is None:
+            return 0
+        return min((self.history_days[1] - self.history_days[0]) // PATCH_DAYS, MOST_PATCHES)
+
+    def history_inputs(self, domain):
+        """Scaled forcing of the last days of the training period: array (unit, patch, day and variable)."""
+        last, days = self.history_days[1], self.history_patches * PATCH_DAYS
+        values = self.forcing_inputs(domain, slice(last - days, last)).transpose(1, 0, 2)
+        return values.reshape(len(values), self.history_patches, PATCH_DAYS * len(self.forcing))
 
 
 def climate_attributes(domain, days):
@@ -116,6 +132,7 @@ def fit_scaling(domain, units, days, discharge_mean, climate=True):
         climate_days=climate_days,
         reach_mean=None if reaches is None else reaches.mean(0).tolist(),
         reach_deviation=None if reaches is None else _safe(reaches.std(0)).tolist(),
+        history_days=tuple(days),
     )
 
 

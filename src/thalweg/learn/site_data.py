@@ -1,7 +1,5 @@
 """What models of sites are given: forcing, attributes and known parameters as tensors, cut into windows of days."""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
@@ -71,13 +69,4 @@ class SiteSeries(Series):
 
     def window_of(self, gauges, first, last, spin_up):
         """A window of some sites only: no site needs another."""
-        whole = self.window(first, last, spin_up)
-        part = replace(
-            whole,
-            forcing={name: values[:, gauges].contiguous() for name, values in whole.forcing.items()},
-            sequence=whole.sequence[:, gauges],
-            attributes=whole.attributes[gauges],
-            known=None if whole.known is None else {name: values[gauges] for name, values in whole.known.items()},
-            places=gauges,
-        )
-        return part, slice(None)
+        return self.window(first, last, spin_up, gauges), slice(None)

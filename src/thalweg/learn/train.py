@@ -166,14 +166,15 @@ def validate(model, task, settings):
     """
     model.eval()
     first, last = task.validation_days
-    simulated = model(task.series.window(first, last, round(settings.spin_up)))
     observed = ~torch.isnan(task.observed[first:last]).all(0)
-    gauges = torch.nonzero(task.validation & observed)
+    gauges = torch.nonzero(task.validation & observed)[:, 0]
     if len(gauges) == 0:
         raise TrainingError(
             f"no validation gauge was observed on the days {first} to {last}; lengthen the training period or validation_share"
         )
-    losses = [task.loss(settings.loss, simulated[:, gauge], first, gauge) for gauge in gauges]
+    window, columns = task.series.window_of(gauges, first, last, round(settings.spin_up))
+    simulated = model(window)[:, columns]
+    losses = [task.loss(settings.loss, simulated[:, [i]], first, gauge[None]) for i, gauge in enumerate(gauges)]
     return torch.stack(losses).median().item()
 
 

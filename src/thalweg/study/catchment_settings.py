@@ -9,6 +9,7 @@ from thalweg.study.settings import Days, Period, Settings, Share, _quantity
 
 Distance = _quantity("km", 0)
 Temperatures = Literal["hargreaves", "oudin", "hamon"]
+DATASET = "name in config/datasets.yaml"
 MINIMUM_DAYS = "discharge that a catchment needs within the period to be kept"
 
 
@@ -16,6 +17,7 @@ class CamelsUsSettings(Settings):
     """CAMELS-US: catchments of the contiguous United States."""
 
     kind: Literal["camels_us"] = "camels_us"
+    dataset: str = Field("camels-us", description=DATASET)
     period: Period = Field(("1980-10-01", "2010-09-30"), validate_default=True, description="first and last day used")
     potential_evapotranspiration: Temperatures = Field(
         "hargreaves", description="method, by pyet; hargreaves uses the daily temperature range, which only daymet has"
@@ -41,6 +43,7 @@ class CaravanSettings(Settings):
     """Caravan and its extensions: catchments of the world with ERA5-Land forcing."""
 
     kind: Literal["caravan"] = "caravan"
+    dataset: str = Field("caravan-sample", description=DATASET)
     period: Period = Field(("1981-10-01", "2020-09-30"), validate_default=True, description="first and last day used")
     potential_evapotranspiration: Literal["penman_monteith", "hargreaves", "oudin", "hamon"] = Field(
         "penman_monteith",
@@ -61,6 +64,7 @@ class FranceSettings(Settings):
     """19 French catchments, a sample of CAMELS-FR."""
 
     kind: Literal["france"] = "france"
+    dataset: str = Field("france", description=DATASET)
     period: Period = Field(("1999-01-01", "2018-12-31"), validate_default=True, description="first and last day used")
     potential_evapotranspiration: Literal["given", "oudin", "hamon"] = Field(
         "given", description="given is the files' own; the data have no temperature extremes"

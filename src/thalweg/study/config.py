@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from thalweg.study.canopy_settings import CanopyStudy
+from thalweg.study.catchment_settings import Catchments
+from thalweg.study.claim_settings import Claim, default_claims
 from thalweg.study.leaf_settings import LeafStudy
 from thalweg.study.settings import (
     CevennesSettings,
@@ -16,6 +18,7 @@ from thalweg.study.settings import (
     Count,
     Days,
     DelawareSettings,
+    EnsembleModel,
     Experiment,
     Model,
     ProcessModel,
@@ -26,6 +29,8 @@ from thalweg.study.settings import (
 )
 from thalweg.study.site_config import Sites
 
+TRAINED = ("process", "sequence")  # kinds of models that are trained
+
 
 class Domains(Settings):
     """Where the data are from and how they are read; null leaves a domain out."""
@@ -33,12 +38,33 @@ class Domains(Settings):
     delaware: DelawareSettings | None = DelawareSettings()
     susquehanna: SusquehannaSettings | None = SusquehannaSettings()
     cevennes: CevennesSettings | None = CevennesSettings()
+    catchments: dict[str, Catchments] = Field(
+        {}, description="name: datasets of whole catchments; kind is camels_us, caravan, france or own_catchments"
+    )
+
+    def gauged(self):
+        """Settings of the domains that have gauges, by name."""
+        rivers = {"delaware": self.delaware, "susquehanna": self.susquehanna}
+        return {name: settings for name, settings in (rivers | self.catchments).items() if settings is not None}
+
+
+PRIORS = {
+    "gr4j": "δGR4J",
+    "exp_hydro": "δEXP-HYDRO",
+    "xinanjiang": "δXinanjiang",
+    "sac_sma": "δSAC-SMA",
+    "prms": "δPRMS",
+}
 
 
 def _models():
     return {
         "hbv": ProcessModel(label="δHBV 1.1p", components=8),
-        "lstm": SequenceModel(label="LSTM", dropout=0.2, training={"steps": 400, "patience": 8, "window": "365 days"}),
+        "lstm": SequenceModel(
+            label="LSTM",
+            dropout=0.2,
+            training={"steps": 400, "patience": 8, "window": "365 days", "gauges_per_step": 48},
+        ),
         "hbv-river": ProcessModel(label="δHBV 1.1p, routed", components=8, routing="river"),
         "hbv-unrouted": ProcessModel(label="δHBV 1.1p, no routing", components=8, routing="none"),
         "hbv-canopy": ProcessModel(label="δHBV, canopy", components=8, process="hbv_canopy"),
@@ -46,25 +72,58 @@ def _models():
             label="HBV 1.1p, one parameter set", network="none", components=1, training={"learning_rate": 0.05}
         ),
         "climatology": ClimatologyModel(label="Climatology"),
+        "ensemble": EnsembleModel(label="mean of LSTM and δHBV", members=["lstm", "hbv"]),
+        **{
+            name.replace("_", "-"): ProcessModel(label=label, components=8, process=name)
+            for name, label in PRIORS.items()
+        },
+        "hbv-neural": ProcessModel(label="δHBV, recharge by a network", components=8, process="hbv_neural"),
     }
 
 
 def _experiments():
     models = ["hbv", "lstm", "hbv-one-set", "climatology"]
     years = ("1979-01-01", "1980-12-31")
+    record = ("1985-10-01", "2020-09-30")
+    priors = [*(name.replace("_", "-") for name in PRIORS), "hbv-neural"]
+    few = {
+        f"gauges-{round(100 * share)}": Experiment(
+            kind="ungauged_basins",
+            train=years,
+            test=years,
+            folds=3,
+            tested_folds=1,
+            training_share=share,
+            models=["hbv", "lstm"],
+        )
+        for share in (0.15, 0.4, 1.0)
+    }
+    halves = {
+        f"{one}-to-{other}": Experiment(
+            kind="differential",
+            train_on=one,
+            train=record,
+            test=record,
+            validation="none",
+            models=["hbv", "lstm"],
+            training={"steps": 200, "window": "730 days"},
+        )
+        for one, other in (("wet", "dry"), ("dry", "wet"))
+    }
     return {
         "delaware": {
             "temporal": Experiment(
                 kind="temporal",
                 train=("1979-01-01", "1979-12-31"),
                 test=("1980-01-01", "1980-12-31"),
-                models=[*models, "hbv-river", "hbv-unrouted", "hbv-canopy"],
+                models=[*models, "hbv-river", "hbv-unrouted", "hbv-canopy", "ensemble", *priors],
             ),
             "inner": Experiment(
                 kind="inner_gauges", train=years, test=years, models=["hbv", "hbv-river", "hbv-unrouted"]
             ),
-            "pub": Experiment(kind="ungauged_basins", train=years, test=years, folds=5, models=models),
-            "pur": Experiment(kind="ungauged_regions", train=years, test=years, folds=4, models=models),
+            "pub": Experiment(kind="ungauged_basins", train=years, test=years, folds=5, models=[*models, "ensemble"]),
+            "pur": Experiment(kind="ungauged_regions", train=years, test=years, folds=4, models=[*models, "ensemble"]),
+            **few,
         },
         "susquehanna": {
             "temporal": Experiment(
@@ -74,7 +133,16 @@ def _experiments():
                 validation="period",
                 models=[*models, "hbv-canopy"],
                 training={"steps": 600, "patience": 15, "window": "730 days"},
-            )
+            ),
+            **halves,
+            "extremes": Experiment(
+                kind="extremes",
+                train=record,
+                test=record,
+                validation="none",
+                models=["hbv", "lstm"],
+                training={"steps": 200, "window": "730 days"},
+            ),
         },
     }
 
@@ -128,6 +196,10 @@ class Study(Settings):
         description="domain, experiment name: who trains and who is tested; null removes one",
     )
     evaluation: Evaluation = Field(Evaluation(), description="metrics and their uncertainty")
+    claims: dict[str, Claim] = Field(
+        default_factory=default_claims,
+        description="what is claimed, and the comparison and margin that decide it; null removes one",
+    )
     leaf: LeafStudy | None = Field(
         LeafStudy(), description="photosynthesis, learned from curves of gas exchange; null leaves it out"
     )
@@ -151,33 +223,43 @@ class Study(Settings):
 
     @model_validator(mode="after")
     def _names_and_periods_agree(self):
+        for name in self.domains.catchments:
+            if name in type(self.domains).model_fields:
+                raise ValueError(f"domains.catchments.{name}: another domain has that name; choose another")
         for name, model in self.models.items():
-            if model.kind != "climatology":
+            if model.kind in TRAINED:
                 try:
                     self.training_of(name)
                 except ValueError as error:
                     raise ValueError(f"models.{name}.training: {error}") from error
+            for member in getattr(model, "members", ()):
+                if member not in self.models or self.models[member].kind == "ensemble":
+                    raise ValueError(f"models.{name}.members: {member!r} is not a model, or is itself an ensemble")
+        gauged = self.domains.gauged()
         for domain, experiments in self.experiments.items():
-            settings = getattr(self.domains, domain, None)
-            if settings is None or not hasattr(settings, "period"):
+            if domain not in gauged:
                 raise ValueError(
-                    f"experiments.{domain}: there is no such domain with gauges; there are {[n for n, d in self.domains if hasattr(d, 'period')]}"
+                    f"experiments.{domain}: there is no such domain with gauges; there are {', '.join(gauged)}"
                 )
             for name, experiment in experiments.items():
-                where = f"experiments.{domain}.{name}"
-                for part in ("train", "test"):
-                    first, last = getattr(experiment, part)
-                    if first < settings.period[0] or last > settings.period[1]:
-                        raise ValueError(
-                            f"{where}.{part}: {first}..{last} is not within the data, domains.{domain}.period "
-                            f"{settings.period[0]}..{settings.period[1]}"
-                        )
-                for model in experiment.models:
-                    if model in self.models and self.models[model].kind != "climatology":
-                        try:
-                            self.training_of(model, experiment)
-                        except ValueError as error:
-                            raise ValueError(f"{where}.training: {error}") from error
-                    if model not in self.models:
-                        raise ValueError(f"{where}.models: {model!r} is not among the models: {', '.join(self.models)}")
+                self._check_experiment(f"experiments.{domain}.{name}", gauged[domain].period, experiment)
         return self
+
+    def _check_experiment(self, where, days, experiment):
+        for part in ("train", "test"):
+            first, last = getattr(experiment, part)
+            if first < days[0] or last > days[1]:
+                raise ValueError(
+                    f"{where}.{part}: {first}..{last} is not within the data, whose domain has the period {days[0]}..{days[1]}"
+                )
+        for model in experiment.models:
+            if model not in self.models:
+                raise ValueError(f"{where}.models: {model!r} is not among the models: {', '.join(self.models)}")
+            if self.models[model].kind in TRAINED:
+                try:
+                    self.training_of(model, experiment)
+                except ValueError as error:
+                    raise ValueError(f"{where}.training: {error}") from error
+            lacking = [one for one in getattr(self.models[model], "members", ()) if one not in experiment.models]
+            if lacking:
+                raise ValueError(f"{where}.models: {model!r} needs its member {lacking[0]!r} in the same experiment")

@@ -33,7 +33,7 @@ def read_study(folder, overrides=None):
     """The study that ``overrides`` ask for.
 
     ``config.yaml`` in ``folder`` is the base; ``overrides["study"]`` names a file in its ``studies`` folder that is laid
-    over it; the other overrides are laid over both.
+    over it, after the study that this file ``extends``, where it does; the other overrides are laid over all of them.
 
     Args:
         folder: the config folder.
@@ -43,26 +43,41 @@ def read_study(folder, overrides=None):
         Study
 
     Raises:
-        ConfigError: for an unknown study or key, a wrong unit or an impossible value.
+        ConfigError: for an unknown study or key, studies that extend each other, a wrong unit or an impossible value.
     """
     folder, overrides = Path(folder), dict(overrides or {})
     values = _read(folder / "config.yaml")
-    name = overrides.get("study", values.get("study", "default"))
-    if name != "default":
-        path = folder / "studies" / f"{name}.yaml"
-        if not path.exists():
-            known = ", ".join(["default", *sorted(file.stem for file in path.parent.glob("*.yaml"))])
-            raise ConfigError(f"study: {name!r} has no file {path}; there are {known}")
-        values = merge(values, {"study": name, **_read(path)})
+    for layer in _layers(folder / "studies", overrides.get("study", values.get("study", "default"))):
+        values = merge(values, layer)
     values = merge(values, overrides)
     for holder, blocks in (
-        (values, ("models", "experiments")),
+        (values, ("models", "experiments", "claims")),
         (values.get("sites"), ("domains", "models", "experiments")),
     ):
         for block in blocks if isinstance(holder, dict) else ():
             if isinstance(holder.get(block), dict):
                 holder[block] = _without_null(holder[block], removable=set(holder[block]))
     return validated(Study, values, folder)
+
+
+def _layers(folder, name):
+    """The files of a study and of those that it ``extends``, one over the other, in the order in which they are laid."""
+    layers, chain = [], []
+    while name != "default":
+        source = f"{folder / chain[-1]}.yaml: extends" if chain else "study"
+        path = folder / f"{name}.yaml"
+        if name in chain:
+            raise ConfigError(
+                f"{source}: {name!r} closes a circle, {' -> '.join([*chain, name])}; one of them must not extend the next"
+            )
+        if not path.exists():
+            known = ", ".join(["default", *sorted(file.stem for file in folder.glob("*.yaml"))])
+            raise ConfigError(f"{source}: {name!r} has no file {path}; there are {known}")
+        chain.append(name)
+        layer = {"study": name, **_read(path)}
+        name = layer.pop("extends", "default")
+        layers.insert(0, layer)
+    return layers
 
 
 def _read(path):

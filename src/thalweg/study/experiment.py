@@ -14,10 +14,12 @@ from thalweg.domain import DataError
 from thalweg.learn import checkpoint
 from thalweg.learn.data import Series
 from thalweg.learn.networks import ProcessModel, SequenceModel
+from thalweg.learn.pretrain import pretrain
 from thalweg.learn.river import LEARNED, RiverNetwork
 from thalweg.learn.scaling import Scaling, fit_scaling
 from thalweg.learn.train import Task, train
 from thalweg.processes.unit_hydrograph import mean_delay
+from thalweg.study.splits import counted_days
 
 
 def process_of(settings):
@@ -52,6 +54,7 @@ def build_model(settings, scaling):
         settings.dropout,
         tuple(settings.dynamic),
         settings.integrator,
+        patches=scaling.history_patches,
         routing=settings.routing,
         river=RiverNetwork(len(scaling.reach_mean or ()), settings.river_hidden, settings.river_step)
         if settings.routing == "river"
@@ -80,7 +83,8 @@ def make_task(domain, split, training, validation_share, device="cpu"):
         domain: the domain as the model sees it.
         split: rows of one fold.
         training: :class:`~thalweg.study.settings.Training`.
-        validation_share: share of the end of the training period held out when no gauge validates.
+        validation_share: share of the end of the training period held out when no gauge validates; with 0 the whole
+            training period is watched instead.
         device: where the tensors are.
 
     Returns:
@@ -91,16 +95,15 @@ def make_task(domain, split, training, validation_share, device="cpu"):
     weights = domain.gauge_weights[rows]
     units = np.unique(weights.indices)
     days = period(split, "train", domain.forcing.time.values)
-    observed = domain.observed.values[rows].T.copy()
-    observed[: days[0]] = np.nan
-    observed[days[1] :] = np.nan
+    observed = np.where(counted_days(seen, "train", domain.forcing.time.values), domain.observed.values[rows].T, np.nan)
     validates = seen.validation.values
     scaling = fit_scaling(domain, units, days, np.nanmean(observed[:, ~validates]), climate=training.climate_attributes)
     fit_days, validation_days = days, days
     if not validates.any():
-        cut = days[1] - round(validation_share * (days[1] - days[0]))
-        fit_days, validation_days = (days[0], cut), (cut, days[1])
         validates = np.ones(len(seen), bool)
+        cut = days[1] - round(validation_share * (days[1] - days[0]))
+        if cut < days[1]:
+            fit_days, validation_days = (days[0], cut), (cut, days[1])
 
     def tensor(array, dtype=torch.float32):
         return torch.as_tensor(array, dtype=dtype, device=device)
@@ -140,6 +143,12 @@ def train_experiment(
     """
     seen_domain = spatial_domain(domain, model)
     identity = fingerprint_of(model.model_dump(mode="json"), training.model_dump(mode="json"), splits.to_csv(), key)
+
+    def pretrained(built, scaling, seed):
+        inputs = scaling.attribute_inputs(seen_domain), scaling.history_inputs(seen_domain)
+        inputs = [torch.as_tensor(values, dtype=torch.float32, device=device) for values in inputs]
+        pretrain(built.network.encoder, *inputs, model.pretrain_steps, seed, f"{label} seed {seed}")
+
     return train_folds(
         splits,
         seeds,
@@ -148,10 +157,11 @@ def train_experiment(
         lambda scaling: build_model(model, scaling),
         Path(checkpoints) / identity,
         label,
+        pretrained if getattr(model, "pretrain_steps", 0) else None,
     )
 
 
-def train_folds(splits, seeds, training, task_of, build, checkpoints, label):
+def train_folds(splits, seeds, training, task_of, build, checkpoints, label, prepare=None):
     """Train a model on every fold of a split with every seed.
 
     Args:
@@ -162,6 +172,8 @@ def train_folds(splits, seeds, training, task_of, build, checkpoints, label):
         build: function from a Scaling to a new model.
         checkpoints: folder for checkpoints.
         label: for messages and progress.
+        prepare: optional function of a new model, its Scaling and the seed, called before the first step; not when a
+            checkpoint is taken up.
 
     Returns:
         (tensors, values, log): as :func:`train_experiment`.
@@ -171,12 +183,20 @@ def train_folds(splits, seeds, training, task_of, build, checkpoints, label):
         task, scaling = task_of(split)
         scalings[str(fold)] = scaling.to_dict()
         for seed in seeds:
+            path = Path(checkpoints) / f"fold{fold}-seed{seed}.safetensors"
+
+            def new(task=task, scaling=scaling, seed=seed, path=path):
+                model = build(scaling).to(task.observed.device)
+                if prepare is not None and not path.exists():
+                    prepare(model, scaling, seed)
+                return model
+
             trained, rows = train(
-                lambda scaling=scaling: build(scaling),
+                new,
                 task,
                 training,
                 seed,
-                Path(checkpoints) / f"fold{fold}-seed{seed}.safetensors",
+                path,
                 label=f"{label} fold {fold} seed {seed}",
             )
             tensors.update(checkpoint.prefixed(f"{fold}/{seed}", trained.state_dict()))
@@ -199,18 +219,23 @@ def simulate_experiment(domain, splits, model, training, tensors, values):
     discharge = np.full(shape, np.nan, dtype=np.float32)
     learned = {}
     for i, fold in enumerate(folds):
-        tested = splits[splits.fold == fold].set_index("gauge").loc[domain.gauge_ids].test.values
+        split = splits[splits.fold == fold].set_index("gauge").loc[domain.gauge_ids]
+        counted = counted_days(split, "test", domain.forcing.time.values)[slice(*days)] & split.test.values
+        tested = np.flatnonzero(split.test.values)
         scaling = Scaling(**values["scaling"][str(fold)])
-        window = Series(seen_domain, scaling).window(0, days[1], round(training.spin_up))
+        series = Series(seen_domain, scaling)
+        whole = series.window(0, days[1], round(training.spin_up))
+        window, columns = series.window_of(torch.as_tensor(tested), 0, days[1], round(training.spin_up))
         for j, seed in enumerate(seeds):
             trained = build_model(model, scaling).eval()
             trained.load_state_dict(checkpoint.without_prefix(f"{fold}/{seed}", tensors))
-            discharge[i, j, tested] = trained(window)[days[0] :].T.numpy()[tested]
+            discharge[i, j, tested] = trained(window)[days[0] :, columns].T.numpy()
             if model.kind == "process":
-                for name, column in _described(trained, window, days[1] - days[0]).items():
+                for name, column in _described(trained, whole, days[1] - days[0]).items():
                     learned.setdefault(name, np.full((len(folds), len(seeds), *np.shape(column)), np.nan))[i, j] = (
                         column
                     )
+        discharge[i, :, ~counted.T] = np.nan
     simulation = _simulation(domain, folds, seeds, days, discharge)
     if not learned:
         return simulation, None
@@ -300,11 +325,12 @@ def climatology(domain, splits, smoothing):
         first, last = period(split, "train", time)
         disjoint = last <= days[0] or first >= days[1]
         seen = (split.train | split.validation).values | disjoint
-        past = observed.iloc[first:last].where(np.broadcast_to(seen, (last - first, len(seen))))
+        past = observed.where(counted_days(split, "train", time) & seen).iloc[first:last]
         mean = past.groupby(past.index.dayofyear).mean().reindex(range(1, 367)).interpolate(limit_direction="both")
         smooth = pd.concat([mean] * 3).rolling(round(smoothing), center=True).mean().iloc[366:732]
         smooth = smooth.T.fillna(smooth.mean(axis=1)).T
         window = smooth.loc[time[slice(*days)].dayofyear].values.T
         tested = split.test.values
         discharge[i, 0, tested] = window[tested]
+        discharge[i, 0, ~counted_days(split, "test", time)[slice(*days)].T] = np.nan
     return _simulation(domain, folds, [0], days, discharge)

@@ -161,12 +161,16 @@ class ProcessModel(Settings):
         "fused", description="fused: compiled kernels; reference: a slow loop of tensor operations, to check them by"
     )
     components: Annotated[int, Field(ge=1, le=16)] = Field(4, description="parallel parameter sets, averaged")
-    network: Literal["attributes", "none"] = Field(
+    network: Literal["attributes", "transformer", "none"] = Field(
         "attributes",
-        description="attributes: a perceptron on unit attributes; none: one parameter set for all units",
+        description="attributes: a perceptron on unit attributes; transformer: on attributes and the forcing of the training period; none: one parameter set for all units",
     )
-    hidden: Count = Field(64, description="width of the network")
-    layers: Count = Field(2, description="hidden layers of the perceptron")
+    hidden: Count = Field(64, description="width of the network; of a transformer a multiple of 4")
+    layers: Count = Field(2, description="hidden layers of the perceptron, or layers of the transformer")
+    pretrain_steps: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="steps in which the transformer first learns, without discharge, to fill in hidden forcing and attributes of all units; 0 for none",
+    )
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout in the network")
     dynamic: list[str] = Field([], description="parameters learned per day by an LSTM on forcing and attributes")
     spatial: Literal["distributed", "lumped"] = Field(
@@ -179,6 +183,16 @@ class ProcessModel(Settings):
     river_step: Hours = Field("6 hours", validate_default=True, description="time step in the river; a part of a day")
     river_hidden: Count = Field(16, description="width of the network from attributes of reaches to their parameters")
     training: dict[str, Any] = Field({}, description="overrides of the training block for this model")
+
+    @model_validator(mode="after")
+    def _transformer_has_heads(self):
+        if self.network == "transformer" and self.hidden % 4:
+            raise ValueError(f"hidden is {self.hidden}, but a transformer has 4 heads: its width is a multiple of 4")
+        if self.network != "transformer" and self.pretrain_steps:
+            raise ValueError(
+                f"pretrain_steps is {self.pretrain_steps}, but network is {self.network}: only a transformer is pretrained"
+            )
+        return self
 
     @model_validator(mode="after")
     def _river_needs_reaches(self):
@@ -209,15 +223,23 @@ class ClimatologyModel(Settings):
     smoothing: Days = Field("31 days", validate_default=True, description="running mean over the calendar")
 
 
-Model = Annotated[ProcessModel | SequenceModel | ClimatologyModel, Field(discriminator="kind")]
+class EnsembleModel(Settings):
+    """The mean of other models' discharge, over their seeds too: nothing is trained."""
+
+    kind: Literal["ensemble"] = "ensemble"
+    label: str = Field(description="name in figures")
+    members: Annotated[list[str], Field(min_length=1)] = Field(description="names of the models block")
+
+
+Model = Annotated[ProcessModel | SequenceModel | ClimatologyModel | EnsembleModel, Field(discriminator="kind")]
 
 
 class Training(Settings):
     """How every model is trained."""
 
-    loss: Literal["nse_batch", "rmse_combination", "kge", "log_likelihood"] = Field(
+    loss: Literal["nse_batch", "rmse_combination", "kge", "nse_kge", "log_likelihood"] = Field(
         "nse_batch",
-        description="nse_batch divides squared errors by each gauge's variance; log_likelihood is that of log-normal errors, with samples below a detection limit as censored",
+        description="nse_batch divides squared errors by each gauge's variance; nse_kge adds each gauge's distance from the best Kling-Gupta efficiency; log_likelihood is that of log-normal errors, with samples below a detection limit as censored",
     )
     optimiser: Literal["adam", "adadelta"] = Field("adam", description="torch optimiser")
     learning_rate: Annotated[float, Field(gt=0)] = Field(0.01, description="at the first step")
@@ -248,36 +270,73 @@ class TrainingJob(Settings):
     model: Model
     training: Training
     seeds: list[int]
-    validation_share: Part
+    validation_share: Annotated[float, Field(ge=0, lt=1)]
     device: Literal["cpu", "cuda"]
+
+
+SAME_GAUGES = ("temporal", "differential", "extremes")  # the gauges that train are those that are tested
+HELD_OUT = ("ungauged_basins", "ungauged_regions")  # folds of gauges, each tested once
+Areas = tuple[Area, Area]
 
 
 class Split(Settings):
     """Who trains and who is tested."""
 
-    kind: Literal["temporal", "ungauged_basins", "ungauged_regions", "inner_gauges"] = Field(
-        description="temporal: same gauges, other years; ungauged_basins (PUB): random folds of gauges; ungauged_regions (PUR): folds of near gauges; inner_gauges: train at the last gauges downstream, test at those upstream of them"
+    kind: Literal[
+        "temporal", "ungauged_basins", "ungauged_regions", "inner_gauges", "differential", "extremes", "scale"
+    ] = Field(
+        description="temporal: same gauges, other years; ungauged_basins (PUB): random folds of gauges; ungauged_regions (PUR): folds of near gauges; inner_gauges: train at the last gauges downstream, test at those upstream of them; differential: train on the wetter, drier, colder or warmer half of each gauge's years, test on the other; extremes: train on the years whose greatest flood is below a return period, test on those above; scale: train at catchments of some areas, test at others"
     )
     train: Period = Field(description="training period")
     test: Period = Field(description="test period")
-    folds: Count = Field(1, description="folds of gauges; 1 for a temporal experiment")
-    validation: Literal["gauges", "period"] = Field(
+    folds: Count = Field(1, description="folds of gauges; 1 unless gauges are held out")
+    tested_folds: Count | None = Field(None, description="only the first so many folds are run; null for all")
+    regions: Literal["distance", "hydrologic_units"] = Field(
+        "distance",
+        description="of ungauged_regions: clusters of near gauges, or the seven groups of hydrologic units of the United States (folds: 7)",
+    )
+    train_on: Literal["wet", "dry", "cold", "warm"] | None = Field(
+        None, description="of differential: the half of the years that trains"
+    )
+    return_period: Annotated[float, Field(gt=1)] = Field(
+        5, description="of extremes: years; of each gauge's own log-Pearson III distribution"
+    )
+    train_areas: Areas | None = Field(None, description="of scale: least and greatest area that trains")
+    test_areas: Areas | None = Field(None, description="of scale: least and greatest area that is tested")
+    training_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="share of the training gauges that are used: nested random subsets"
+    )
+    training_years: Count | None = Field(
+        None, description="only the last so many years of the training period are used; null for all"
+    )
+    validation: Literal["gauges", "period", "none"] = Field(
         "gauges",
-        description="early stopping on a share of the training gauges, or of the end of the training period",
+        description="early stopping on a share of the training gauges, or of the end of the training period; none holds nothing out and watches the training itself",
     )
     validation_share: Part = Field(0.15, description="share held out from training for early stopping")
 
     @model_validator(mode="after")
     def _folds_fit_the_kind(self):
-        if self.kind in ("temporal", "inner_gauges") and self.folds != 1:
+        if self.kind not in HELD_OUT and self.folds != 1:
             raise ValueError(f"folds is {self.folds}, but an experiment of kind {self.kind} has 1")
-        if self.kind == "temporal":
-            if self.test[0] <= self.train[1] and self.train[0] <= self.test[1]:
-                raise ValueError(
-                    f"the test period {self.test[0]}..{self.test[1]} overlaps the training period {self.train[0]}..{self.train[1]}"
-                )
-        elif self.kind != "inner_gauges" and self.folds < 2:
+        if self.kind in HELD_OUT and self.folds < 2:
             raise ValueError("folds is 1, but held-out gauges need at least 2")
+        if self.tested_folds and self.tested_folds > self.folds:
+            raise ValueError(f"tested_folds is {self.tested_folds}, but there are {self.folds} folds")
+        if self.regions == "hydrologic_units" and self.folds != 7:
+            raise ValueError(f"folds is {self.folds}, but the groups of hydrologic units are 7")
+        if (self.kind == "differential") != (self.train_on is not None):
+            raise ValueError(f"kind is {self.kind} and train_on {self.train_on}: a differential split needs both")
+        if (self.kind == "scale") != (self.train_areas is not None and self.test_areas is not None):
+            raise ValueError("a split of kind scale, and only that, needs train_areas and test_areas")
+        if self.kind in ("differential", "extremes") and self.train != self.test:
+            raise ValueError(
+                f"a split of kind {self.kind} divides the years of one period: train and test must be equal"
+            )
+        if self.kind == "temporal" and self.test[0] <= self.train[1] and self.train[0] <= self.test[1]:
+            raise ValueError(
+                f"the test period {self.test[0]}..{self.test[1]} overlaps the training period {self.train[0]}..{self.train[1]}"
+            )
         return self
 
 

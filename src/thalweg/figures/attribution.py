@@ -1,0 +1,93 @@
+"""Learned parameters against attributes: rank correlations and stability over seeds."""
+
+import pandas as pd
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from thalweg.figures.style import WIDTH, letter, styled
+from thalweg.study.attribution import SIGNIFICANT
+
+CELL = 0.17  # inch
+COLOURS = "RdBu_r"
+
+
+@styled
+def draw(attribution_csv, labels=None, models=None):
+    """A heat map per model: parameters down, attributes across, and a bar of each parameter's stability beside it.
+
+    Args:
+        attribution_csv: table of :func:`thalweg.study.attribution.attribute_all`.
+        labels: model -> label, in the study's order.
+        models: those drawn; None for all.
+
+    Returns:
+        matplotlib Figure. Colours are Spearman's rho over units; a dot marks those beyond what the greatest of all pairs
+        reaches by chance (familywise p < 0.05), a frame the pairs with a hypothesis: solid where sign and p are as
+        expected, dashed where they are not. Bars are ICC(1) over seeds, absent with one seed.
+
+    Raises:
+        ValueError: when no row is of a model drawn.
+    """
+    table = pd.read_csv(attribution_csv)
+    models = list(table.model.unique()) if models is None else [m for m in models if m in set(table.model)]
+    if not models:
+        raise ValueError(f"{attribution_csv}: no row is of a model drawn; there are {', '.join(table.model.unique())}")
+    tables = [table[table.model == model] for model in models]
+    heights = [rows.parameter.nunique() * CELL for rows in tables]
+    across = max(rows.attribute.nunique() for rows in tables)
+    figure = Figure(
+        figsize=(max(WIDTH, 2.4 + across * CELL), sum(heights) + 0.35 * len(models) + 2.4), layout="constrained"
+    )
+    panels = figure.subplots(
+        len(models), 2, squeeze=False, gridspec_kw={"height_ratios": heights, "width_ratios": [across, 5]}
+    )
+    for position, ((axes, bars), rows, model) in enumerate(zip(panels, tables, models)):
+        _map(axes, rows)
+        _bars(bars, rows, min(0, table.icc_seeds.min()))
+        letter(axes, position, f"{(labels or {}).get(model, model)}, {rows.units.iloc[0]} units")
+        if position < len(models) - 1 and set(rows.attribute) == set(tables[-1].attribute):
+            axes.set_xticklabels([])
+    panels[-1, 1].set_xlabel("ICC over seeds\n[dimensionless]")
+    figure.colorbar(
+        ScalarMappable(Normalize(-1, 1), COLOURS),
+        ax=panels,
+        location="bottom",
+        fraction=0.08,
+        shrink=0.4,
+        aspect=30,
+        label="Spearman's ρ [dimensionless]; dots: beyond chance; frames: hypotheses, solid where met",
+    )
+    return figure
+
+
+def _map(axes, rows):
+    grid = rows.pivot(index="parameter", columns="attribute", values="correlation")
+    grid = grid.loc[rows.parameter.unique(), rows.attribute.unique()]
+    axes.imshow(grid, cmap=COLOURS, vmin=-1, vmax=1, aspect="auto")
+    place = {name: i for i, name in enumerate(grid.index)}, {name: i for i, name in enumerate(grid.columns)}
+    for row in rows.itertuples():
+        y, x = place[0][row.parameter], place[1][row.attribute]
+        beyond = row.p_familywise < SIGNIFICANT
+        if beyond:
+            axes.plot(x, y, marker="o", markersize=2, color="black", markeredgewidth=0)
+        if row.expected:
+            met = beyond and row.correlation * row.expected > 0
+            axes.add_patch(_frame(x, y, "-" if met else (0, (2, 1.5))))
+    axes.set_xticks(range(len(grid.columns)), [name.replace("_", " ") for name in grid.columns], rotation=90)
+    axes.set_yticks(range(len(grid.index)), [name.replace("_", " ") for name in grid.index])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _frame(x, y, dashes):
+    return Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor="black", linewidth=1.0, linestyle=dashes, zorder=3)
+
+
+def _bars(axes, rows, least):
+    stability = rows.groupby("parameter", sort=False).icc_seeds.first()
+    axes.barh(range(len(stability)), stability, color="0.55", height=0.7)
+    axes.set(xlim=(least, 1), ylim=(len(stability) - 0.5, -0.5))
+    axes.set_yticks([])
+    axes.grid(True, axis="x")

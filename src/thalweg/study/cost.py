@@ -1,0 +1,90 @@
+"""What each experiment cost: time and memory that Snakemake measured, steps and seconds that the training logs tell.
+
+Snakemake's benchmark files (columns s, cpu_time in seconds, max_rss in MB) are of a job's last run only: a training that was
+interrupted and resumed has its whole time in the training log, whose ``seconds`` go on from the checkpoint.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ALL = "all"  # stands for every model of an experiment, and for every experiment of the grid
+JOBS = ("train", "simulate")
+SUMS = (
+    *("jobs", "jobs_measured", "wall_seconds", "cpu_seconds"),
+    *("trainings", "steps", "training_seconds"),
+)
+
+
+def cost(results, runs):
+    """The cost of every run, of every experiment and of the grid.
+
+    Args:
+        results: folder of the study, with benchmarks/{train,simulate}/<run>.tsv and models/<run>.csv.
+        runs: ``(domain, experiment, model)`` of each run.
+
+    Returns:
+        DataFrame: a row per run, after those of an experiment one with the model :data:`ALL`, and at the end one that is
+        :data:`ALL` in domain, experiment and model, with
+
+        - ``jobs``: training, where the model is trained, and simulation; ``jobs_measured``: those with a benchmark file;
+        - ``wall_seconds``, ``cpu_seconds``: of the jobs measured, ``peak_memory_MB``: the most that one of them held;
+        - ``trainings``: folds times seeds, ``steps``: optimiser steps of them all;
+        - ``training_seconds``: of all trainings, by their logs; ``seconds_per_training``: their mean.
+
+        What was not measured is NaN; totals are of what was.
+
+    Raises:
+        ValueError: when there is no run.
+    """
+    if not runs:
+        raise ValueError(f"{results}: there is no run whose cost could be told")
+    table = pd.DataFrame([_run(Path(results), *run) for run in runs])
+    parts = []
+    for (domain, experiment), rows in table.groupby(["domain", "experiment"], sort=False):
+        parts += [rows, _total(rows, domain, experiment)]
+    table = pd.concat([*parts, _total(table, ALL, ALL)], ignore_index=True)
+    table["seconds_per_training"] = table.training_seconds / table.trainings.replace(0, np.nan)
+    return table.round(2)
+
+
+def _run(results, domain, experiment, model):
+    run = f"{domain}/{experiment}/{model}"
+    log = results / "models" / f"{run}.csv"
+    benchmarks = [results / "benchmarks" / job / f"{run}.tsv" for job in JOBS[0 if log.exists() else 1 :]]
+    measured = [_benchmark(path) for path in benchmarks if path.exists()]
+    trainings = _last_rows(log) if log.exists() else None
+    return {
+        "domain": domain,
+        "experiment": experiment,
+        "model": model,
+        "jobs": len(benchmarks),
+        "jobs_measured": len(measured),
+        "wall_seconds": _sum(row.s for row in measured),
+        "cpu_seconds": _sum(row.cpu_time for row in measured),
+        "peak_memory_MB": pd.Series([row.max_rss for row in measured], dtype=float).max(),
+        "trainings": 0 if trainings is None else len(trainings),
+        "steps": 0 if trainings is None else trainings.step.sum(),
+        "training_seconds": np.nan if trainings is None else trainings.seconds.sum(),
+    }
+
+
+def _benchmark(path):
+    """The last row of a benchmark file; what a job was too short to measure is NaN."""
+    return pd.read_csv(path, sep="\t", na_values="-").iloc[-1]
+
+
+def _last_rows(log):
+    """The last row of each training in a training log."""
+    return pd.read_csv(log).sort_values("step").groupby(["fold", "seed"]).last()
+
+
+def _sum(values):
+    return pd.Series(list(values), dtype=float).sum(min_count=1)
+
+
+def _total(rows, domain, experiment):
+    total = {"domain": domain, "experiment": experiment, "model": ALL}
+    total |= {name: rows[name].sum(min_count=1) for name in SUMS}
+    return pd.DataFrame([total | {"peak_memory_MB": rows.peak_memory_MB.max()}])[rows.columns]

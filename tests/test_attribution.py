@@ -1,0 +1,141 @@
+"""Attribution: planted relations are found, null ones are not, and stability is what it is by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from scipy.stats import spearmanr
+
+from conftest import make_domain
+from thalweg.study.attribution import (
+    attribute,
+    attribute_all,
+    familywise_null,
+    intraclass_correlation,
+    mean_rank_correlation,
+    rank_correlations,
+)
+from thalweg.study.settings import ProcessModel, Split, Training, TrainingJob
+from thalweg.study.splits import make_splits
+from thalweg.study.trained import PhysicsJob
+
+HBV = ProcessModel(label="", components=1, hidden=8)
+TRAINING = Training()
+PERIODS = {"train": ("2000-01-01", "2000-12-31"), "test": ("2001-01-01", "2001-05-14")}
+
+
+@pytest.fixture(scope="module")
+def domain():
+    domain = make_domain(units=60, gauges=20)
+    generator = np.random.default_rng(5)
+    land = {"forest": ("unit", generator.random(60), {"units": "dimensionless"})}
+    domain.attributes.update(xr.Dataset(land | {"flat": ("unit", np.ones(60), {"units": "dimensionless"})}))
+    return domain
+
+
+@pytest.fixture(scope="module")
+def splits(domain):
+    return make_splits(domain, Split(kind="temporal", **PERIODS))
+
+
+def learned(domain, seed, noise=0.05, folds=1):
+    """Three seeds: CFMAX falls with forest, FC follows nothing but is the same for all seeds, TT is noise."""
+    generator = np.random.default_rng(seed)
+    shape = (folds, 3, len(domain.unit_ids))
+    forest = domain.attributes.forest.values
+    values = {
+        "CFMAX": 5 - 2 * forest + noise * generator.normal(size=shape),
+        "FC": 300
+        + np.broadcast_to(50 * generator.normal(size=shape[-1]), shape)
+        + noise * generator.normal(size=shape),
+        "TT": generator.normal(size=shape),
+    }
+    return xr.Dataset(
+        {name: (("fold", "seed", "unit"), v) for name, v in values.items()}
+        | {"volume_in": (("fold", "seed"), np.ones(shape[:2]))},
+        coords={"fold": range(folds), "seed": [0, 1, 2], "unit": domain.unit_ids},
+    )
+
+
+def test_rank_correlations_are_those_of_scipy_with_ties():
+    generator = np.random.default_rng(0)
+    first, second = generator.integers(0, 5, (40, 3)).astype(float), generator.normal(size=(40, 2))
+    expected = [[spearmanr(a, b).statistic for b in second.T] for a in first.T]
+    assert rank_correlations(first, second) == pytest.approx(np.array(expected))
+    assert rank_correlations(np.ones((40, 1)), second) == pytest.approx(0)
+
+
+def test_icc_by_hand():
+    """Shrout & Fleiss's own table: six targets, four judges, ICC(1,1) of 0.17."""
+    ratings = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]], float)
+    assert intraclass_correlation(ratings) == pytest.approx(0.17, abs=0.005)
+    assert intraclass_correlation(np.tile(np.arange(6.0)[:, None], 3)) == pytest.approx(1)
+    assert np.isnan(intraclass_correlation(ratings[:, :1]))
+    noise = np.random.default_rng(0).normal(size=(4000, 3))
+    assert intraclass_correlation(noise) == pytest.approx(0, abs=0.03)
+
+
+def test_rank_correlation_between_seeds():
+    ranks = np.arange(10.0)
+    assert mean_rank_correlation(np.stack([ranks, 2 * ranks, ranks**3], axis=1)) == pytest.approx(1)
+    assert mean_rank_correlation(np.stack([ranks, -ranks], axis=1)) == pytest.approx(-1)
+    assert np.isnan(mean_rank_correlation(ranks[:, None]))
+
+
+def test_random_parameters_stay_within_the_null():
+    """The familywise p of the strongest pair is below 0.05 in about one of twenty families, not in most."""
+    found = 0
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+        first, second = generator.normal(size=(50, 8)), generator.normal(size=(50, 12))
+        strongest = np.abs(rank_correlations(first, second)).max()
+        found += np.mean(familywise_null(first, second, 99, seed) >= strongest) < 0.05
+    assert found <= 9
+
+
+def test_a_planted_relation_is_found_and_nothing_else(domain, splits):
+    table, stability = attribute(domain, splits, HBV, TRAINING, learned(domain, 0), 200)
+    assert set(table.parameter) == {"CFMAX", "FC", "TT"}
+    assert "flat" not in set(table.attribute)
+    assert not {"latitude", "longitude"} & set(table.attribute)
+    assert {"forest", "elevation", "aridity", "snow_share"} <= set(table.attribute)
+    pair = table[(table.parameter == "CFMAX") & (table.attribute == "forest")].iloc[0]
+    assert pair.correlation < -0.9
+    assert pair.p_familywise == pytest.approx(1 / 201)
+    assert pair.expected == -1
+    assert (table[table.parameter != "CFMAX"].p_familywise > 0.05).all()
+    drained = len(np.unique(domain.gauge_weights.indices))
+    assert (table.units == drained).all()
+    icc = table.groupby("parameter").icc_seeds.first()
+    assert icc["FC"] > 0.99
+    assert abs(icc["TT"]) < 0.3
+    assert stability["effect"] == pytest.approx(icc.median())
+    assert stability["low"] <= stability["effect"] <= stability["high"]
+    assert table.icc_folds.isna().all(), "one fold"
+
+
+def test_folds_are_raters_too(domain, splits):
+    table, _ = attribute(domain, splits, HBV, TRAINING, learned(domain, 0, folds=2), 20)
+    icc = table.groupby("parameter").icc_folds.first()
+    assert icc["FC"] > 0.99
+    assert icc["TT"] < 0.5
+
+
+def test_evidence_counts_hypotheses_that_are_met(domain, splits):
+    settings = TrainingJob(model=HBV, training=TRAINING, seeds=[0, 1, 2], validation_share=0.2, device="cpu")
+    job = PhysicsJob(models={"met": settings, "missed": settings}, bootstrap_samples=100)
+    wrong = learned(domain, 1)
+    wrong["CFMAX"] = 10 - wrong.CFMAX
+    table, rows = attribute_all(domain, splits, job, {"met": learned(domain, 0), "missed": wrong})
+    assert set(table.model) == {"met", "missed"}
+    effects = pd.DataFrame(rows).set_index(["model", "quantity"]).effect
+    assert effects["met", "parameter_as_expected"] == 1
+    assert effects["missed", "parameter_as_expected"] == 0
+    assert effects["met", "parameter_stability"] > 0.9
+
+
+def test_one_seed_has_no_stability(domain, splits):
+    settings = TrainingJob(model=HBV, training=TRAINING, seeds=[0], validation_share=0.2, device="cpu")
+    job = PhysicsJob(models={"hbv": settings}, bootstrap_samples=20)
+    _, rows = attribute_all(domain, splits, job, {"hbv": learned(domain, 0).isel(seed=[0])})
+    assert [row["quantity"] for row in rows] == ["parameter_as_expected"]

@@ -1,0 +1,189 @@
+"""What experiments cost and how far trainings are: told from made-up benchmark files, logs and checkpoints."""
+
+import math
+import time
+
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from thalweg.cli import main
+from thalweg.learn import checkpoint
+from thalweg.study.cost import ALL, cost
+from thalweg.study.progress import NoStudy, progress
+
+HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+
+
+def benchmark(results, job, run, seconds, memory, processor):
+    path = results / "benchmarks" / job / f"{run}.tsv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{HEADER}{seconds}\t0:00:09\t{memory}\t1\t1\t1\t1\t1\t88\t{processor}\n")
+
+
+def training_log(results, run, trainings):
+    """A log in which each (fold, seed) has the given steps and seconds at its end, and half of both before."""
+    path = results / "models" / f"{run}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [
+        (fold, seed, step * part, 0.5 / part, seconds * part)
+        for (fold, seed), (step, seconds) in trainings.items()
+        for part in (0.5, 1)
+    ]
+    table = pd.DataFrame(rows, columns=["fold", "seed", "step", "validation_loss", "seconds"])
+    table.astype({"step": int}).to_csv(path, index=False)
+
+
+# Cost
+
+
+@pytest.fixture
+def measured(tmp_path):
+    benchmark(tmp_path, "train", "a/temporal/hbv", 30, 600, 28)
+    benchmark(tmp_path, "simulate", "a/temporal/hbv", 5, 700, 4)
+    training_log(tmp_path, "a/temporal/hbv", {(0, 0): (20, 8.0), (0, 1): (40, 20.0)})
+    benchmark(tmp_path, "simulate", "a/temporal/climatology", 2, 100, 1)
+    training_log(tmp_path, "b/pub/hbv", {(fold, 0): (10, 3.0) for fold in range(3)})
+    return tmp_path
+
+
+RUNS = [("a", "temporal", "hbv"), ("a", "temporal", "climatology"), ("b", "pub", "hbv")]
+
+
+def test_cost_of_runs_experiments_and_the_grid(measured):
+    table = cost(measured, RUNS).set_index(["domain", "experiment", "model"])
+    assert list(table.index) == [*RUNS[:2], ("a", "temporal", ALL), RUNS[2], ("b", "pub", ALL), (ALL, ALL, ALL)]
+    hbv = table.loc[RUNS[0]]
+    assert (hbv.wall_seconds, hbv.cpu_seconds, hbv.peak_memory_MB) == (35, 32, 700)
+    assert (hbv.trainings, hbv.steps, hbv.training_seconds, hbv.seconds_per_training) == (2, 60, 28, 14)
+    experiment = table.loc["a", "temporal", ALL]
+    assert (experiment.jobs, experiment.wall_seconds, experiment.cpu_seconds) == (3, 37, 33)
+    grid = table.loc[ALL, ALL, ALL]
+    assert (grid.trainings, grid.steps, grid.training_seconds, grid.peak_memory_MB) == (5, 90, 37, 700)
+    assert grid.seconds_per_training == pytest.approx(37 / 5)
+
+
+def test_what_was_not_measured_is_not_a_number_and_is_counted(measured):
+    table = cost(measured, RUNS).set_index(["domain", "experiment", "model"])
+    unmeasured, climatology = table.loc[RUNS[2]], table.loc[RUNS[1]]
+    assert (unmeasured.jobs, unmeasured.jobs_measured, unmeasured.trainings) == (2, 0, 3)
+    assert math.isnan(unmeasured.wall_seconds) and math.isnan(unmeasured.peak_memory_MB)
+    assert (climatology.jobs, climatology.jobs_measured, climatology.trainings) == (1, 1, 0)
+    assert math.isnan(climatology.training_seconds) and math.isnan(climatology.seconds_per_training)
+    grid = table.loc[ALL, ALL, ALL]
+    assert (grid.jobs, grid.jobs_measured, grid.wall_seconds) == (5, 3, 37)
+
+
+def test_a_job_too_short_for_its_memory_to_be_seen_keeps_its_time(tmp_path):
+    benchmark(tmp_path, "simulate", "a/temporal/climatology", 0.2, "NA", "NA")
+    row = cost(tmp_path, [RUNS[1]]).iloc[0]
+    assert row.wall_seconds == 0.2 and row.jobs_measured == 1
+    assert math.isnan(row.peak_memory_MB) and math.isnan(row.cpu_seconds)
+
+
+def test_cost_needs_a_run(tmp_path):
+    with pytest.raises(ValueError, match="no run whose cost"):
+        cost(tmp_path, [])
+
+
+def test_the_verb_writes_the_table_with_its_provenance(measured):
+    output = measured / "tables/cost.csv"
+    main(["cost", "--results", str(measured), "--runs", *map("/".join, RUNS), "--output", str(output)])
+    pd.testing.assert_frame_equal(pd.read_csv(output), cost(measured, RUNS), check_dtype=False)
+    assert output.with_name("cost.csv.provenance.json").exists()
+
+
+# Progress
+
+
+def model(kind, **training):
+    return {"kind": kind, "training": training}
+
+
+STUDY = {
+    "seeds": [0, 1],
+    "training": {"steps": 100},
+    "models": {"hbv": model("process"), "lstm": model("sequence", steps=200), "climatology": {"kind": "climatology"}},
+    "experiments": {
+        "a": {
+            "temporal": {"folds": 1, "models": ["hbv", "climatology"], "training": {}},
+            "pub": {"folds": 3, "tested_folds": 2, "models": ["hbv", "lstm"], "training": {}},
+        }
+    },
+}
+
+
+@pytest.fixture
+def begun(tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY))
+    return tmp_path
+
+
+def write_checkpoint(results, run, identity, fold, seed, step, seconds, best_loss, finished):
+    values = {"step": step, "best_loss": best_loss, "finished": finished, "log": [{"step": step, "seconds": seconds}]}
+    path = results / "checkpoints" / run / identity / f"fold{fold}-seed{seed}.safetensors"
+    checkpoint.save(path, {"weight": torch.zeros(3)}, values)
+
+
+def test_nothing_is_known_before_anything_was_written(begun):
+    table = progress(begun)
+    assert len(table) == 2 + 4 + 4  # two seeds, in pub with two tested folds; climatology is not trained
+    assert not table.finished.any() and (table.seconds == 0).all() and table.remaining_seconds.isna().all()
+
+
+def test_progress_of_finished_begun_and_waiting_trainings(begun):
+    training_log(begun, "a/temporal/hbv", {(0, 0): (80, 40.0), (0, 1): (100, 60.0)})
+    write_checkpoint(begun, "a/pub/hbv", "new", 0, 0, 50, 30.0, 0.4, finished=True)
+    write_checkpoint(begun, "a/pub/hbv", "new", 0, 1, 20, 10.0, 0.6, finished=False)
+    table = progress(begun).set_index(["experiment", "model", "fold", "seed"])
+    assert table.finished.sum() == 3
+    assert table.loc["temporal", "hbv", 0, 1].best_loss == 0.5
+    assert table.loc["pub", "hbv", 0, 1].step == 20
+    assert table.loc["temporal", "hbv"].remaining_seconds.tolist() == [0, 0]
+    assert table.loc["pub", "hbv"].remaining_seconds.tolist() == [0, 20, 30, 30]  # as long as the one that is finished
+    mean = (40 + 60 + 30) / 3  # no LSTM is finished: as long as the others
+    assert table.loc["pub", "lstm"].remaining_seconds.tolist() == pytest.approx([mean] * 4)
+    assert table.loc["pub", "lstm"].steps.unique() == [200]
+
+
+def test_before_the_first_end_the_pace_of_steps_tells_the_time(begun):
+    write_checkpoint(begun, "a/pub/lstm", "new", 0, 0, 50, 10.0, 0.4, finished=False)
+    table = progress(begun).set_index(["experiment", "model", "fold", "seed"])
+    assert table.loc["pub", "lstm"].remaining_seconds.tolist() == [30, 40, 40, 40]
+    assert table.loc["pub", "hbv"].remaining_seconds.tolist() == [20] * 4
+
+
+def test_checkpoints_of_other_settings_do_not_count(begun):
+    write_checkpoint(begun, "a/pub/hbv", "old", 0, 0, 90, 50.0, 0.1, finished=True)
+    time.sleep(0.05)
+    write_checkpoint(begun, "a/pub/hbv", "new", 1, 1, 30, 10.0, 0.7, finished=False)
+    table = progress(begun).set_index(["experiment", "model", "fold", "seed"]).loc["pub", "hbv"]
+    assert not table.finished.any()
+    assert table.step.tolist() == [0, 0, 0, 30]
+
+
+def test_sites_count(begun):
+    sites = {**STUDY, "experiments": {"thames": {"nitrate": {"folds": 1, "models": ["hbv"], "training": {}}}}}
+    (begun / "config.yaml").write_text(yaml.safe_dump({**STUDY, "experiments": {}, "sites": sites}))
+    training_log(begun / "sites", "thames/nitrate/hbv", {(0, 0): (80, 40.0)})
+    table = progress(begun)
+    assert table.domain.tolist() == ["thames", "thames"] and table.finished.tolist() == [True, False]
+
+
+def test_the_verb_prints_a_line_per_run_and_the_total(begun, capsys):
+    training_log(begun, "a/temporal/hbv", {(0, 0): (80, 40.0), (0, 1): (100, 60.0)})
+    write_checkpoint(begun, "a/pub/hbv", "new", 0, 1, 20, 10.0, 0.6, finished=False)
+    main(["progress", "--results", str(begun)])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "a/pub/hbv       0/4 trainings, best validation loss 0.600, 0:00:10 spent, fold 0 seed 1 at step 20/100",
+        "a/pub/lstm      0/4 trainings",
+        "a/temporal/hbv  2/2 trainings, best validation loss 0.500, 0:01:40 spent",
+        "all             2/10 trainings, 0:01:50 spent, about 0:06:30 to go, one job at a time",
+    ]
+
+
+def test_a_folder_without_a_study_is_named(tmp_path, capsys):
+    with pytest.raises(NoStudy, match=r"config\.yaml is not there"):
+        progress(tmp_path)

@@ -1,0 +1,41 @@
+"""Ensembles: every member counts once, whatever its number of seeds."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from thalweg.study.ensemble import ensemble
+
+
+def member(values, model="m", days=3):
+    """A simulation of one fold and gauge with a seed for each value."""
+    discharge = np.broadcast_to(np.asarray(values, float)[None, :, None, None], (1, len(values), 1, days)).copy()
+    return xr.Dataset(
+        {
+            "discharge": (("fold", "seed", "gauge", "time"), discharge, {"units": "mm/day"}),
+            "observed": (("gauge", "time"), np.ones((1, days))),
+        },
+        coords={"fold": [0], "seed": range(len(values)), "gauge": ["g"], "time": np.arange(days)},
+        attrs={"model": model},
+    )
+
+
+def test_members_count_once_whatever_their_number_of_seeds():
+    mean = ensemble([member([1.0, 3.0, 5.0]), member([7.0])])
+    assert mean.discharge.dims == ("fold", "seed", "gauge", "time")
+    assert mean.seed.values.tolist() == [0]
+    np.testing.assert_allclose(mean.discharge, 5.0)
+    assert mean.discharge.attrs["units"] == "mm/day"
+
+
+def test_a_day_that_a_member_does_not_simulate_is_not_simulated():
+    part = member([1.0])
+    part.discharge[..., 0] = np.nan
+    mean = ensemble([part, member([3.0])])
+    assert np.isnan(mean.discharge.values[..., 0]).all()
+    np.testing.assert_allclose(mean.discharge.values[..., 1:], 2.0)
+
+
+def test_members_of_other_days_are_refused():
+    with pytest.raises(ValueError, match="same folds, gauges and days"):
+        ensemble([member([1.0], "a"), member([1.0], "b", days=4)])

@@ -1,0 +1,242 @@
+"""Figures of many experiments on made-up tables: what they show, not how their pixels fall."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.patches import Rectangle
+
+from thalweg.figures import skill_distance, skill_overview, sparse_data, style
+from thalweg.study.statistics import COLUMNS, compare, summarise
+
+LABELS = {"hbv": "δHBV", "lstm": "LSTM", "gr4j": "GR4J"}
+GAUGES = [f"{number:02d}" for number in range(48)]
+QUALITY = np.linspace(-0.2, 0.2, len(GAUGES))
+
+
+def rows(experiment, model, values, metric="NSE", fold=0, gauges=GAUGES):
+    return [
+        ("delaware", experiment, model, fold, seed, gauge, metric, value + 0.01 * seed - 0.005)
+        for seed in (0, 1)
+        for gauge, value in zip(gauges, values, strict=True)
+    ]
+
+
+def write(path, table):
+    pd.DataFrame(table, columns=list(COLUMNS)).to_csv(path, index=False)
+    return path
+
+
+def legend(holder):
+    return [text.get_text() for text in holder.get_texts()]
+
+
+# Sparse data
+
+SWEEPS = {"share": {"tenth": 0.1, "temporal": 1}, "years": {"two": 2, "temporal": 10}}
+
+
+@pytest.fixture
+def sparse(tmp_path):
+    table = []
+    for experiment, loss in {"tenth": 0.2, "two": 0.1, "temporal": 0}.items():
+        table += rows(experiment, "hbv", 0.7 - loss / 4 + QUALITY) + rows(experiment, "lstm", 0.72 - loss + QUALITY)
+    return write(tmp_path / "skill.csv", table)
+
+
+def lines(axes):
+    """Label-free data lines of a panel: those with one marker per level."""
+    return [line for line in axes.lines if line.get_marker() == "o"]
+
+
+def test_sparse_data_has_a_panel_per_sweep_and_the_medians_at_its_levels(sparse):
+    figure = sparse_data.draw(sparse, "delaware", SWEEPS, ["hbv", "lstm"], labels=LABELS)
+    share, years = figure.axes
+    assert share.get_xlabel() == "share of the training catchments [%]"
+    assert years.get_xlabel() == "length of the training period [year]"
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "(a) delaware (48 gauges)",
+        "(b) delaware (48 gauges)",
+    ]
+    hbv, lstm = lines(share)
+    assert hbv.get_ydata() == pytest.approx([0.65, 0.7]) and lstm.get_ydata() == pytest.approx([0.52, 0.72])
+    assert hbv.get_xdata() == pytest.approx([10, 100], rel=0.03)
+    assert lines(years)[1].get_ydata() == pytest.approx([0.62, 0.72])
+    assert lines(years)[1].get_xdata() == pytest.approx([2, 10], rel=0.03)
+    figure.draw_without_rendering()
+    assert [text.get_text() for text in share.get_xticklabels()] == ["10", "100"]
+    assert legend(figure.legends[0]) == ["δHBV", "LSTM"]
+
+
+def test_sparse_data_compares_the_same_gauges_at_every_level(tmp_path):
+    table = rows("temporal", "hbv", 0.7 + QUALITY)
+    table += rows("tenth", "hbv", 0.7 + QUALITY[:30], gauges=GAUGES[:30])  # the same skill, at the worse gauges only
+    figure = sparse_data.draw(write(tmp_path / "s.csv", table), "delaware", {"share": SWEEPS["share"]}, ["hbv"])
+    assert figure.axes[0].get_title(loc="left") == "(a) delaware (30 gauges)"
+    assert np.ptp(lines(figure.axes[0])[0].get_ydata()) == pytest.approx(0)
+
+
+def test_sparse_data_names_what_is_missing(sparse, tmp_path):
+    with pytest.raises(ValueError, match="no skill of model 'gr4j' in 'temporal'"):
+        sparse_data.draw(sparse, "delaware", SWEEPS, ["hbv", "gr4j"])
+    apart = rows("temporal", "hbv", QUALITY[:9], gauges=GAUGES[:9]) + rows(
+        "tenth", "hbv", QUALITY[9:], gauges=GAUGES[9:]
+    )
+    with pytest.raises(ValueError, match="no gauge has a value of every model in all of tenth, temporal"):
+        sparse_data.draw(write(tmp_path / "a.csv", apart), "delaware", {"share": SWEEPS["share"]}, ["hbv"])
+
+
+# Distance
+
+DISTANCE = 5 * 1.07 ** np.arange(len(GAUGES))
+
+
+@pytest.fixture
+def distant(tmp_path):
+    """The LSTM falls with distance, HBV does not; fold 1 tests the other half, with distances that do not count in fold 0."""
+    noise = np.random.default_rng(0).permutation(np.linspace(-0.02, 0.02, len(GAUGES)))
+    table = []
+    for fold in (0, 1):
+        part = slice(fold, None, 2)
+        for model, values in {"hbv": 0.6 + noise, "lstm": 0.7 - 0.2 * np.log10(DISTANCE / 5)}.items():
+            table += rows("pub", model, values[part], fold=fold, gauges=GAUGES[part])
+    tested = np.arange(len(GAUGES)) % 2
+    split = pd.concat(
+        pd.DataFrame(
+            {
+                "fold": fold,
+                "gauge": GAUGES,
+                "test": tested == fold,
+                "nearest_training_km": np.where(tested == fold, DISTANCE, 0),
+            }
+        )
+        for fold in (0, 1)
+    )
+    split.to_csv(tmp_path / "pub.csv", index=False)
+    return write(tmp_path / "skill.csv", table), {"pub": tmp_path / "pub.csv"}
+
+
+def test_skill_falls_with_distance_where_it_does(distant):
+    skill_csv, splits = distant
+    figure = skill_distance.draw(skill_csv, splits, "delaware", ["hbv", "lstm"], labels=LABELS)
+    (axes,) = figure.axes
+    assert axes.get_title(loc="left") == "(a) delaware, pub (48 gauges)"
+    hbv, lstm = lines(axes)
+    assert len(lstm.get_xdata()) == 6  # classes of eight gauges
+    assert np.all(np.diff(lstm.get_ydata()) < 0)
+    assert lstm.get_ydata() == pytest.approx(0.7 - 0.2 * np.log10(lstm.get_xdata(orig=False) / 5), abs=0.02)
+    assert np.ptp(hbv.get_ydata()) < 0.03
+    of_hbv, of_lstm = legend(axes.get_legend())
+    assert of_lstm == "−1.00"
+    assert abs(float(of_hbv.replace("−", "-"))) < 0.3
+
+
+def test_classes_of_distance_hold_enough_gauges(tmp_path):
+    split = pd.DataFrame({"fold": 0, "gauge": GAUGES[:17], "test": True, "nearest_training_km": DISTANCE[:17]})
+    split.to_csv(tmp_path / "pub.csv", index=False)
+    skill_csv = write(tmp_path / "skill.csv", rows("pub", "hbv", QUALITY[:17], gauges=GAUGES[:17]))
+    figure = skill_distance.draw(skill_csv, {"pub": tmp_path / "pub.csv"}, "delaware", ["hbv"])
+    assert len(lines(figure.axes[0])[0].get_xdata()) == 2
+
+
+def test_skill_distance_names_a_model_without_skill(distant):
+    with pytest.raises(ValueError, match="no NSE of model 'gr4j' in delaware/pub"):
+        skill_distance.draw(*distant, "delaware", ["hbv", "gr4j"])
+
+
+# Overview
+
+
+@pytest.fixture
+def overview(tmp_path):
+    """In temporal HBV is best and the LSTM, now a bit better, now worse, not told apart; GR4J is worse everywhere."""
+    wiggle = 0.02 * (-1.0) ** np.arange(len(GAUGES)) * np.linspace(0.5, 1, len(GAUGES))
+    table = []
+    for metric in ("NSE", "KGE"):
+        table += rows("temporal", "hbv", 0.7 + QUALITY, metric)
+        table += rows("temporal", "lstm", 0.699 + QUALITY + wiggle, metric)
+        table += rows("temporal", "gr4j", 0.6 + QUALITY, metric)
+        table += rows("pub", "hbv", 0.5 + QUALITY, metric) + rows("pub", "lstm", 0.6 + QUALITY, metric)
+    skill = pd.DataFrame(table, columns=list(COLUMNS))
+    summarise(skill, 200).to_csv(tmp_path / "summary.csv", index=False)
+    tests = pd.concat([compare(skill, metric, 200) for metric in ("NSE", "KGE")])
+    tests.to_csv(tmp_path / "comparison.csv", index=False)
+    return tmp_path / "summary.csv", tmp_path / "comparison.csv"
+
+
+def panels(figure):
+    return [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+
+
+def cells(axes):
+    """(column, row) -> the lines of text in the cell."""
+    found = {}
+    for text in axes.texts:
+        column, row = text.get_position()
+        found.setdefault((round(column), round(row)), []).append(text.get_text())
+    return found
+
+
+def test_overview_has_a_row_per_model_a_column_per_experiment_and_marks_the_best(overview):
+    figure = skill_overview.draw(*overview, labels=LABELS)
+    nse, kge = panels(figure)
+    assert nse.get_title(loc="left") == "(a) median NSE, 95 % interval over gauges"
+    assert kge.get_title(loc="left") == "(b) median KGE, 95 % interval over gauges"
+    assert [text.get_text() for text in nse.get_yticklabels()] == ["δHBV", "LSTM", "GR4J"]
+    assert [text.get_text() for text in nse.get_xticklabels()] == ["temporal", "pub"]
+    text = cells(nse)
+    assert text[0, 0][0] == "0.700 ●"
+    assert text[0, 1][0].endswith("○")
+    assert text[0, 2][0] == "0.600"
+    assert text[1, 0][0] == "0.500" and text[1, 1][0] == "0.600 ●"
+    assert (1, 2) not in text  # GR4J is not in this experiment
+    low, high = (float(value) for value in text[0, 2][1].split(" to "))
+    assert low < 0.6 < high
+    assert sum(isinstance(patch, Rectangle) for patch in nse.patches) == 5
+
+
+def test_overview_of_models_that_could_not_be_tested_calls_none_worse(tmp_path):
+    skill = pd.DataFrame(
+        [
+            row
+            for model, value in (("hbv", 0.7), ("lstm", 0.4))
+            for row in rows("pub", model, [value] * 3, gauges=GAUGES[:3])
+        ],
+        columns=list(COLUMNS),
+    )
+    summarise(skill, 50).to_csv(tmp_path / "summary.csv", index=False)
+    compare(skill, "NSE", 50).to_csv(tmp_path / "comparison.csv", index=False)
+    figure = skill_overview.draw(tmp_path / "summary.csv", tmp_path / "comparison.csv", metrics=["NSE"], labels=LABELS)
+    text = cells(panels(figure)[0])
+    assert text[0, 0][0] == "0.700 ●" and text[0, 1][0] == "0.400 ○"
+
+
+def test_overview_names_a_metric_that_is_not_there(overview):
+    with pytest.raises(ValueError, match="no row has metric 'FHV'; there are NSE, KGE"):
+        skill_overview.draw(*overview, metrics=["FHV"])
+
+
+def test_overview_takes_fourteen_models_in_fourteen_experiments(tmp_path):
+    names = [f"model-{number}" for number in range(14)]
+    table = [
+        {
+            "domain": "a",
+            "experiment": f"e{column}",
+            "model": name,
+            "metric": "NSE",
+            "median": 0.5,
+            "low": 0.4,
+            "high": 0.6,
+        }
+        for column in range(14)
+        for name in names
+    ]
+    pd.DataFrame(table).to_csv(tmp_path / "summary.csv", index=False)
+    empty = pd.DataFrame(columns=["domain", "experiment", "metric", "model", "reference", "p_holm"])
+    empty.to_csv(tmp_path / "comparison.csv", index=False)
+    figure = skill_overview.draw(tmp_path / "summary.csv", tmp_path / "comparison.csv", metrics=["NSE"])
+    png, _ = style.save(figure, tmp_path / "overview", {})
+    assert png.stat().st_size > 2000
+    (axes,) = panels(figure)
+    cell = axes.get_window_extent().width / 14
+    widest = max(text.get_window_extent().width for text in axes.texts)
+    assert widest < cell

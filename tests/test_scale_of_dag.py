@@ -1,0 +1,198 @@
+"""Scale: studies that extend others, the plan of a full grid, and what is left when a part of it fails."""
+
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from thalweg.study.config_files import read_study
+from thalweg.study.settings import ConfigError
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A function that writes the study files given to it beside a copy of the default configuration."""
+
+    def write(**studies):
+        (tmp_path / "studies").mkdir()
+        shutil.copy(ROOT / "config/config.yaml", tmp_path)
+        for name, values in studies.items():
+            (tmp_path / "studies" / f"{name}.yaml").write_text(yaml.safe_dump(values))
+        return tmp_path
+
+    return write
+
+
+def test_a_study_is_laid_over_the_one_that_it_extends(config):
+    folder = config(
+        long={"seeds": [0, 1], "training": {"steps": 900, "window": "500 days"}, "models": {"hbv-canopy": None}},
+        short={"extends": "long", "training": {"steps": 30}},
+        shortest={"extends": "short", "seeds": [7]},
+    )
+    # the default experiments ask for hbv-canopy, which the first file removes
+    overrides = {"experiments": {"delaware": {"temporal": {"models": ["hbv"]}}, "susquehanna": None}}
+    short, shortest = (read_study(folder, {"study": name, **overrides}) for name in ("short", "shortest"))
+    assert (short.study, short.seeds, short.training.steps, short.training.window) == ("short", [0, 1], 30, 500)
+    assert (shortest.study, shortest.seeds, shortest.training.steps) == ("shortest", [7], 30)
+    assert "hbv-canopy" not in shortest.models
+    assert shortest.training.loss == read_study(folder).training.loss
+
+
+def test_what_was_removed_can_be_put_back(config):
+    model = {"kind": "climatology", "label": "seasonal cycle"}
+    folder = config(
+        without={"models": {"lstm": None}, "experiments": {"delaware": None, "susquehanna": None}},
+        back={"extends": "without", "models": {"lstm": model}},
+    )
+    assert "lstm" not in read_study(folder, {"study": "without"}).models
+    assert read_study(folder, {"study": "back"}).models["lstm"].label == "seasonal cycle"
+
+
+def test_command_line_wins_over_every_file(config):
+    folder = config(long={"seeds": [0]}, short={"extends": "long", "seeds": [1]})
+    assert read_study(folder, {"study": "short", "seeds": [2]}).seeds == [2]
+
+
+@pytest.mark.parametrize(
+    ("studies", "parts"),
+    [
+        (
+            {"a": {"extends": "b"}, "b": {"extends": "c"}, "c": {"extends": "a"}},
+            ["c.yaml: extends", "a -> b -> c -> a"],
+        ),
+        ({"a": {"extends": "a"}}, ["a.yaml: extends", "a -> a"]),
+        ({"a": {"extends": "nowhere"}}, ["a.yaml: extends", "'nowhere'", "there are default, a"]),
+        ({"a": {"extends": "b"}, "b": {"training": {"stepz": 1}}}, ["training.stepz", "unknown key"]),
+    ],
+)
+def test_what_cannot_be_extended_is_refused(config, studies, parts):
+    with pytest.raises(ConfigError) as caught:
+        read_study(config(**studies), {"study": "a"})
+    for part in parts:
+        assert part in str(caught.value)
+
+
+# The plan of a full grid
+
+RECORD = ["1999-01-01", "2018-12-31"]
+TEMPORAL = {"kind": "temporal", "train": ["1999-01-01", "2008-12-31"], "test": ["2009-01-01", "2018-12-31"]}
+OPEN = {"train": RECORD, "test": RECORD, "validation": "none"}
+EXPERIMENTS = {
+    "temporal": TEMPORAL,
+    "pub": {"kind": "ungauged_basins", "folds": 10, **OPEN},
+    "pur": {"kind": "ungauged_regions", "folds": 7, **OPEN},
+    **{half: {"kind": "differential", "train_on": half, **OPEN} for half in ("wet", "dry", "cold", "warm")},
+    "extremes": {"kind": "extremes", **OPEN},
+    **{f"share-{percent}": {**TEMPORAL, "training_share": percent / 100} for percent in (10, 25, 50)},
+    **{f"years-{years}": {**TEMPORAL, "training_years": years} for years in (1, 3, 5)},
+}
+PROCESS = {"kind": "process", "label": "a process", "components": 2}
+
+
+def grid(domains, models, experiments):
+    """A study in which every model is in every experiment of every domain, and nothing else is done."""
+    names = list(models)
+    return {
+        **dict.fromkeys(["leaf", "canopy", "sites"]),
+        "seeds": [0],
+        "domains": {
+            **dict.fromkeys(["delaware", "susquehanna", "cevennes"]),
+            "catchments": {domain: {"kind": "france"} for domain in domains},
+        },
+        "models": models,
+        "experiments": {
+            **dict.fromkeys(["delaware", "susquehanna"]),
+            **{
+                domain: {name: {**settings, "models": names} for name, settings in experiments.items()}
+                for domain in domains
+            },
+        },
+    }
+
+
+def workflow_with(study, folder):
+    """A copy of the workflow with a study named grid."""
+    for name in ("Snakefile", "profiles", "workflow", "config", "src"):
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    (folder / "config/studies/grid.yaml").write_text(yaml.safe_dump(study))
+    return folder
+
+
+def snakemake(folder, *arguments, config=(), before=()):
+    """Snakemake on the copy, whose own sources it imports; ``before`` are folders in which programs are looked for first."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(folder / "Snakefile"), *arguments]
+    path = os.pathsep.join([*map(str, before), str(Path(sys.executable).parent), "/usr/bin", "/bin"])
+    environment = {"PYTHONPATH": str(folder / "src"), "PATH": path, "HOME": str(folder)}
+    return subprocess.run(
+        [*command, "--config", "study=grid", *config], capture_output=True, text=True, cwd=folder, env=environment
+    )
+
+
+def planned(result):
+    """Rule -> number of jobs, of a dry run."""
+    text = result.stdout + result.stderr
+    assert result.returncode == 0, text
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", text, flags=re.MULTILINE)}
+
+
+def children_seconds():
+    """CPU time of finished child processes: what planning takes of a core that is not shared."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+@pytest.mark.long
+def test_a_grid_of_twelve_models_and_fourteen_experiments_on_two_domains_is_planned_in_half_a_minute(tmp_path):
+    models = {f"process-{number}": {**PROCESS, "hidden": 8 + number} for number in range(9)}
+    models |= {f"lstm-{number}": {"kind": "sequence", "label": "LSTM", "hidden": 8 + number} for number in range(3)}
+    folder = workflow_with(grid(["one", "two"], models, EXPERIMENTS), tmp_path)
+    before = children_seconds()
+    jobs = planned(snakemake(folder, "--dry-run", "--quiet", "rules"))
+    seconds = children_seconds() - before
+    assert jobs["train"] == jobs["score"] == 2 * len(EXPERIMENTS) * len(models) == 336
+    assert jobs["split"] == 2 * len(EXPERIMENTS)
+    assert seconds < 30
+
+
+# What is left when a part fails
+
+PRETENDS = """#!/bin/sh
+# Makes every file that it is asked to write, but for the training of one model, which fails.
+[ "$1" = fetch ] && { mkdir -p "data/$2"; : > "data/$2/dataset.json"; exit; }
+case "$*" in "train "*" broken "*) echo "no memory is left" >&2; exit 1;; esac
+for path in "$@"; do
+  case "$path" in results/*) mkdir -p "$(dirname "$path")"; [ -e "$path" ] || : > "$path";; esac
+done
+"""
+
+
+@pytest.mark.long
+def test_a_training_that_fails_leaves_the_others_usable_and_only_it_is_made_again(tmp_path):
+    models = {"sound": PROCESS, "broken": PROCESS, "climatology": {"kind": "climatology", "label": "climatology"}}
+    folder = workflow_with(grid(["france"], models, {"temporal": TEMPORAL}), tmp_path)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "thalweg").write_text(PRETENDS)
+    (programs / "thalweg").chmod(0o755)
+    table = "results/grid/tables/summary.csv"
+
+    failed = snakemake(folder, table, "--cores", "1", "--keep-going", before=[programs])
+    assert failed.returncode != 0
+    assert "no memory is left" in failed.stdout + failed.stderr
+    scores = sorted(path.stem for path in folder.glob("results/grid/scores/france/temporal/*.csv"))
+    assert scores == ["climatology", "sound"]
+    assert not (folder / table).exists()
+
+    dry_run = (table, "--dry-run", "--quiet", "rules")
+    without = ["experiments={france: {temporal: {models: [sound, climatology]}}}"]
+    assert planned(snakemake(folder, *dry_run, config=without)) == {"summarise": 1, "total": 1}
+    assert planned(snakemake(folder, *dry_run)) == {"train": 1, "simulate": 1, "score": 1, "summarise": 1, "total": 4}

@@ -1,0 +1,32 @@
+"""Cost: what each experiment took.
+
+Reads the benchmark files of training and simulation and the training logs; writes results/<study>/tables/cost.csv. Benchmark
+files are written beside the declared outputs, so it waits for the simulations; what was not measured is left empty.
+"""
+
+
+rule cost:
+    input:
+        simulations=[f"{RESULTS}/simulations/{domain}/{experiment}/{model}.nc" for domain, experiment, model in RUNS],
+    output:
+        cost=report(
+            f"{RESULTS}/tables/cost.csv",
+            category="Cost",
+            caption="../report/cost.rst",
+            labels={"domain": "all", "table": "cost"},
+        ),
+    log:
+        f"{RESULTS}/logs/cost.log",
+    resources:
+        **LIGHT,
+    params:
+        results=RESULTS,
+        runs=["/".join(run) for run in RUNS],
+        code=fingerprint("thalweg.cli.cost"),
+    message:
+        "Telling what each experiment cost"
+    shell:
+        "thalweg cost --results {params.results} --runs {params.runs} --output {output.cost} > {log} 2>&1"
+
+
+COST_TABLES = list(rules.cost.output) if RUNS else []
