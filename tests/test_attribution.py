@@ -7,6 +7,7 @@ import xarray as xr
 from scipy.stats import spearmanr
 
 from conftest import make_domain
+from thalweg.figures import attribution as figure
 from thalweg.study.attribution import (
     attribute,
     attribute_all,
@@ -139,3 +140,18 @@ def test_one_seed_has_no_stability(domain, splits):
     job = PhysicsJob(models={"hbv": settings}, bootstrap_samples=20)
     _, rows = attribute_all(domain, splits, job, {"hbv": learned(domain, 0).isel(seed=[0])})
     assert [row["quantity"] for row in rows] == ["parameter_as_expected"]
+
+
+def test_the_figure_frames_hypotheses_and_marks_what_is_beyond_chance(domain, splits, tmp_path):
+    table, _ = attribute(domain, splits, HBV, TRAINING, learned(domain, 0), 100)
+    table.assign(model="hbv").to_csv(tmp_path / "attribution.csv", index=False)
+    drawn = figure.draw(tmp_path / "attribution.csv", labels={"hbv": "HBV"})
+    heat, bars = drawn.axes[:2]
+    assert heat.get_title(loc="left") == f"(a) HBV, {table.units[0]} units"
+    assert len(heat.lines) == (table.p_familywise < 0.05).sum()
+    assert [frame.get_linestyle() for frame in heat.patches] == ["-"], "CFMAX and forest, as expected"
+    assert [bar.get_width() for bar in bars.patches] == pytest.approx(
+        list(table.groupby("parameter", sort=False).icc_seeds.first())
+    )
+    with pytest.raises(ValueError, match="there are hbv"):
+        figure.draw(tmp_path / "attribution.csv", models=["lstm"])

@@ -7,6 +7,7 @@ import torch
 from scipy.optimize import approx_fprime
 
 from conftest import make_domain
+from thalweg.figures import elasticity
 from thalweg.learn import checkpoint
 from thalweg.learn.data import Series
 from thalweg.learn.scaling import fit_scaling
@@ -166,6 +167,41 @@ def test_process_and_sequence_in_one_table_with_evidence(domain, splits, weights
     violations = rows[rows.quantity == "sign_violations"].set_index(["model", "reference"]).effect
     assert violations["hbv", ""] == 0
     assert violations["hbv", "lstm"] == -violations["lstm", ""]
+
+
+def test_a_model_routed_through_the_river_answers_too(tmp_path):
+    domain = make_domain(units=9, days=500, gauges=4, geometry=True)
+    splits = make_splits(
+        domain, Split(kind="temporal", train=("2000-01-01", "2000-12-31"), test=("2001-01-01", "2001-04-30"))
+    )
+    settings = ProcessModel(label="", components=1, hidden=4, routing="river")
+    scaling = fit_scaling(domain, np.arange(9), (0, 366), 2.0)
+    tensors = checkpoint.prefixed("0/0", build_model(settings, scaling).state_dict())
+    checkpoint.save(tmp_path / "w.safetensors", tensors, {"scaling": {"0": scaling.to_dict()}, "seeds": [0]})
+    table = response.respond(domain, splits, settings, TRAINING, tmp_path / "w.safetensors")
+    assert (table.elasticity_precipitation > 0).all()
+    assert (table.elasticity_potential_evapotranspiration < 0).all()
+
+
+def test_the_figure_states_deviation_and_wrong_signs(tmp_path):
+    table = pd.DataFrame(
+        {
+            "model": ["a"] * 4 + ["b"] * 4 + ["no PET"] * 4,
+            "gauge": [f"0{i}" for i in range(4)] * 3,
+            "elasticity_precipitation": [1.5, 2.0, 2.5, 3.0] * 2 + [1.0] * 4,
+            "elasticity_potential_evapotranspiration": [-0.5, -1.0, -1.5, -2.0, 0.1, 0.1, -0.1, -0.1] + [np.nan] * 4,
+            "fu_elasticity_precipitation": [1.4, 2.1, 2.2, 2.9] * 3,
+        }
+    )
+    table.to_csv(tmp_path / "elasticity.csv", index=False)
+    figure = elasticity.draw(tmp_path / "elasticity.csv", labels={"b": "LSTM", "a": "HBV"})
+    texts = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["(a) LSTM", "(b) HBV", "", ""]
+    assert texts[0] == ["median deviation 1.25\nwrong sign 50 %"]
+    assert texts[1] == ["median deviation 0.00\nwrong sign 0 %"]
+    assert texts[2] == ["ρ = 1.00, n = 4"]
+    with pytest.raises(ValueError, match="none of no PET"):
+        elasticity.draw(tmp_path / "elasticity.csv", models=["no PET"])
 
 
 def test_violations_are_counted_by_sign():

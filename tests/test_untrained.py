@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from conftest import make_domain
+from thalweg.figures import untrained
 from thalweg.integrate import integrate
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import fit_scaling
@@ -170,3 +171,24 @@ def test_the_table_of_all_processes_and_its_evidence(domain, splits, weights):
     assert effects["hbv", "", "evapotranspiration_rank_correlation"] == pytest.approx(1)
     assert ("gr4j", "", "baseflow_index_rank_correlation") not in effects
     assert ("aridity", "", "baseflow_index_rank_correlation") in effects
+
+
+def test_the_figure_states_rank_correlations_and_leaves_out_what_is_not_there(tmp_path):
+    table = pd.DataFrame(
+        {
+            "model": ["hbv"] * 4 + ["gr4j"] * 4,
+            "gauge": [f"0{i}" for i in range(4)] * 2,
+            "evapotranspiration": [1.0, 2.0, 3.0, 4.0, 4.0, 3.0, 2.0, 1.0],
+            "balance_evapotranspiration": [1.0, 2.0, 3.0, np.nan] * 2,
+            "budyko_evapotranspiration": [1.0, 2.0, 3.0, 4.0] * 2,
+            "baseflow_index": [0.1, 0.2, 0.3, 0.4] + [np.nan] * 4,
+            "filtered_baseflow_index": [0.2, 0.3, 0.4, 0.5] * 2,
+        }
+    )
+    table.to_csv(tmp_path / "untrained.csv", index=False)
+    figure = untrained.draw(tmp_path / "untrained.csv", labels={"hbv": "HBV", "gr4j": "GR4J"})
+    legends = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes]
+    assert legends == [["1.00", "1.00", "\N{MINUS SIGN}1.00"], ["1.00"]]
+    table.assign(balance_evapotranspiration=np.nan).to_csv(tmp_path / "none.csv", index=False)
+    with pytest.raises(ValueError, match="no gauge has both"):
+        untrained.draw(tmp_path / "none.csv")

@@ -11,7 +11,7 @@ rule response:
         splits=rules.split.output.splits,
         weights=lambda wildcards: [
             f"{RESULTS}/models/{wildcards.domain}/{wildcards.experiment}/{model}.safetensors"
-            for model in trained(wildcards.domain, wildcards.experiment)
+            for model in asked(wildcards.domain, wildcards.experiment)
         ],
     output:
         table=physics_table("elasticity", "elasticities"),
@@ -25,7 +25,7 @@ rule response:
         mem="4GB",
         runtime="2h",
     params:
-        settings=lambda wildcards: physics_settings(wildcards, trained(wildcards.domain, wildcards.experiment)),
+        settings=lambda wildcards: physics_settings(wildcards, asked(wildcards.domain, wildcards.experiment)),
         code=fingerprint("thalweg.cli.response"),
     message:
         "Asking every model how runoff answers to precipitation, evaporation and warmth, {wildcards.domain}, {wildcards.experiment}"
@@ -41,7 +41,7 @@ rule untrained:
         splits=rules.split.output.splits,
         weights=lambda wildcards: [
             f"{RESULTS}/models/{wildcards.domain}/{wildcards.experiment}/{model}.safetensors"
-            for model in trained(wildcards.domain, wildcards.experiment, "process")
+            for model in asked(wildcards.domain, wildcards.experiment, "process")
         ],
     output:
         table=physics_table("untrained", "untrained fluxes"),
@@ -56,7 +56,7 @@ rule untrained:
         runtime="1h",
     params:
         settings=lambda wildcards: physics_settings(
-            wildcards, trained(wildcards.domain, wildcards.experiment, "process")
+            wildcards, asked(wildcards.domain, wildcards.experiment, "process")
         ),
         code=fingerprint("thalweg.cli.untrained"),
     message:
@@ -73,7 +73,7 @@ rule attribution:
         splits=rules.split.output.splits,
         parameters=lambda wildcards: [
             f"{RESULTS}/parameters/{wildcards.domain}/{wildcards.experiment}/{model}.nc"
-            for model in trained(wildcards.domain, wildcards.experiment, "attributes")
+            for model in asked(wildcards.domain, wildcards.experiment, "attributes")
         ],
     output:
         table=physics_table("attribution", "parameters and attributes"),
@@ -84,7 +84,7 @@ rule attribution:
         **LIGHT,
     params:
         settings=lambda wildcards: physics_settings(
-            wildcards, trained(wildcards.domain, wildcards.experiment, "attributes")
+            wildcards, asked(wildcards.domain, wildcards.experiment, "attributes")
         ),
         code=fingerprint("thalweg.cli.attribution"),
     message:
@@ -112,7 +112,7 @@ rule elasticity_figure:
         **LIGHT,
     params:
         name="elasticity",
-        arguments=lambda wildcards, input: draw_physics(wildcards, input),
+        arguments=lambda wildcards, input: as_json(dict(input.items()) | physics_look(wildcards)),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("elasticity"),
     message:
@@ -138,7 +138,7 @@ rule untrained_figure:
         **LIGHT,
     params:
         name="untrained",
-        arguments=lambda wildcards, input: draw_physics(wildcards, input),
+        arguments=lambda wildcards, input: as_json(dict(input.items()) | physics_look(wildcards)),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("untrained"),
     message:
@@ -164,7 +164,7 @@ rule attribution_figure:
         **LIGHT,
     params:
         name="attribution",
-        arguments=lambda wildcards, input: draw_physics(wildcards, input),
+        arguments=lambda wildcards, input: as_json(dict(input.items()) | physics_look(wildcards)),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("attribution"),
     message:
@@ -177,7 +177,7 @@ PHYSICS_PAIRS = [
     (domain, experiment, name)
     for domain, experiment in PHYSICS
     for name, what in (("elasticity", "weights"), ("untrained", "process"), ("attribution", "attributes"))
-    if trained(domain, experiment, what)
+    if asked(domain, experiment, what)
 ]
 PHYSICS_EVIDENCE = [
     f"{RESULTS}/tables/physics/{domain}/{experiment}/{name}_evidence.csv" for domain, experiment, name in PHYSICS_PAIRS

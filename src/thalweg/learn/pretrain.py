@@ -5,6 +5,7 @@ by Devlin et al. (2019, doi:10.18653/v1/N19-1423). What is learned is the mean s
 not used. A tenth of the units is held out to tell what the encoder can fill in where it has not seen the answer.
 """
 
+import math
 import sys
 
 import torch
@@ -51,10 +52,9 @@ class Reconstruction(nn.Module):
 
 def draw_masks(units, attributes, patches, generator):
     """Random masks, True where hidden: (unit, attribute), and (unit, patch) with the same number of patches for every unit."""
-    order = torch.rand(units, patches, generator=generator).argsort(dim=1)
-    return torch.rand(units, attributes, generator=generator) < MASKED_ATTRIBUTES, order < round(
-        MASKED_PATCHES * patches
-    )
+    rank = torch.rand(units, patches, generator=generator).argsort(dim=1)
+    masked_attributes = torch.rand(units, attributes, generator=generator) < MASKED_ATTRIBUTES
+    return masked_attributes, rank < round(MASKED_PATCHES * patches)
 
 
 def errors(given, true, masks):
@@ -99,6 +99,9 @@ def _pretrain(encoder, attributes, history, steps, generator, label):
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     order = torch.randperm(len(attributes), generator=generator)
     held_out, seen = order.tensor_split([max(1, round(HELD_OUT * len(order)))])
+    held_out = held_out.repeat(
+        math.ceil(UNITS_PER_STEP / len(held_out))
+    )  # a few units are looked at through many masks
 
     def masks(units):
         drawn = draw_masks(len(units), attributes.shape[1], history.shape[1], generator)
@@ -106,8 +109,7 @@ def _pretrain(encoder, attributes, history, steps, generator, label):
 
     held_out_masks, log = masks(held_out), []
     truth = attributes[held_out], history[held_out]
-    mean = attributes[seen].mean(0), history[seen].mean((0, 1))
-    baseline = errors(mean, truth, held_out_masks)
+    baseline = errors((attributes[seen].mean(0), history[seen].mean((0, 1))), truth, held_out_masks)
     bar = tqdm(total=steps, desc=f"{label} pretraining", unit="step", mininterval=5, file=sys.stderr)
     for step in range(1, steps + 1):
         units = seen[torch.randperm(len(seen), generator=generator)[:UNITS_PER_STEP]]
