@@ -38,6 +38,12 @@ include: "workflow/rules/models.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/river.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/overview.smk"
+include: "workflow/rules/physics.smk"
+include: "workflow/rules/which_prior.smk"
+include: "workflow/rules/questions.smk"
+include: "workflow/rules/claims.smk"
+include: "workflow/rules/cost.smk"
 include: "workflow/rules/recovery.smk"
 include: "workflow/rules/site_common.smk"
 include: "workflow/rules/sites.smk"
@@ -58,6 +64,16 @@ rule all:
     input:
         f"{RESULTS}/config.yaml",
         FIGURES,
+        OVERVIEW_FIGURES,
+        PHYSICS_FIGURES,
+        WHICH_PRIOR_FIGURES,
+        QUESTIONS_FIGURES,
+        CLAIMS_FIGURES,
         TABLES,
+        PHYSICS_TABLES,
+        WHICH_PRIOR_TABLES,
+        QUESTIONS_TABLES,
+        CLAIMS_TABLES,
+        COST_TABLES,
     message:
         "The study is complete; its tables and figures are in {RESULTS}"

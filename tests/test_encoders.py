@@ -127,10 +127,10 @@ def test_gradients_are_right():
 
 
 def units_with_climates(units=150, patches=5, days=20, seed=0):
-    """Attributes (a climate, its double, one of no meaning) and a history that is that climate and season, and some noise."""
+    """Attributes (a climate and its opposite), and a history that is that climate, the season and some noise."""
     generator = torch.Generator().manual_seed(seed)
     climate = torch.randn(units, 1, generator=generator)
-    attributes = torch.cat([climate, -climate, torch.randn(units, 1, generator=generator)], dim=1)
+    attributes = torch.cat([climate, -climate], dim=1)
     season = torch.sin(2 * torch.pi * torch.arange(patches) / patches)[None, :, None]
     noise = 0.3 * torch.randn(units, patches, days, generator=generator)
     return attributes, climate[:, :, None] + season + noise
@@ -159,7 +159,7 @@ def test_errors_are_of_the_masked_parts_only():
 def test_what_is_masked_is_not_seen():
     attributes, history = units_with_climates(units=6)
     model = pretrain.Reconstruction(encoder_of(attributes, history)).eval()
-    masks = pretrain.draw_masks(6, 3, 5, torch.Generator().manual_seed(1))
+    masks = pretrain.draw_masks(6, 2, 5, torch.Generator().manual_seed(1))
     others = torch.where(masks[0], 9.0, attributes), torch.where(masks[1][..., None], 9.0, history)
     for given, expected in zip(model(*others, masks), model(attributes, history, masks)):
         assert torch.equal(given, expected)
@@ -169,9 +169,9 @@ def test_structure_is_filled_in_at_units_held_out():
     attributes, history = units_with_climates()
     log = pretrain.pretrain(encoder_of(attributes, history), attributes, history, 300, 0)
     assert log[-1]["step"] == 300
-    # of the variance 1 + 0.5 + 0.09 of the forcing only 0.09 is noise; a third of the attributes is not to be known
+    # of the variance 1 + 0.5 + 0.09 of the history only 0.09 is noise
     assert log[-1]["patches"] < 0.3
-    assert log[-1]["attributes"] < 0.7
+    assert log[-1]["attributes"] < 0.3
     assert log[-1]["patches"] < log[0]["patches"]
 
 
@@ -179,8 +179,7 @@ def test_white_noise_cannot_be_filled_in():
     generator = torch.Generator().manual_seed(2)
     attributes, history = torch.randn(150, 3, generator=generator), torch.randn(150, 5, 20, generator=generator)
     log = pretrain.pretrain(encoder_of(attributes, history), attributes, history, 300, 0)
-    assert min(row["patches"] for row in log) > 0.97
-    assert min(row["attributes"] for row in log) > 0.9
+    assert all(row["patches"] > 0.98 and row["attributes"] > 0.95 for row in log)
 
 
 def test_the_same_seed_gives_the_same_encoder_and_leaves_the_generator():

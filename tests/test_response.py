@@ -1,5 +1,7 @@
 """Elasticities: curves and models whose answers are known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -109,6 +111,20 @@ def test_what_ignores_potential_evapotranspiration_has_no_elasticity_to_it(monke
     table = response.respond(domain, splits, LSTM, TRAINING, "")
     assert (table.elasticity_potential_evapotranspiration == 0).all()
     assert (table.elasticity_precipitation > 0).all()
+
+
+def test_a_process_that_does_not_read_potential_evapotranspiration_has_no_answer_to_it(monkeypatch, domain, splits):
+    model = IgnoresPotential()
+    model.dynamic, model.process = [], SimpleNamespace(forcing_names=("precipitation",))
+    with_model(monkeypatch, domain, model)
+    table = response.respond(domain, splits, HBV, TRAINING, "")
+    unknown = table.columns[table.isna().all()]
+    assert list(unknown) == [
+        "elasticity_potential_evapotranspiration",
+        "elasticity_sum",
+        "warming_change_with_potential_evapotranspiration",
+    ]
+    assert table.elasticity_precipitation.notna().all()
 
 
 def test_a_change_reaches_forcing_and_inputs_and_leaves_the_land_alone(domain):

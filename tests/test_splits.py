@@ -6,7 +6,8 @@ import pytest
 from conftest import make_domain
 from thalweg.domain import DataError
 from thalweg.study.settings import Split
-from thalweg.study.splits import counted_days, make_splits, read_splits, water_year
+from thalweg.study.split_table import counted_days, read_splits, water_year
+from thalweg.study.splits import make_splits
 
 PERIOD = ("2000-01-01", "2000-12-31")
 
@@ -98,7 +99,9 @@ def years():
 WHOLE = ("2000-10-01", "2011-09-30")
 
 
-@pytest.mark.parametrize(("train_on", "variable", "greater"), [("wet", "precipitation", True), ("cold", "temperature", False)])
+@pytest.mark.parametrize(
+    ("train_on", "variable", "greater"), [("wet", "precipitation", True), ("cold", "temperature", False)]
+)
 def test_a_differential_split_trains_on_one_half_of_each_gauges_years_and_tests_on_the_other(
     years, train_on, variable, greater
 ):
@@ -130,7 +133,9 @@ def test_extremes_train_below_the_return_period_and_test_above(years):
 
 def test_subsets_of_training_gauges_are_nested_and_tested_alike(nested):
     tables = {
-        share: make_splits(nested, split_of("ungauged_basins", 3, training_share=share, tested_folds=1, validation="none"))
+        share: make_splits(
+            nested, split_of("ungauged_basins", 3, training_share=share, tested_folds=1, validation="none")
+        )
         for share in (0.2, 0.5, 1.0)
     }
     used = {share: set(table.gauge[table.train]) for share, table in tables.items()}

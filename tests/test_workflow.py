@@ -138,7 +138,7 @@ def test_lint():
 
 
 def test_the_snakefile_is_short():
-    assert len((ROOT / "Snakefile").read_text().splitlines()) < 70
+    assert len((ROOT / "Snakefile").read_text().splitlines()) < 90
 
 
 def test_help_is_fast_and_explains_every_verb():

@@ -4,6 +4,12 @@ Reads the table skill.csv, the tables of evidence and the domains; writes result
 the figure claims.
 """
 
+EVIDENCE = [
+    *PHYSICS_EVIDENCE,
+    *QUESTIONS_EVIDENCE,
+    *[path for path in WHICH_PRIOR_TABLES if path.endswith("/evidence.csv")],
+]
+
 
 rule claims:
     input:

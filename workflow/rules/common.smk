@@ -3,9 +3,12 @@
 Reads the study; makes nothing.
 """
 
+from argparse import Namespace
+
 from snakemake.exceptions import WorkflowError
 
 from thalweg.study.config import TRAINED
+from thalweg.study.settings import HELD_OUT
 
 GAUGED = list(study.experiments)
 DOMAINS = study.domains.gauged()
@@ -15,6 +18,7 @@ RUNS = [
     for experiment, settings in experiments.items()
     for model in settings.models
 ]
+BENCHMARK_TEST = ["1989-10-01", "1999-09-30"]
 LIGHT = {"mem": "2GB", "runtime": "30m"}
 GPU = 1 if study.device == "cuda" else 0
 
@@ -135,10 +139,100 @@ def experiments_where(condition):
 
 # Experiments but those of a series from little to much data, which one figure shows together
 MAIN = experiments_where(lambda settings: settings.training_years is None and settings.training_share == 1)
-TEMPORAL = [
-    (domain, name) for domain, name in MAIN if study.experiments[domain][name].kind in ("temporal", "differential")
-]
+
+
+def sparse_levels(domain, option):
+    """The most experiments of a domain whose splits differ in nothing but ``option``: experiment -> its level."""
+    groups = {}
+    for name, settings in study.experiments[domain].items():
+        others = settings.model_dump_json(exclude={option, "models", "training"})
+        record = round((settings.train[1] - settings.train[0]).days / 365.25)
+        groups.setdefault(others, {})[name] = getattr(settings, option) or record
+    return max(groups.values(), key=len)
+
+
+# Experiments that differ only in how much they train on: (domain, share or years) -> {experiment: level}
+SPARSE = {
+    (domain, name): levels
+    for domain in study.experiments
+    for name, option in (("share", "training_share"), ("years", "training_years"))
+    if len(levels := sparse_levels(domain, option)) > 1
+}
+
+
+def ungauged(domain):
+    """Experiments of a domain whose every gauge is tested by models that were not trained there."""
+    return [
+        name
+        for name, settings in study.experiments[domain].items()
+        if settings.kind in HELD_OUT and (domain, name) in MAIN and not settings.tested_folds
+    ]
+
+
+UNGAUGED = {domain: ungauged(domain) for domain in study.experiments if ungauged(domain)}
+
+
+def shared_models(domain, experiments):
+    """The models that all of these experiments compare, in the study's order."""
+    there = [study.experiments[domain][name].models for name in experiments]
+    return [model for model in study.models if all(model in models for models in there)]
+
+
 PEAKS = experiments_where(lambda settings: settings.kind == "extremes")
+# Experiments whose scores stand beside published ones of the same catchments and years
+PUBLISHED = [
+    (domain, name)
+    for domain, name in experiments_where(lambda settings: list(map(str, settings.test)) == BENCHMARK_TEST)
+    if getattr(DOMAINS[domain], "kind", None) == "camels_us" and (domain, name) in MAIN
+]
+
+
+PHYSICS = [run for run in MAIN if run in experiments_where(lambda settings: settings.kind == "temporal")]
+TRENDS = [
+    (domain, name)
+    for domain, name in PHYSICS
+    if study.experiments[domain][name].test[1].year - study.experiments[domain][name].test[0].year >= 9
+]
+
+
+def asked(domain, experiment, what="weights"):
+    """The models of an experiment that have weights, or a process, or parameters learned from attributes."""
+    models = {name: study.models[name] for name in study.experiments[domain][experiment].models}
+    if what == "process":
+        return [name for name, model in models.items() if model.kind == "process"]
+    if what == "attributes":
+        return [name for name, model in models.items() if getattr(model, "network", None) == "attributes"]
+    return [name for name, model in models.items() if model.kind in TRAINED]
+
+
+def physics_settings(wildcards, models):
+    """What the verbs response, untrained and attribution are given of some models, as JSON."""
+    return as_json(
+        {
+            "models": {
+                name: json.loads(run_settings(Namespace(**dict(wildcards) | {"model": name}))) for name in models
+            },
+            "reference": "lstm",
+            "minimum_days": round(study.evaluation.minimum_days),
+            "bootstrap_samples": study.evaluation.bootstrap_samples,
+        }
+    )
+
+
+def physics_look(wildcards):
+    """The models that the figures of physics draw, as many as there are colours, and the labels that decide on these."""
+    models = asked(wildcards.domain, wildcards.experiment)[:7]
+    return {"models": models, "labels": {name: LABELS[name] for name in models}}
+
+
+def physics_table(name, title):
+    """A table of what models answer, which goes into the report."""
+    return report(
+        f"{RESULTS}/tables/physics/{{domain}}/{{experiment}}/{name}.csv",
+        category="Physics",
+        caption=f"../report/physics_{name}.rst",
+        labels={"domain": "{domain}", "table": f"{title}, {{experiment}}"},
+    )
 
 
 def river_table(name, title):

@@ -122,6 +122,8 @@ rule ensemble:
         discharge=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
     log:
         f"{RESULTS}/logs/ensemble/{{domain}}/{{experiment}}/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/simulate/{{domain}}/{{experiment}}/{{model}}.tsv"
     wildcard_constraints:
         model=of_kind("ensemble"),
     resources:

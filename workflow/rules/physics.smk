@@ -55,9 +55,7 @@ rule untrained:
         mem="4GB",
         runtime="1h",
     params:
-        settings=lambda wildcards: physics_settings(
-            wildcards, asked(wildcards.domain, wildcards.experiment, "process")
-        ),
+        settings=lambda wildcards: physics_settings(wildcards, asked(wildcards.domain, wildcards.experiment, "process")),
         code=fingerprint("thalweg.cli.untrained"),
     message:
         "Holding inner fluxes against observations, {wildcards.domain}, {wildcards.experiment}"

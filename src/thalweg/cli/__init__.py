@@ -25,8 +25,14 @@ VERBS = {
     "site_loads": "Balance loads of nitrate down a network of sites.",
     "leaf": "Learn photosynthesis from curves of gas exchange and hold it against fits and baselines.",
     "canopy": "Learn a canopy from a flux tower and hold it against baselines.",
+    "which_prior": "Let every prior learn discharge that every other made: is the one that made it found?",
+    "response": "Ask trained models how runoff answers to precipitation, evaporation and warmth.",
+    "untrained": "Hold fluxes that were never trained on against observations.",
+    "attribution": "Hold learned parameters against attributes, and against chance.",
     "claims": "Give a verdict on every claim, from scores and evidence.",
     "figure": "Draw one figure.",
+    "cost": "Tell what each experiment cost in seconds, memory and steps.",
+    "progress": "Show how far the trainings of a study are and how much is left.",
     "record": "Copy a study's tables and figures into docs and its result table into the README.",
 }
 

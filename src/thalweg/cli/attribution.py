@@ -10,7 +10,7 @@ from thalweg.store import provenance, write_table
 from thalweg.study.attribution import attribute_all
 from thalweg.study.evidence import evidence_table
 from thalweg.study.settings import settings_from
-from thalweg.study.splits import read_splits
+from thalweg.study.split_table import read_splits
 from thalweg.study.trained import PhysicsJob
 
 

@@ -12,7 +12,7 @@ from thalweg.study.evidence import evidence_table
 from thalweg.study.response import respond_all, response_evidence
 from thalweg.study.settings import settings_from
 from thalweg.study.spatial import blocks_of
-from thalweg.study.splits import read_splits
+from thalweg.study.split_table import read_splits
 from thalweg.study.trained import PhysicsJob
 
 

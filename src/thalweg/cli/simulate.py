@@ -9,7 +9,7 @@ from thalweg.learn import checkpoint
 from thalweg.store import provenance, write_netcdf
 from thalweg.study.experiment import climatology, simulate_experiment
 from thalweg.study.settings import TrainingJob, settings_from
-from thalweg.study.splits import read_splits
+from thalweg.study.split_table import read_splits
 
 
 def arguments(parser):

@@ -12,7 +12,7 @@ from thalweg.learn import checkpoint
 from thalweg.store import provenance, sidecar, write_json, write_table
 from thalweg.study.experiment import train_experiment
 from thalweg.study.settings import TrainingJob, settings_from
-from thalweg.study.splits import read_splits
+from thalweg.study.split_table import read_splits
 
 
 def arguments(parser):

@@ -11,7 +11,7 @@ from thalweg.store import provenance, write_table
 from thalweg.study.evidence import evidence_table
 from thalweg.study.settings import settings_from
 from thalweg.study.spatial import blocks_of
-from thalweg.study.splits import read_splits
+from thalweg.study.split_table import read_splits
 from thalweg.study.trained import PhysicsJob
 from thalweg.study.untrained import inner_fluxes_of_all, untrained_evidence
 

@@ -86,6 +86,8 @@ def looks(models, labels=None):
     order = [*labels, *sorted(set(models) - set(labels))]
     several = [*zip(OKABE_ITO, DASHES), *zip(OKABE_ITO, DASHES[3:] + DASHES[:3])]
     if len(order) > len(several):
+        order = [model for model in order if model in set(models)]
+    if len(order) > len(several):
         raise ValueError(
             f"{len(order)} models, but only {len(several)} can be told apart; model {order[len(several)]!r} "
             "is the first without a look of its own: draw fewer models in one figure"

@@ -28,6 +28,7 @@ from thalweg.study.settings import (
     Training,
 )
 from thalweg.study.site_config import Sites
+from thalweg.study.which_prior_settings import WhichPriorStudy
 
 TRAINED = ("process", "sequence")  # kinds of models that are trained
 
@@ -196,6 +197,10 @@ class Study(Settings):
         description="domain, experiment name: who trains and who is tested; null removes one",
     )
     evaluation: Evaluation = Field(Evaluation(), description="metrics and their uncertainty")
+    which_prior: WhichPriorStudy | None = Field(
+        WhichPriorStudy(),
+        description="which prior is better, on discharge that a known prior made; null leaves it out",
+    )
     claims: dict[str, Claim] = Field(
         default_factory=default_claims,
         description="what is claimed, and the comparison and margin that decide it; null removes one",
@@ -236,6 +241,13 @@ class Study(Settings):
                 if member not in self.models or self.models[member].kind == "ensemble":
                     raise ValueError(f"models.{name}.members: {member!r} is not a model, or is itself an ensemble")
         gauged = self.domains.gauged()
+        if self.which_prior:
+            if self.which_prior.domain not in gauged:
+                raise ValueError(
+                    f"which_prior.domain: {self.which_prior.domain!r} is no domain with gauges; there are "
+                    f"{', '.join(gauged)}: name one of them, or set which_prior: null"
+                )
+            self._check_periods("which_prior", gauged[self.which_prior.domain].period, self.which_prior)
         for domain, experiments in self.experiments.items():
             if domain not in gauged:
                 raise ValueError(
@@ -245,13 +257,15 @@ class Study(Settings):
                 self._check_experiment(f"experiments.{domain}.{name}", gauged[domain].period, experiment)
         return self
 
-    def _check_experiment(self, where, days, experiment):
+    def _check_periods(self, where, days, experiment):
         for part in ("train", "test"):
             first, last = getattr(experiment, part)
             if first < days[0] or last > days[1]:
                 raise ValueError(
                     f"{where}.{part}: {first}..{last} is not within the data, whose domain has the period {days[0]}..{days[1]}"
                 )
+    def _check_experiment(self, where, days, experiment):
+        self._check_periods(where, days, experiment)
         for model in experiment.models:
             if model not in self.models:
                 raise ValueError(f"{where}.models: {model!r} is not among the models: {', '.join(self.models)}")

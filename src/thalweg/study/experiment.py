@@ -19,7 +19,7 @@ from thalweg.learn.river import LEARNED, RiverNetwork
 from thalweg.learn.scaling import Scaling, fit_scaling
 from thalweg.learn.train import Task, train
 from thalweg.processes.unit_hydrograph import mean_delay
-from thalweg.study.splits import counted_days
+from thalweg.study.split_table import counted_days
 
 
 def process_of(settings):

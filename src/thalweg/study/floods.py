@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import pearson3, skew
 
+from thalweg.study.split_table import water_year
+
 FEWEST_DAYS = 330  # with discharge, that a year's maximum needs
 FEWEST_YEARS = 10  # that a distribution is fitted to
 
@@ -25,9 +27,8 @@ def annual_maxima(observed, period=None):
     """
     if period is not None:
         observed = observed.sel(time=slice(*map(str, period)))
-    days = pd.DatetimeIndex(observed.time.values)
     series = pd.DataFrame(observed.values.T, columns=observed.gauge.values.astype(str))
-    years = series.groupby(np.asarray(days.year + (days.month >= 10)))
+    years = series.groupby(water_year(observed.time.values))
     return years.max().where(years.count() >= FEWEST_DAYS).T
 
 

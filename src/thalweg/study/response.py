@@ -91,9 +91,9 @@ def respond(domain, splits, settings, training, weights):
 
     Returns:
         DataFrame with a row per seed and tested gauge: seed, gauge, runoff (mm/day), elasticity_precipitation,
-        elasticity_potential_evapotranspiration, elasticity_sum (dimensionless; NaN without runoff, the last two also
-        where the process does not read potential evapotranspiration), warming_change and
-        warming_change_with_potential_evapotranspiration (percent of the runoff).
+        elasticity_potential_evapotranspiration, elasticity_sum (dimensionless), warming_change and
+        warming_change_with_potential_evapotranspiration (percent of the runoff). All are NaN without runoff, and what
+        involves potential evapotranspiration also where the process does not read it.
     """
     models, scaling = trained_models(settings, weights)
     first, last = _days(domain, splits)
@@ -110,8 +110,6 @@ def respond(domain, splits, settings, training, weights):
         "elasticity_precipitation": (runoff["wetter"] - runoff["drier"]) / (2 * STEP * base),
         "elasticity_potential_evapotranspiration": (runoff["thirstier"] - runoff["less_thirsty"]) / (2 * STEP * base),
     }
-    if not _reads_potential_evapotranspiration(models[0][1]):
-        elasticity["elasticity_potential_evapotranspiration"][:] = np.nan
     columns = {
         "runoff": runoff["as_is"],
         **elasticity,
@@ -119,6 +117,9 @@ def respond(domain, splits, settings, training, weights):
         "warming_change": 100 * (runoff["warmer"] / base - 1),
         "warming_change_with_potential_evapotranspiration": 100 * (runoff["warmer_and_thirstier"] / base - 1),
     }
+    if not _reads_potential_evapotranspiration(models[0][1]):
+        for name in ("elasticity_potential_evapotranspiration", "elasticity_sum", WARMED[1]):
+            columns[name] = np.full_like(base, np.nan)
     return pd.concat(
         [
             pd.DataFrame({"seed": seed, "gauge": domain.gauge_ids} | {name: v[i] for name, v in columns.items()}).iloc[

@@ -28,7 +28,7 @@ from thalweg.processes import Variable
 from thalweg.study.evidence import compared, correlated, signed_rank
 from thalweg.study.experiment import period, spatial_domain
 from thalweg.study.response import tested, water_balance
-from thalweg.study.splits import water_year
+from thalweg.study.split_table import water_year
 from thalweg.study.trained import gauge_windows, trained_models
 
 BASEFLOW = {  # process -> flux of its lowest store; gr4j's routing store takes a fixed share of all water: it has none

@@ -42,6 +42,7 @@ QUANTITIES = {  # name -> unit, and whether more is better
 }
 TRAINED = "NSE"  # the one quantity of discharge, which was trained on
 TRUTH_HIDDEN = 16  # width of the random function from attributes to true parameters
+NOT_TRAINED = {"domain", "priors", "seeds", "test", "bootstrap_samples"}  # settings that no training depends on
 SIGNIFICANT = 0.05
 DAYS_PER_YEAR = 365.25
 EXPERIMENT, OWN, OTHERS = "which_prior", "own_prior", "others"
@@ -188,7 +189,7 @@ def run(domain, settings, checkpoints, key):
         for generator in settings.priors:
             known, truth = make_truth(catchments, generator, settings)
             for candidate in settings.priors:
-                scores = _learned(known, truth, candidate, settings, checkpoints, [key, generator])
+                scores = _learned(known, truth, generator, candidate, settings, checkpoints, key)
                 tables.append(pd.DataFrame(scores).assign(generator=generator, candidate=candidate))
                 bar.update()
     scores = pd.concat(tables, ignore_index=True)
@@ -204,11 +205,13 @@ def run(domain, settings, checkpoints, key):
     }
 
 
-def _learned(domain, truth, prior, settings, checkpoints, key):
-    """Scores of one prior that learned the discharge of ``domain``: list of dict."""
+def _learned(domain, truth, generator, prior, settings, checkpoints, key):
+    """Scores of one prior that learned the discharge of ``domain``, which ``generator`` made: list of dict."""
     split = _split(domain, settings)
     model, training = _candidate(prior, settings), settings.training
-    identity = fingerprint_of(model.model_dump(mode="json"), settings.model_dump(mode="json", exclude=NOT_TRAINED), key)
+    identity = fingerprint_of(
+        model.model_dump(mode="json"), settings.model_dump(mode="json", exclude=NOT_TRAINED), generator, key
+    )
     tensors, values, _ = train_folds(
         split,
         settings.seeds,
@@ -216,7 +219,7 @@ def _learned(domain, truth, prior, settings, checkpoints, key):
         lambda rows: make_task(domain, rows, training, 0),
         lambda scaling: build_model(model, scaling),
         Path(checkpoints) / identity,
-        f"{key[-1]} learned by {prior}",
+        f"{generator} learned by {prior}",
     )
     scaling = Scaling(**values["scaling"]["0"])
     series = Series(domain, scaling)
@@ -235,9 +238,6 @@ def _learned(domain, truth, prior, settings, checkpoints, key):
             for quantity, value in score(seen, true, observed).items():
                 rows.append({"seed": seed, "gauge": gauge, "quantity": quantity, "value": value})
     return rows
-
-
-NOT_TRAINED = {"domain", "priors", "seeds", "test", "bootstrap_samples"}  # settings that no training depends on
 
 
 def score(simulated, true, observed):
@@ -304,8 +304,8 @@ def margins(scores, blocks, samples, seed=0):
         DataFrame: a row per domain, quantity and generator: ``best_other``, the candidate of the best median among the
         others; ``ranked_first``, whether the own prior's median is better than that; ``catchments``; ``margin``, the
         median of the paired differences, positive where the own prior is better, with its interval ``low`` to ``high``;
-        ``unit``; ``p`` of Wilcoxon's signed-rank test, two-sided; ``p_holm``, corrected for the generators of the same
-        quantity; ``separated``, whether the interval lies above 0 and ``p_holm`` is below 0.05.
+        ``unit``; ``p`` of Wilcoxon's signed-rank test, two-sided; ``p_holm``, corrected for all generators and, of what
+        was not trained on, all quantities; ``separated``, whether the interval lies above 0 and ``p_holm`` is below 0.05.
     """
     ranked, rows = confusion(scores), []
     for (domain, quantity, generator), group in scores.groupby(_GROUP, sort=False):
@@ -331,7 +331,7 @@ def margins(scores, blocks, samples, seed=0):
             }
         )
     table = pd.DataFrame(rows)
-    table["p_holm"] = table.groupby("quantity").p.transform(lambda p: holm(p.to_numpy()))
+    table["p_holm"] = table.groupby(table.quantity == TRAINED).p.transform(lambda p: holm(p.to_numpy()))
     return table.assign(separated=(table.low > 0) & (table.p_holm < SIGNIFICANT))
 
 
