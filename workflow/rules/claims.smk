@@ -6,7 +6,6 @@ the figure claims.
 
 EVIDENCE = [
     *PHYSICS_EVIDENCE,
-    *QUESTIONS_EVIDENCE,
     *[path for path in WHICH_PRIOR_TABLES if path.endswith("/evidence.csv")],
 ]
 

@@ -264,6 +264,7 @@ class Study(Settings):
                 raise ValueError(
                     f"{where}.{part}: {first}..{last} is not within the data, whose domain has the period {days[0]}..{days[1]}"
                 )
+
     def _check_experiment(self, where, days, experiment):
         self._check_periods(where, days, experiment)
         for model in experiment.models:
