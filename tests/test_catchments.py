@@ -1,5 +1,7 @@
 """Large-sample datasets: small synthetic copies of every layout, and the real files where a copy of them is there."""
 
+import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
@@ -11,9 +13,10 @@ import pytest
 import xarray as xr
 from pydantic import TypeAdapter, ValidationError
 
+from thalweg.cli import main
 from thalweg.domain import DataError, read_domain
 from thalweg.domains import camels_us, caravan, catchments, france, own_catchments
-from thalweg.store import write_netcdf
+from thalweg.store import read_provenance, write_netcdf
 from thalweg.study.catchment_settings import CamelsUsSettings, Catchments
 from thalweg.units import UnitError
 
@@ -617,6 +620,24 @@ def test_the_newcomers_page_names_the_variables():
     page = (Path(__file__).parents[1] / "docs/own_catchments.md").read_text()
     for name in (*catchments.FORCING, "discharge", *own_catchments.REQUIRED):
         assert f"`{name}`" in page, name
+
+
+def test_the_verb_builds_own_catchments_and_keeps_the_hashes_of_their_files(tmp_path):
+    folder = own(tmp_path / "mine", "csv")
+    settings = {"kind": "own_catchments", "folder": str(folder), "period": PERIOD, "minimum_days": "300 days"}
+    settings["potential_evapotranspiration"] = "hargreaves"
+    output, table = tmp_path / "domain.nc", tmp_path / "gauges.csv"
+    main(
+        ["domain", "mine", "--dataset", str(folder), "--settings", json.dumps(settings)]
+        + ["--output", str(output), "--table", str(table)]
+    )
+    assert (
+        read_domain(output).gauge_ids.tolist()
+        == pd.read_csv(table, dtype={"gauge": str}).query("reason == 'kept'").gauge.tolist()
+    )
+    files = read_provenance(table)["datasets"]["mine"]["files"]
+    assert files["attributes.csv"] == hashlib.sha256((folder / "attributes.csv").read_bytes()).hexdigest()
+    assert len(files) == 1 + len(list((folder / "timeseries").glob("*.csv")))
 
 
 def test_units_as_files_write_them():

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from thalweg.study.config import Study
-from thalweg.study.config_files import default_text, read_study, resolved, schema_text
+from thalweg.study.config_files import default_text, merge, read_study, resolved, schema_text
 from thalweg.study.settings import ConfigError
 
 ROOT = Path(__file__).parents[1]
@@ -79,7 +79,8 @@ def test_null_removes_and_mappings_merge():
         CONFIG, {"experiments": {"delaware": {"pur": None}, "susquehanna": None}, "training": {"steps": 7}}
     )
     assert set(study.experiments) == {"delaware"}
-    assert set(study.experiments["delaware"]) == {"temporal", "inner", "pub"}
+    assert {"temporal", "inner", "pub"} <= set(study.experiments["delaware"])
+    assert "pur" not in study.experiments["delaware"]
     assert study.training.steps == 7
     assert study.training.loss == Study().training.loss
 
@@ -95,3 +96,41 @@ def test_a_model_overrides_training():
 def test_an_experiment_with_impossible_training_is_refused():
     with pytest.raises(ConfigError, match=r"experiments\.susquehanna\.temporal\.training: [^:]*\s+stepz"):
         read_study(CONFIG, {"experiments": {"susquehanna": {"temporal": {"training": {"stepz": 3}}}}})
+
+
+OWN = {
+    "domains": {
+        "catchments": {"mine": {"kind": "own_catchments", "folder": "here", "period": ["2001-01-01", "2010-12-31"]}}
+    },
+    "experiments": {
+        "mine": {
+            "temporal": {
+                "kind": "temporal",
+                "train": ["2001-01-01", "2005-12-31"],
+                "test": ["2006-01-01", "2010-12-31"],
+                "models": ["hbv", "lstm", "ensemble"],
+            }
+        }
+    },
+}
+
+
+def test_catchments_of_ones_own_are_a_domain_like_any_other():
+    study = read_study(CONFIG, OWN)
+    assert study.domains.gauged()["mine"].folder == "here"
+    assert set(study.domains.gauged()) == {"delaware", "susquehanna", "mine"}
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"experiments": {"mine": {"temporal": {"models": ["ensemble", "hbv"]}}}}, ["ensemble", "lstm"]),
+        ({"domains": {"catchments": {"delaware": {"kind": "france"}}}}, ["another domain has that name"]),
+        ({"models": {"ensemble": {"members": ["lstm", "nobody"]}}}, ["nobody"]),
+        ({"which_prior": {"domain": "nowhere"}}, ["nowhere", "which_prior: null"]),
+    ],
+)
+def test_ensembles_and_catchments_that_cannot_be_are_refused(change, parts):
+    with pytest.raises(ConfigError) as error:
+        read_study(CONFIG, merge(OWN, change))
+    assert all(part in str(error.value) for part in parts)

@@ -8,6 +8,7 @@ EVIDENCE = [
     *PHYSICS_EVIDENCE,
     *[path for path in WHICH_PRIOR_TABLES if path.endswith("/evidence.csv")],
 ]
+CLAIMS = {name: claim for name, claim in study.claims.items() if claim.experiment.split("/")[0] in GAUGED}
 
 
 rule claims:
@@ -31,7 +32,7 @@ rule claims:
         domains=[f"{domain}={RESULTS}/domains/{domain}.nc" for domain in GAUGED],
         settings=as_json(
             {
-                "claims": {name: claim.model_dump(mode="json") for name, claim in study.claims.items()},
+                "claims": {name: claim.model_dump(mode="json") for name, claim in CLAIMS.items()},
                 "bootstrap_samples": study.evaluation.bootstrap_samples,
             }
         ),
@@ -70,5 +71,5 @@ rule claims_figure:
         DRAW
 
 
-CLAIMS_TABLES = list(rules.claims.output) if RUNS and study.claims else []
-CLAIMS_FIGURES = list(rules.claims_figure.output) if RUNS and study.claims else []
+CLAIMS_TABLES = list(rules.claims.output) if RUNS and CLAIMS else []
+CLAIMS_FIGURES = list(rules.claims_figure.output) if RUNS and CLAIMS else []

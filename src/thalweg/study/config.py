@@ -241,13 +241,6 @@ class Study(Settings):
                 if member not in self.models or self.models[member].kind == "ensemble":
                     raise ValueError(f"models.{name}.members: {member!r} is not a model, or is itself an ensemble")
         gauged = self.domains.gauged()
-        if self.which_prior:
-            if self.which_prior.domain not in gauged:
-                raise ValueError(
-                    f"which_prior.domain: {self.which_prior.domain!r} is no domain with gauges; there are "
-                    f"{', '.join(gauged)}: name one of them, or set which_prior: null"
-                )
-            self._check_periods("which_prior", gauged[self.which_prior.domain].period, self.which_prior)
         for domain, experiments in self.experiments.items():
             if domain not in gauged:
                 raise ValueError(
@@ -255,6 +248,13 @@ class Study(Settings):
                 )
             for name, experiment in experiments.items():
                 self._check_experiment(f"experiments.{domain}.{name}", gauged[domain].period, experiment)
+        if self.which_prior:
+            if self.which_prior.domain not in gauged:
+                raise ValueError(
+                    f"which_prior.domain: {self.which_prior.domain!r} is no domain with gauges; there are "
+                    f"{', '.join(gauged)}: name one of them, or set which_prior: null"
+                )
+            self._check_periods("which_prior", gauged[self.which_prior.domain].period, self.which_prior)
         return self
 
     def _check_periods(self, where, days, experiment):

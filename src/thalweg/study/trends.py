@@ -14,7 +14,8 @@ import pandas as pd
 from scipy.stats import kendalltau, theilslopes
 
 from thalweg.study.evidence import compared, correlated, signed_rank
-from thalweg.study.floods import FEWEST_DAYS, water_years
+from thalweg.study.floods import FEWEST_DAYS
+from thalweg.study.split_table import water_year
 
 FEWEST_YEARS = 8
 QUANTILES = {"high": 0.98, "low": 0.10}
@@ -71,7 +72,7 @@ def flow_trends(simulation, precipitation):
         annual flows are means over seeds and folds of those of single simulations. A gauge with fewer than
         :data:`FEWEST_YEARS` complete years has no rows.
     """
-    years = water_years(simulation.time.values)
+    years = water_year(simulation.time.values)
     labels = np.unique(years)
     observed = simulation.observed.values.astype(float)
     runs = simulation.discharge.values.reshape(-1, *observed.shape)

@@ -1,0 +1,33 @@
+"""Signatures: do models rank catchments as their observed hydrographs do?
+
+Reads simulations of the experiments in TEMPORAL; writes the tables results/<study>/tables/signatures/<domain>/<experiment>.csv.
+"""
+
+
+rule signatures:
+    input:
+        simulations=lambda wildcards: [
+            f"{RESULTS}/simulations/{wildcards.domain}/{wildcards.experiment}/{model}.nc"
+            for model in study.experiments[wildcards.domain][wildcards.experiment].models
+        ],
+    output:
+        table=report(
+            f"{RESULTS}/tables/signatures/{{domain}}/{{experiment}}.csv",
+            category="Skill",
+            caption="../report/signatures.rst",
+            labels={"domain": "{domain}", "table": "signatures, {experiment}"},
+        ),
+    log:
+        f"{RESULTS}/logs/signatures/{{domain}}/{{experiment}}.log",
+    resources:
+        **LIGHT,
+    params:
+        settings=as_json({"minimum_days": round(study.evaluation.minimum_days)}),
+        code=fingerprint("thalweg.cli.signatures"),
+    message:
+        "Comparing signatures, {wildcards.domain}, {wildcards.experiment}"
+    shell:
+        "thalweg signatures --simulations {input.simulations} --settings {params.settings:q} --output {output.table} > {log} 2>&1"
+
+
+SIGNATURE_TABLES = [f"{RESULTS}/tables/signatures/{domain}/{experiment}.csv" for domain, experiment in TEMPORAL]
