@@ -41,6 +41,8 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/overview.smk"
 include: "workflow/rules/physics.smk"
 include: "workflow/rules/which_prior.smk"
+include: "workflow/rules/questions.smk"
+include: "workflow/rules/signatures.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/cost.smk"
 include: "workflow/rules/recovery.smk"
@@ -66,10 +68,13 @@ rule all:
         OVERVIEW_FIGURES,
         PHYSICS_FIGURES,
         WHICH_PRIOR_FIGURES,
+        QUESTIONS_FIGURES,
         CLAIMS_FIGURES,
         TABLES,
         PHYSICS_TABLES,
         WHICH_PRIOR_TABLES,
+        QUESTIONS_TABLES,
+        SIGNATURE_TABLES,
         CLAIMS_TABLES,
         COST_TABLES,
     message:

@@ -627,10 +627,8 @@ def test_the_verb_builds_own_catchments_and_keeps_the_hashes_of_their_files(tmp_
     settings = {"kind": "own_catchments", "folder": str(folder), "period": PERIOD, "minimum_days": "300 days"}
     settings["potential_evapotranspiration"] = "hargreaves"
     output, table = tmp_path / "domain.nc", tmp_path / "gauges.csv"
-    main(
-        ["domain", "mine", "--dataset", str(folder), "--settings", json.dumps(settings)]
-        + ["--output", str(output), "--table", str(table)]
-    )
+    outputs = ["--output", str(output), "--table", str(table)]
+    main(["domain", "mine", "--dataset", str(folder), "--settings", json.dumps(settings), *outputs])
     assert (
         read_domain(output).gauge_ids.tolist()
         == pd.read_csv(table, dtype={"gauge": str}).query("reason == 'kept'").gauge.tolist()

@@ -8,8 +8,18 @@ import pytest
 import yaml
 
 from thalweg.store import provenance, write_table
+from thalweg.study.claims import read_claims
 from thalweg.study.config import Study
-from thalweg.study.record import END, START, record, result_table, with_results
+from thalweg.study.record import (
+    CLAIMS_END,
+    END,
+    START,
+    claims_start,
+    claims_text,
+    record,
+    result_table,
+    with_results,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -85,3 +95,48 @@ def test_the_recorded_study_is_the_default_one():
         for model in experiment["models"]
     }
     assert set(zip(recorded.domain, recorded.experiment, recorded.model)) == expected
+
+
+def claims():
+    row = dict(family="space", reference="lstm", unit="dimensionless", margin=0.01, low=0.02, high=0.04, reason="")
+    return pd.DataFrame(
+        [
+            {
+                **row,
+                "claim": "a",
+                "text": "It carries",
+                "metric_or_quantity": "NSE",
+                "effect": 0.03,
+                "verdict": "supported",
+            },
+            {
+                **row,
+                "claim": "b",
+                "text": "It fails",
+                "metric_or_quantity": "NSE",
+                "effect": -0.03,
+                "verdict": "not supported",
+            },
+        ]
+    )
+
+
+def test_verdicts_go_into_the_readme_of_the_study_that_it_names(tmp_path):
+    results = tmp_path / "results"
+    write_table(claims(), results / "tables" / "claims.csv", provenance())
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{claims_start('one')}\nold\n{CLAIMS_END}\nafter\n")
+    record(results, tmp_path / "docs", readme, {}, study="other")
+    assert "old" in readme.read_text()
+    record(results, tmp_path / "docs", readme, {}, study="one")
+    text = readme.read_text()
+    assert "old" not in text
+    assert "| ✘ not supported | It fails | −0.030 (0.020, 0.040) |" in text
+    assert "**1 supported**, **1 not supported**" in text
+
+
+def test_the_readme_shows_the_recorded_verdicts():
+    text = (ROOT / "README.md").read_text()
+    study = re.search(r"<!-- claims of ([a-z0-9-]+):", text).group(1)
+    docs = Path("docs") / study
+    assert claims_text(read_claims(ROOT / docs / "claims.csv"), docs) in text

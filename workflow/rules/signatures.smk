@@ -1,6 +1,6 @@
 """Signatures: do models rank catchments as their observed hydrographs do?
 
-Reads simulations of the experiments in TEMPORAL; writes the tables results/<study>/tables/signatures/<domain>/<experiment>.csv.
+Reads simulations of experiments between periods; writes the tables results/<study>/tables/signatures/<domain>/<experiment>.csv.
 """
 
 
@@ -30,4 +30,8 @@ rule signatures:
         "thalweg signatures --simulations {input.simulations} --settings {params.settings:q} --output {output.table} > {log} 2>&1"
 
 
-SIGNATURE_TABLES = [f"{RESULTS}/tables/signatures/{domain}/{experiment}.csv" for domain, experiment in TEMPORAL]
+SIGNATURE_TABLES = [
+    f"{RESULTS}/tables/signatures/{domain}/{experiment}.csv"
+    for domain, experiment in MAIN
+    if study.experiments[domain][experiment].kind in ("temporal", "differential")
+]

@@ -10,7 +10,9 @@ from thalweg.study.record import record
 def arguments(parser):
     parser.add_argument("--results", default="results/default", help="folder of the study (default: %(default)s)")
     parser.add_argument("--docs", default="docs/default", help="where the copies go (default: %(default)s)")
-    parser.add_argument("--readme", default="README.md", help="of the default study (default: %(default)s)")
+    parser.add_argument(
+        "--readme", default="README.md", help="what it shows of the study is replaced (default: %(default)s)"
+    )
 
 
 def run(args):
@@ -24,4 +26,4 @@ def run(args):
         },
         "labels": {name: model["label"] for name, model in study["sites"]["models"].items()},
     }
-    record(args.results, args.docs, args.readme if study["study"] == "default" else None, labels, sites)
+    record(args.results, args.docs, args.readme, labels, sites, study["study"])

@@ -3,12 +3,11 @@
 import textwrap
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from thalweg.figures.style import OKABE_ITO, WIDTH, styled
-from thalweg.study.claims import SYMBOLS, effect_text, gain
+from thalweg.study.claims import SYMBOLS, effect_text, read_claims, gain
 
 COLOURS = {"supported": OKABE_ITO[0], "not supported": OKABE_ITO[1], "undecided": "0.35", "not tested": "0.55"}
 MARKERS = {"supported": ("o", 5), "not supported": ("X", 6), "undecided": ("D", 4.2)}  # and size, points
@@ -42,7 +41,7 @@ def draw(claims_csv, title=""):
     Raises:
         ValueError: when there is no claim.
     """
-    table = pd.read_csv(claims_csv, dtype={"metric_or_quantity": str})
+    table = read_claims(claims_csv)
     if table.empty:
         raise ValueError(f"{claims_csv}: there is no claim to draw; name some in the study's block claims")
     table[["unit", "reason"]] = table[["unit", "reason"]].fillna("")

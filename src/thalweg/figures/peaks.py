@@ -58,7 +58,7 @@ def draw(peaks_csv, labels=None, models=None):
     ]
     axes.set_xticks(range(len(classes)), counts)
     axes.set(xlabel="return period [years]", ylabel="median error of peaks [%]", xlim=(-0.5, len(classes) - 0.5))
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=""))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=""))
     axes.grid(True, axis="y")
     legend_below(
         figure,

@@ -45,7 +45,7 @@ def draw(skill_csv, dataset_folder, domain, experiment, models, test, ungauged, 
     look = looks(PUBLISHED, {name: name for name in PUBLISHED})
     names = labels or {}
     shown = models[:MOST_MODELS]
-    figure = Figure(figsize=(max(len(shown), 2) * WIDTH / MOST_MODELS + 0.5, 2.9), layout="constrained")
+    figure = Figure(figsize=(WIDTH if len(shown) > 1 else 0.6 * WIDTH, 3.6), layout="constrained")
     for position, (axes, model) in enumerate(zip(figure.subplots(1, len(shown), sharey=True, squeeze=False)[0], shown)):
         ours = means.loc[model] if model in means.index.unique("model") else pd.Series(dtype=float)
         notes = []

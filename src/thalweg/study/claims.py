@@ -43,6 +43,11 @@ class _Untested(Exception):
     """What a claim is about is not there; the message says what."""
 
 
+def read_claims(path):
+    """The table that :func:`judge` made, read from its CSV."""
+    return pd.read_csv(path, dtype={"metric_or_quantity": str}).fillna({"reference": "", "unit": "", "reason": ""})
+
+
 def read_evidence(path):
     """Read a table of evidence written as CSV; a lacking reference is empty text.
 

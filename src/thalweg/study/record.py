@@ -6,10 +6,14 @@ from pathlib import Path
 import pandas as pd
 
 from thalweg.store import atomic, read_provenance, sidecar
+from thalweg.study.claims import SYMBOLS, effect_text, read_claims
 
 TABLES = (
+    "claims.csv",
+    "claims.md",
     "summary.csv",
     "comparison.csv",
+    "cost.csv",
     "gauges_delaware.csv",
     "gauges_susquehanna.csv",
     "cevennes_areas.csv",
@@ -21,12 +25,18 @@ FOLDERS = (
     ("canopy", "[sp]*.csv"),
     ("leaf", "*.csv"),
     ("sites", "*.csv"),
+    ("physics", "*.csv"),
+    ("which_prior", "*.csv"),
+    *((name, "*.csv") for name in ("trends", "peaks", "published")),
+    ("signatures", "*.csv"),
 )
 LEFT_OUT = (  # long tables, whose summaries are kept, and those that repeat a dataset's own columns
     *("sites/skill.csv", "points.csv", "leaves.csv"),
+    *("elasticity.csv", "untrained.csv", "which_prior/delaware/scores.csv", "which_prior/camels-us/scores.csv"),
     *(f"leaf_lce/{name}.csv" for name in ("curves", "fits", "parameters", "skill")),
 )
 START, END = "<!-- results: written by 'thalweg record' -->", "<!-- end of results -->"
+CLAIMS_END = "<!-- end of claims -->"
 SITES_START, SITES_END = "<!-- sites: written by 'thalweg record' -->", "<!-- end of sites -->"
 
 
@@ -96,49 +106,85 @@ def with_results(text, table, note, markers=(START, END)):
     return f"{before}{start}\n{table}\n\n{note}\n{end}{rest.split(end)[1]}"
 
 
-def record(results, docs, readme, labels, sites=None):
-    """Copy the tables and figures of a study to ``docs`` and, of the default study, its result tables into the README.
+def claims_start(study):
+    """Where the README's verdicts begin, of the study that it opens with."""
+    return f"<!-- claims of {study}: written by 'thalweg record' -->"
+
+
+def claims_text(claims, docs):
+    """Counts of verdicts, and every claim with verdict and effect, as Markdown.
+
+    Args:
+        claims: DataFrame of :func:`thalweg.study.claims.judge`.
+        docs: folder of the record, where the claims' page and figure are.
+    """
+    counts = claims.verdict.value_counts()
+    told = ", ".join(f"**{counts.get(verdict, 0)} {verdict}**" for verdict in SYMBOLS)
+    lines = [
+        f"![Claims and verdicts]({docs.as_posix()}/figures/claims.png)",
+        "",
+        f"{len(claims)} claims: {told}. [The page of claims]({docs.as_posix()}/claims.md) says by which test, and what would change each verdict.",
+        "",
+        "| | claim | effect (95 % interval) |",
+        "|---|---|---|",
+    ]
+    for row in claims.to_dict("records"):
+        effect = "not tested" if row["verdict"] == "not tested" else effect_text(row)
+        lines.append(f"| {SYMBOLS[row['verdict']]} {row['verdict']} | {row['text']} | {effect} |")
+    return "\n".join(lines)
+
+
+def record(results, docs, readme, labels, sites=None, study="default"):
+    """Copy the tables and figures of a study to ``docs``, and what the README shows of them into it.
 
     Args:
         results: folder of the study.
         docs: folder for the copies; what stands there is replaced.
-        readme: path of the README; None leaves it as it is.
+        readme: path of the README. Result tables of the default study go into it, and the verdicts on claims of the study
+            that its markers name.
         labels: model -> label.
         sites: arguments ``experiments`` and ``labels`` of :func:`site_table`, of a study that has sites.
+        study: its name.
     """
-    results, docs = Path(results), Path(docs)
-    present = [name for name in TABLES if (results / "tables" / name).exists()]
+    results, docs, readme = Path(results), Path(docs), Path(readme)
+    tables = results / "tables"
+    present = [Path(name) for name in TABLES if (tables / name).exists()]
     present += [
-        path.relative_to(results / "tables")
+        path.relative_to(tables)
         for folder, pattern in FOLDERS  # not every reach of the recovery, nor every day of the canopy
-        for path in sorted((results / "tables" / folder).rglob(pattern))
+        for path in sorted((tables / folder).rglob(pattern))
         if not path.as_posix().endswith(LEFT_OUT)
     ]
     shutil.rmtree(docs, ignore_errors=True)
     docs.mkdir(parents=True)
     for name in present:
-        for path in (results / "tables" / name, sidecar(results / "tables" / name)):
-            target = docs / path.relative_to(results / "tables")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, target)
+        for path in (tables / name, sidecar(tables / name)):
+            if path.exists():
+                target = docs / path.relative_to(tables)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, target)
     for path in sorted((results / "figures").rglob("*.png")):
         target = docs / "figures" / path.relative_to(results / "figures")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
-    if readme is None:
-        return
-    readme = Path(readme)
-    text = readme.read_text()
-    summary = pd.read_csv(results / "tables" / "summary.csv")
-    text = with_results(text, result_table(summary, labels), _note(results / "tables" / "summary.csv", docs))
-    at_sites = results / "tables" / "sites" / "summary.csv"
-    if sites and at_sites.exists():
-        table = site_table(pd.read_csv(at_sites), **sites)
-        text = with_results(text, table, _note(at_sites, docs / "sites"), (SITES_START, SITES_END))
-    with atomic(readme) as temporary:
-        temporary.write_text(text)
+    before = text = readme.read_text()
+    if study == "default":
+        summary = tables / "summary.csv"
+        text = with_results(text, result_table(pd.read_csv(summary), labels), _note(summary, docs, study))
+        at_sites = tables / "sites" / "summary.csv"
+        if sites and at_sites.exists():
+            table = site_table(pd.read_csv(at_sites), **sites)
+            text = with_results(text, table, _note(at_sites, docs / "sites", study), (SITES_START, SITES_END))
+    if claims_start(study) in text:
+        claims = tables / "claims.csv"
+        shown = claims_text(read_claims(claims), docs)
+        text = with_results(text, shown, _note(claims, docs, study), (claims_start(study), CLAIMS_END))
+    if text != before:
+        with atomic(readme) as temporary:
+            temporary.write_text(text)
 
 
-def _note(table, docs):
+def _note(table, docs, study):
     made = read_provenance(table)
-    return f"Made on {made['created'][:10]} by `make study` at commit `{made['commit'][:10]}`; the tables are in [docs]({docs.as_posix()})."
+    command = "make study" if study == "default" else f"make study STUDY={study}"
+    return f"Made on {made['created'][:10]} by `{command}` at commit `{made['commit'][:10]}`; the tables are in [docs]({docs.as_posix()})."

@@ -53,8 +53,8 @@ def baseflow_index(discharge):
 
         f(t) = 0.925 f(t - 1) + 0.9625 (q(t) - q(t - 1)),
 
-    leaves q - f where f > 0 and q elsewhere, and hands it on. Quick flow starts at 0, 30 days before the record, whose ends are
-    mirrored. Records without gaps of more than 30 days are filtered one by one. Dimensionless; NaN without such a record or
+    leaves q - f where f > 0 and q elsewhere, and hands it on. Each pass begins with all flow quick, 30 days before the record,
+    whose ends are mirrored: constant flow for a few years is baseflow but for a hundredth. Records without gaps of more than 30 days are filtered one by one. Dimensionless; NaN without such a record or
     without flow. doi:10.7158/13241583.2013.11465417.
     """
     discharge = np.asarray(discharge, float)
@@ -68,7 +68,7 @@ def _baseflow(record):
     flow = np.pad(record, REFLECTED, mode="reflect")
     for step in (1, -1, 1):
         flow = flow[::step]
-        quick = lfilter([(1 + ALPHA) / 2], [1, -ALPHA], np.diff(flow, prepend=flow[:1]))
+        quick, _ = lfilter([(1 + ALPHA) / 2], [1, -ALPHA], np.diff(flow, prepend=flow[:1]), zi=flow[:1])
         flow = np.where(quick > 0, flow - quick, flow)[::step]
     return flow[REFLECTED:-REFLECTED]
 

@@ -21,13 +21,13 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import torch
-from scipy.signal import lfilter
 
 from thalweg.learn.data import Series
 from thalweg.processes import Variable
 from thalweg.study.evidence import compared, correlated, signed_rank
 from thalweg.study.experiment import period, spatial_domain
 from thalweg.study.response import tested, water_balance
+from thalweg.study.signatures import baseflow_index
 from thalweg.study.split_table import water_year
 from thalweg.study.trained import gauge_windows, trained_models
 
@@ -42,41 +42,8 @@ BASEFLOW = {  # process -> flux of its lowest store; gr4j's routing store takes 
     "prms": "baseflow",
 }
 SNOW = ("snowpack", "meltwater")  # states of snow, where a process has them
-ALPHA = 0.925  # of the filter
-REFLECTED = 30  # days mirrored at both ends, and the least length of a record without gaps
 SNOW_YEAR = 270  # days of a water year in the period from which its greatest snow water counts
 LEAST_SNOW = 1.0  # mm of snow water below which a year has no day of greatest
-
-
-def baseflow_index(discharge):
-    """Share of the filter's baseflow in discharge.
-
-    Each of three passes, forward, backward, forward, splits off the quick flow f of a series q,
-
-        f(t) = 0.925 f(t - 1) + 0.9625 (q(t) - q(t - 1)),
-
-    leaves q - f where f > 0 and q elsewhere, and hands it on. Quick flow starts at 0, 30 days before the record, whose ends are
-    mirrored. Records without gaps of more than 30 days are filtered one by one.
-
-    Args:
-        discharge: (time,), NaN where not known.
-
-    Returns:
-        float: NaN without such a record or without flow.
-    """
-    edges = np.flatnonzero(np.diff(np.isfinite(discharge), prepend=False, append=False))
-    records = [discharge[first:last] for first, last in edges.reshape(-1, 2) if last - first > REFLECTED]
-    total = sum(record.sum() for record in records)
-    return sum(_baseflow(record).sum() for record in records) / total if total > 0 else np.nan
-
-
-def _baseflow(record):
-    flow = np.pad(record, REFLECTED, mode="reflect")
-    for step in (1, -1, 1):
-        flow = flow[::step]
-        quick = lfilter([(1 + ALPHA) / 2], [1, -ALPHA], np.diff(flow, prepend=flow[:1]))
-        flow = np.where(quick > 0, flow - quick, flow)[::step]
-    return flow[REFLECTED:-REFLECTED]
 
 
 def budyko(precipitation, potential_evapotranspiration):
