@@ -13,6 +13,8 @@ TABLES = (
     "claims.md",
     "summary.csv",
     "comparison.csv",
+    "published.csv",
+    "published_evidence.csv",
     "cost.csv",
     "gauges_delaware.csv",
     "gauges_susquehanna.csv",
@@ -27,7 +29,8 @@ FOLDERS = (
     ("sites", "*.csv"),
     ("physics", "*.csv"),
     ("which_prior", "*.csv"),
-    *((name, "*.csv") for name in ("trends", "peaks", "published")),
+    ("trends", "*.csv"),
+    ("peaks", "*.csv"),
     ("signatures", "*.csv"),
 )
 LEFT_OUT = (  # long tables, whose summaries are kept, and those that repeat a dataset's own columns
