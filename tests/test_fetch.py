@@ -73,7 +73,9 @@ def test_the_catalogue_of_the_study_is_sound():
     assert {"delaware", "susquehanna", "cevennes", "france"} <= set(catalogue)
     assert len(catalogue["france"].files) == 19
     assert catalogue["susquehanna"].artifact == "sdist"
-    assert all(file.sha256 for dataset in catalogue.values() for file in dataset.files)
+    assert [file.name for dataset in catalogue.values() for file in dataset.files if not file.sha256] == [
+        "basin_timeseries_v1p2_metForcing_obsFlow.zip"  # its source publishes an md5 only
+    ]
 
 
 @pytest.mark.parametrize(

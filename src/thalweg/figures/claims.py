@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from thalweg.figures.style import OKABE_ITO, WIDTH, styled
-from thalweg.study.claims import SYMBOLS, effect_text, read_claims, gain
+from thalweg.study.claims import SYMBOLS, effect_text, gain, read_claims
 
 COLOURS = {"supported": OKABE_ITO[0], "not supported": OKABE_ITO[1], "undecided": "0.35", "not tested": "0.55"}
 MARKERS = {"supported": ("o", 5), "not supported": ("X", 6), "undecided": ("D", 4.2)}  # and size, points

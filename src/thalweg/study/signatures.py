@@ -1,6 +1,6 @@
 """Signatures of a hydrograph: what one series of daily discharge says of its catchment, without a model.
 
-Those of CAMELS (Addor et al. 2017, doi:10.5194/hess-21-5293-2017, Table 3, and 2018, doi:10.1029/2018WR022606) and the flashiness
+Those of CAMELS, but for the slope, which is of logarithms (Addor et al. 2017, doi:10.5194/hess-21-5293-2017, Table 3, and 2018, doi:10.1029/2018WR022606) and the flashiness
 index of Richards and Baker. Every signature takes discharge (time,), daily, in mm/day over the catchment, NaN where it is not
 known, and returns a float; NaN where it is not defined. Quantiles are interpolated linearly between days.
 """
@@ -54,8 +54,8 @@ def baseflow_index(discharge):
         f(t) = 0.925 f(t - 1) + 0.9625 (q(t) - q(t - 1)),
 
     leaves q - f where f > 0 and q elsewhere, and hands it on. Each pass begins with all flow quick, 30 days before the record,
-    whose ends are mirrored: constant flow for a few years is baseflow but for a hundredth. Records without gaps of more than 30 days are filtered one by one. Dimensionless; NaN without such a record or
-    without flow. doi:10.7158/13241583.2013.11465417.
+    whose ends are mirrored: constant flow for a few years is baseflow but for a hundredth. Records without gaps of more than
+    30 days are filtered one by one. Dimensionless; NaN without such a record or without flow. doi:10.7158/13241583.2013.11465417.
     """
     discharge = np.asarray(discharge, float)
     edges = np.flatnonzero(np.diff(np.isfinite(discharge), prepend=False, append=False))
