@@ -80,6 +80,7 @@ def test_years_that_are_not_tested_do_not_count_and_eight_are_needed():
     simulated[1, YEARS >= 1998] = np.nan
     table = flow_trends(made([simulated], observed), observed)
     assert dict(table.groupby("gauge").years.first()) == {"g0": 9}, "the second gauge has seven years"
+    assert trend_evidence(table[:0].assign(model="hbv"), pd.Series(dtype=float), "lstm", 10) == []
 
 
 def evidence_of(simulated, observed, precipitation, models=("hbv", "lstm")):

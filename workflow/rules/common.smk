@@ -196,13 +196,13 @@ TRENDS = [
 
 
 def asked(domain, experiment, what="weights"):
-    """The models of an experiment that have weights, or a process, or parameters learned from attributes."""
+    """The models of an experiment with a process, or parameters learned from attributes; or weights, of those drawn."""
     models = {name: study.models[name] for name in study.experiments[domain][experiment].models}
     if what == "process":
         return [name for name, model in models.items() if model.kind == "process"]
     if what == "attributes":
         return [name for name, model in models.items() if getattr(model, "network", None) == "attributes"]
-    return [name for name, model in models.items() if model.kind in TRAINED]
+    return [name for name in drawn(domain, experiment) if models[name].kind in TRAINED]
 
 
 def physics_settings(wildcards, models):
@@ -221,7 +221,7 @@ def physics_settings(wildcards, models):
 
 def physics_look(wildcards):
     """The models that the figures of physics draw, as many as there are colours, and the labels that decide on these."""
-    models = asked(wildcards.domain, wildcards.experiment)[:7]
+    models = asked(wildcards.domain, wildcards.experiment)
     return {"models": models, "labels": {name: LABELS[name] for name in models}}
 
 

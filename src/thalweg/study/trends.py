@@ -136,8 +136,8 @@ def trend_evidence(table, blocks, reference, samples):
         list of dict: rows of evidence without domain and experiment.
     """
     rows = []
-    for flow, suffix in SUFFIXES.items():
-        slopes = table[table.flow == flow]
+    for flow, slopes in table.groupby("flow", sort=False):
+        suffix = SUFFIXES[flow]
         simulated = slopes.pivot(index="gauge", columns="model", values="simulated_slope")[slopes.model.unique()]
         gauges = slopes.groupby("gauge")[["observed_slope", "precipitation_slope"]].first().loc[simulated.index]
         labels = blocks.loc[simulated.index].to_numpy()
