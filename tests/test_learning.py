@@ -26,6 +26,7 @@ from thalweg.processes import hbv
 from thalweg.processes.unit_hydrograph import route
 from thalweg.study.experiment import build_model, climatology, make_task, simulate_experiment, train_experiment
 from thalweg.study.settings import ProcessModel, SequenceModel, Split, Training
+from thalweg.study.split_table import counted_days
 from thalweg.study.splits import make_splits
 
 PERIOD = ("2000-01-01", "2000-12-31")
@@ -140,6 +141,43 @@ def test_drainage_is_the_weighted_mean_over_catchments(domain):
     drainage = Series(domain, fit_scaling(domain, range(12), (0, 100), 1.0)).drainage
     np.testing.assert_allclose(drainage.mean(runoff).numpy(), expected, rtol=1e-5)
     assert drainage.river is None
+
+
+@pytest.mark.parametrize(
+    "settings", [HBV, HBV.model_copy(update={"dynamic": ["BETA"]}), LSTM], ids=["static", "daily", "lstm"]
+)
+@pytest.mark.parametrize("lumped", [False, True])
+def test_simulating_the_units_of_some_gauges_gives_what_simulating_all_gives_there(domain, settings, lumped):
+    domain = domain.lumped() if lumped else domain
+    scaling = fit_scaling(domain, np.arange(len(domain.unit_ids)), (0, 300), 1.0)
+    series = Series(domain, scaling, dtype=torch.float64)
+    model = build_model(settings, scaling).double().eval()
+    some = torch.tensor([3, 1])
+    window, columns = series.window_of(some, 100, 200, 50)
+    assert window.attributes.shape[0] < len(domain.unit_ids)
+    whole = model(series.window(100, 200, 50))[:, some]
+    torch.testing.assert_close(model(window)[:, columns], whole, rtol=1e-10, atol=1e-12)
+    window, columns = series.window_of(torch.arange(len(domain.gauge_ids)), 100, 200, 50)
+    assert window.places is None
+
+
+def test_only_the_years_of_a_gauge_that_train_are_seen():
+    """What is observed in other years changes neither weights nor scaling."""
+    domain = make_domain(units=6, days=6 * 366, gauges=4)
+    period = ("2000-10-01", "2005-09-30")
+    split = make_splits(
+        domain, Split(kind="differential", train=period, test=period, train_on="wet", validation="none")
+    )
+    gauges = domain.gauges.copy(deep=True)
+    unseen = ~counted_days(split, "train", domain.forcing.time.values).T
+    assert unseen.any() and not unseen.all()
+    gauges.discharge.values[unseen] = 999.0
+    other = Domain(domain.name, domain.forcing, domain.attributes, domain.network, gauges)
+    tasks = [make_task(one, split, TRAINING, 0)[0] for one in (domain, other)]
+    torch.testing.assert_close(*(task.observed for task in tasks), equal_nan=True)
+    torch.testing.assert_close(*(task.deviation for task in tasks))
+    assert tasks[0].days == tasks[0].validation_days
+    assert make_task(domain, split, TRAINING, 0)[1] == make_task(other, split, TRAINING, 0)[1]
 
 
 @pytest.mark.parametrize("dynamic", [(), ("BETA", "BETAET")])
