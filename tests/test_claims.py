@@ -12,7 +12,8 @@ from thalweg.cli import main
 from thalweg.figures.claims import COLOURS, MARKERS, draw
 from thalweg.store import write_netcdf
 from thalweg.study.claim_settings import FAMILIES, ClaimsJob, default_claims
-from thalweg.study.claims import EVIDENCE_COLUMNS, SYMBOLS, effect_text, gain, judge, page, read_evidence
+from thalweg.study.claims import SYMBOLS, effect_text, gain, judge, page
+from thalweg.study.evidence import EVIDENCE_COLUMNS, read_evidence
 from thalweg.study.settings import ConfigError, validated
 from thalweg.study.spatial import FEWEST_BLOCKS, block_bootstrap, blocks_of
 from thalweg.study.statistics import holm

@@ -11,7 +11,7 @@ from conftest import make_domain
 from thalweg.cli import main
 from thalweg.figures import peaks as figure
 from thalweg.store import write_netcdf
-from thalweg.study.claims import read_evidence
+from thalweg.study.evidence import read_evidence
 from thalweg.study.floods import annual_maxima, return_period
 from thalweg.study.peaks import CLASSES, errors_by_class, peak_errors, peak_evidence, return_class
 

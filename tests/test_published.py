@@ -11,7 +11,7 @@ from thalweg.cli import main
 from thalweg.domain import DataError
 from thalweg.figures import published as figure
 from thalweg.store import write_netcdf
-from thalweg.study.claims import read_evidence
+from thalweg.study.evidence import read_evidence
 from thalweg.study.published import PUBLISHED, PublishedJob, compare_published, published_evidence, read_published
 
 GAUGES = [f"g{i}" for i in range(10)]

@@ -9,7 +9,7 @@ from conftest import make_domain
 from thalweg.cli import main
 from thalweg.figures import trends as figure
 from thalweg.store import write_netcdf
-from thalweg.study.claims import read_evidence
+from thalweg.study.evidence import read_evidence
 from thalweg.study.trends import annual_flows, flow_trends, mann_kendall, sen_slope, trend_evidence
 
 DAYS = pd.date_range("1990-10-01", "2000-09-30")

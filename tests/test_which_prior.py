@@ -17,8 +17,8 @@ from thalweg.learn.scaling import fit_scaling
 from thalweg.processes import unit_hydrograph
 from thalweg.store import write_netcdf
 from thalweg.study.metrics import nse
+from thalweg.study.places import SPLIT_SEED
 from thalweg.study.settings import ConfigError, Training, validated
-from thalweg.study.splits import SPLIT_SEED
 from thalweg.study.statistics import compare
 from thalweg.study.which_prior import (
     QUANTITIES,

@@ -5,7 +5,8 @@ import xarray as xr
 
 from thalweg.store import atomic, provenance, write_table
 from thalweg.study.claim_settings import ClaimsJob
-from thalweg.study.claims import judge, page, read_evidence
+from thalweg.study.claims import judge, page
+from thalweg.study.evidence import read_evidence
 from thalweg.study.settings import settings_from
 from thalweg.study.spatial import blocks_of
 from thalweg.study.statistics import read_skill

@@ -6,7 +6,7 @@ import pandas as pd
 import xarray as xr
 
 from thalweg.store import provenance, write_table
-from thalweg.study.claims import EVIDENCE_COLUMNS
+from thalweg.study.evidence import EVIDENCE_COLUMNS
 from thalweg.study.published import PublishedJob, compare_published, published_evidence
 from thalweg.study.settings import settings_from
 from thalweg.study.spatial import blocks_of

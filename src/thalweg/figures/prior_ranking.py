@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from thalweg.figures.style import OKABE_ITO, QUIET, WIDTH, letter, number, styled
 from thalweg.study.metrics import METRICS
-from thalweg.study.statistics import _score, read_skill
+from thalweg.study.statistics import as_score, read_skill
 
 SIGNIFICANT = 0.05
 COLOUR = OKABE_ITO[0]
@@ -41,7 +41,7 @@ def draw(skill_csv, comparison_csv, domain, experiment, models, metric="NSE", la
     """
     values = _values(read_skill(skill_csv), skill_csv, domain, experiment, models, metric)
     pairs = _pairs(pd.read_csv(comparison_csv), comparison_csv, domain, experiment, models, metric)
-    goodness = _score(values, METRICS[metric])
+    goodness = as_score(values, METRICS[metric])
     rank = goodness.rank(axis=1, ascending=False).mean().sort_values()
     order, places = list(rank.index), np.arange(len(rank))
     figure = Figure(figsize=(WIDTH, 1.0 + 0.28 * len(order)), layout="constrained")

@@ -20,18 +20,14 @@ import numpy as np
 import pandas as pd
 
 from thalweg.study.claim_settings import FAMILIES
+from thalweg.study.evidence import EVIDENCE_COLUMNS, EVIDENCE_KEYS
 from thalweg.study.metrics import METRICS
 from thalweg.study.spatial import FEWEST_BLOCKS, block_bootstrap
-from thalweg.study.statistics import SAMPLES, _paired, _score, check_skill, holm
+from thalweg.study.statistics import SAMPLES, as_score, check_skill, holm, paired
 
 SIGNIFICANT = 0.05
 FEWEST_GAUGES = 10  # whose least signed-rank p, 2 / 2^10, stays below 0.05 when it is corrected for 25 claims
 SYMBOLS = {"supported": "✔", "not supported": "✘", "undecided": "?", "not tested": "–"}
-EVIDENCE_COLUMNS = (
-    *("domain", "experiment", "model", "reference", "quantity"),
-    *("effect", "low", "high", "p", "n", "unit", "test"),
-)
-EVIDENCE_KEYS = EVIDENCE_COLUMNS[:5]
 COLUMNS = (
     *("claim", "family", "text", "kind", "experiment", "metric_or_quantity", "model", "reference"),
     *("effect", "unit", "low", "high", "claimed", "threshold", "margin"),
@@ -46,21 +42,6 @@ class _Untested(Exception):
 def read_claims(path):
     """The table that :func:`judge` made, read from its CSV."""
     return pd.read_csv(path, dtype={"metric_or_quantity": str}).fillna({"reference": "", "unit": "", "reason": ""})
-
-
-def read_evidence(path):
-    """Read a table of evidence written as CSV; a lacking reference is empty text.
-
-    Raises:
-        ValueError: naming the file and the first missing column.
-    """
-    table = pd.read_csv(path, dtype=dict.fromkeys((*EVIDENCE_KEYS, "unit", "test"), str))
-    missing = [column for column in EVIDENCE_COLUMNS if column not in table]
-    if missing:
-        raise ValueError(
-            f"{path}: column {missing[0]!r} is missing; a table of evidence has {', '.join(EVIDENCE_COLUMNS)}"
-        )
-    return table.fillna(dict.fromkeys((*EVIDENCE_KEYS, "unit", "test"), ""))
 
 
 def judge(skill, evidence, blocks, claims, samples=SAMPLES, seed=0):
@@ -156,7 +137,7 @@ def _compared(claim, threshold, runs, blocks, samples, seed):
         "unit": METRICS[claim.metric].unit,
         "low": low,
         "high": high,
-        "p": _paired((improvement - threshold).to_numpy(), samples, seed)["p"],
+        "p": paired((improvement - threshold).to_numpy(), samples, seed)["p"],
         "n": len(improvement),
         "seeds": seeds,
         "test": f"median paired difference, bootstrap of {label.nunique()} blocks; Wilcoxon signed-rank test{against}",
@@ -181,7 +162,7 @@ def _scores(runs, place, model, metric):
         if not any(other[:depth] == key[:depth] for other in runs.indices):
             raise _Untested(f"the study has no {name}")
     rows = runs.get_group(key)
-    return _score(rows.groupby("gauge").value.mean(), METRICS[metric]), rows.seed.nunique()
+    return as_score(rows.groupby("gauge").value.mean(), METRICS[metric]), rows.seed.nunique()
 
 
 def _labels(gauges, domain, blocks):

@@ -6,9 +6,29 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata, wilcoxon
 
-from thalweg.study.claims import EVIDENCE_COLUMNS
 from thalweg.study.spatial import block_bootstrap
 from thalweg.study.statistics import FEWEST_PAIRS
+
+EVIDENCE_COLUMNS = (
+    *("domain", "experiment", "model", "reference", "quantity"),
+    *("effect", "low", "high", "p", "n", "unit", "test"),
+)
+EVIDENCE_KEYS = EVIDENCE_COLUMNS[:5]
+
+
+def read_evidence(path):
+    """Read a table of evidence written as CSV; a lacking reference is empty text.
+
+    Raises:
+        ValueError: naming the file and the first missing column.
+    """
+    table = pd.read_csv(path, dtype=dict.fromkeys((*EVIDENCE_KEYS, "unit", "test"), str))
+    missing = [column for column in EVIDENCE_COLUMNS if column not in table]
+    if missing:
+        raise ValueError(
+            f"{path}: column {missing[0]!r} is missing; a table of evidence has {', '.join(EVIDENCE_COLUMNS)}"
+        )
+    return table.fillna(dict.fromkeys((*EVIDENCE_KEYS, "unit", "test"), ""))
 
 
 def evidence_table(rows, domain, experiment):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from thalweg.domain import DataError
-from thalweg.study.splits import SPLIT_SEED, kilometres
+from thalweg.study.places import SPLIT_SEED, kilometres
 
 
 def make_site_splits(sites, split):

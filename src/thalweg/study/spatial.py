@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 from scipy.cluster.vq import kmeans2
 
-from thalweg.study.splits import SPLIT_SEED, kilometres
+from thalweg.study.places import SPLIT_SEED, kilometres
 from thalweg.study.statistics import CONFIDENCE, SAMPLES
 
 GAUGES_PER_BLOCK = 15

@@ -16,11 +16,10 @@ from scipy.cluster.vq import kmeans2
 
 from thalweg.domain import DataError
 from thalweg.study.floods import years_below
+from thalweg.study.places import SPLIT_SEED, kilometres
 from thalweg.study.settings import HELD_OUT, SAME_GAUGES
 from thalweg.study.split_table import NO_YEAR, water_year
 
-KILOMETRES_PER_DEGREE = 111.2
-SPLIT_SEED = 2023  # folds belong to the experiment, not to the seeds of the models
 HYDROLOGIC_UNITS = ((1, 2), (3, 6), (4, 5, 7), (9, 10), (8, 11, 12, 13), (14, 15, 16, 18), (17,))  # Feng et al. (2023)
 YEARS = {  # the half that trains: forcing whose mean ranks the years, and whether its greater half does
     "wet": ("precipitation", True),
@@ -186,13 +185,6 @@ def _diverted(domain, period):
     observed = domain.observed.sel(time=days)
     expected = observed.copy(data=domain.gauge_weights @ surplus.T).where(observed.notnull()).mean("time")
     return (observed.mean("time") < expected).values
-
-
-def kilometres(gauges):
-    """Places (gauge, 2) on a plane, km east and north, of a Dataset with latitude and longitude in degrees."""
-    latitude, longitude = gauges.latitude.values, gauges.longitude.values
-    east = longitude * np.cos(np.deg2rad(latitude.mean()))
-    return KILOMETRES_PER_DEGREE * np.stack([east, latitude], axis=1)
 
 
 def _regions(place, count, name):

@@ -137,7 +137,7 @@ def compare(skill, metric, samples=SAMPLES, seed=0):
         raise ValueError(f"no row has metric {metric!r}; there are {', '.join(skill.metric.unique())}")
     tables = []
     for (domain, experiment), group in chosen.groupby(["domain", "experiment"], sort=False):
-        score = _score(group.groupby(["model", "gauge"]).value.mean(), METRICS[metric]).unstack("model")
+        score = as_score(group.groupby(["model", "gauge"]).value.mean(), METRICS[metric]).unstack("model")
         rows = [
             {
                 "domain": domain,
@@ -145,7 +145,7 @@ def compare(skill, metric, samples=SAMPLES, seed=0):
                 "metric": metric,
                 "model": model,
                 "reference": reference,
-                **_paired((score[model] - score[reference]).dropna().to_numpy(), samples, seed),
+                **paired((score[model] - score[reference]).dropna().to_numpy(), samples, seed),
             }
             for model, reference in combinations(group.model.unique(), 2)
         ]
@@ -162,12 +162,13 @@ _COMPARISON = (
 )
 
 
-def _score(value, metric):
-    """Higher is better."""
+def as_score(value, metric):
+    """Values of a :class:`~thalweg.study.metrics.Metric` as scores, of which higher is better."""
     return value if metric.direction == "higher" else -(value - metric.best).abs()
 
 
-def _paired(improvement, samples, seed):
+def paired(improvement, samples, seed):
+    """What :func:`compare` tells of paired improvements (gauge,) without NaN: a dict of its columns from ``gauges`` on."""
     nonzero = improvement[improvement != 0]
     low, high = _median_interval(improvement, samples, seed)
     result = {

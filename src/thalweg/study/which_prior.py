@@ -28,10 +28,10 @@ from thalweg.learn.scaling import Scaling, fit_scaling
 from thalweg.processes import unit_hydrograph
 from thalweg.study.experiment import build_model, fingerprint_of, make_task, positions, process_of, train_folds
 from thalweg.study.metrics import nse
+from thalweg.study.places import SPLIT_SEED
 from thalweg.study.settings import ProcessModel
 from thalweg.study.spatial import block_bootstrap, blocks_of
-from thalweg.study.splits import SPLIT_SEED
-from thalweg.study.statistics import CONFIDENCE, _paired, holm
+from thalweg.study.statistics import CONFIDENCE, holm, paired
 
 FLUXES = ("runoff", "evapotranspiration", "baseflow")
 QUANTITIES = {  # name -> unit, and whether more is better
@@ -327,7 +327,7 @@ def margins(scores, blocks, samples, seed=0):
                 "low": low,
                 "high": high,
                 "unit": unit,
-                "p": _paired(difference.to_numpy(), samples, seed)["p"],
+                "p": paired(difference.to_numpy(), samples, seed)["p"],
             }
         )
     table = pd.DataFrame(rows)
