@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
-from thalweg.figures.style import WIDTH, colour_range, letter, looks, number, styled
+from thalweg.figures.style import WIDTH, colour_range, letter, looks, number, styled, wrap
 from thalweg.study.response import ROUNDING
 
 MOST_COLUMNS = 4
@@ -57,7 +57,7 @@ def draw(elasticity_csv, labels=None, models=None):
         for axes, name in ((panels[2 * row, column], POTENTIAL), (panels[2 * row + 1, column], PRECIPITATION)):
             if column == 0:
                 axes.set_ylabel(f"{SYMBOLS[name]} [dimensionless]")
-        letter(panels[2 * row, column], position, each.label)
+        letter(panels[2 * row, column], position, wrap(each.label, 1.4))
     for axes in panels.reshape(blocks, 2, columns)[-1, :, len(look) - columns * (blocks - 1) :].ravel():
         axes.remove()
     return figure
