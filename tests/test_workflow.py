@@ -76,10 +76,20 @@ def edited(folder, module, change):
 @pytest.mark.parametrize(
     ("module", "rules"),
     [
-        ("study/metrics.py", {"score", "site_score", "leaf", "leaf_recover", "canopy", "parameter_attribute"}),
+        (
+            "study/metrics.py",
+            {"configuration", "score", "site_score", "leaf", "leaf_recover", "canopy", "parameter_attribute"}
+            | {"which_prior", "response", "untrained", "attribution", "peaks", "signatures"},
+        ),
         ("study/evaluate.py", {"score", "site_score", "canopy"}),
-        ("study/splits.py", {"split", "site_split"}),
-        ("learn/losses.py", {"train", "simulate_climatology", "recover", "site_train", "site_simulate_climatology"}),
+        ("study/splits.py", {"split"}),
+        ("study/claims.py", {"claims"}),
+        ("study/cost.py", {"cost"}),
+        ("study/evidence.py", {"response", "untrained", "attribution", "peaks", "signatures"}),
+        (
+            "learn/losses.py",
+            {"train", "simulate_climatology", "recover", "site_train", "site_simulate_climatology", "which_prior"},
+        ),
         ("study/river.py", {"river", "skill_area"}),
         ("study/roughness.py", {"river", "river_map"}),
         ("figures/river_map.py", {"river_map"}),
@@ -108,11 +118,17 @@ def test_a_comment_or_docstring_reruns_nothing(finished):
 @pytest.mark.parametrize(
     ("change", "first"),
     [
-        ("evaluation={bootstrap_samples: 77}", {"configuration", "summarise", "site_summarise"}),
+        (
+            "evaluation={bootstrap_samples: 77}",
+            {"configuration", "summarise", "site_summarise", "response", "untrained", "attribution", "peaks"},
+        ),
         ("sites={models: {lstm: {hidden: 9}}}", {"configuration", "site_train"}),
         ("sites={evaluation: {minimum_samples: 19}}", {"configuration", "site_score"}),
         ("leaf={hidden: 15}", {"configuration", "leaf", "leaf_recover"}),
-        ("evaluation={minimum_days: 299 days}", {"configuration", "score"}),
+        (
+            "evaluation={minimum_days: 299 days}",
+            {"configuration", "score", "signatures", "response", "untrained", "attribution"},
+        ),
         ("models={climatology: {smoothing: 15 days}}", {"configuration", "simulate_climatology"}),
         ("models={lstm: {hidden: 17}}", {"configuration", "train"}),
         ("experiments={delaware: {pub: {validation_share: 0.2}}}", {"configuration", "split"}),

@@ -7,7 +7,7 @@ the figure claims.
 EVIDENCE = [
     *PHYSICS_EVIDENCE,
     *QUESTIONS_EVIDENCE,
-    *[path for path in WHICH_PRIOR_TABLES if path.endswith("/evidence.csv")],
+    *[path for path in WHICH_PRIOR_TABLES if path.endswith("evidence.csv")],
 ]
 CLAIMS = {name: claim for name, claim in study.claims.items() if claim.experiment.split("/")[0] in GAUGED}
 

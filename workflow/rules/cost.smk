@@ -20,7 +20,7 @@ rule cost:
     resources:
         **LIGHT,
     params:
-        results=RESULTS,
+        results=subpath(output.cost, ancestor=2),
         runs=["/".join(run) for run in RUNS],
         code=fingerprint("thalweg.cli.cost"),
     message:

@@ -83,7 +83,7 @@ rule published:
     resources:
         **LIGHT,
     params:
-        folder=f"{DATA}/published-scores",
+        folder=subpath(input.published, parent=True),
         domains=[f"{domain}={RESULTS}/domains/{domain}.nc" for domain in dict(PUBLISHED)],
         settings=as_json(
             {
