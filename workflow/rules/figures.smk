@@ -112,9 +112,13 @@ rule parameter_map:
         **LIGHT,
     params:
         name="parameter_map",
-        arguments=lambda wildcards, input: draw_arguments(names=MAPPED[study.models[wildcards.model].process])(
-            {}, input
-        ),
+        arguments=lambda wildcards, input: draw_arguments(
+            names=[
+                name
+                for name in MAPPED[study.models[wildcards.model].process]
+                if name not in study.models[wildcards.model].dynamic
+            ]
+        )({}, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("parameter_map"),
     message:

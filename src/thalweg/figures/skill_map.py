@@ -48,7 +48,8 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
     values = skill.groupby(["model", "gauge"]).value.mean().unstack("model").reindex(place.gauge_ids)[list(models)]
     mapping = _colours(metric, values.to_numpy())
 
-    extent = extent_of(place.network, place.gauges)
+    mapped = "longitude" in place.network  # whole catchments have no reaches to draw
+    extent = extent_of(place.network, place.gauges) if mapped else extent_of(place.gauges)
     coast = coast_of(map_folder, extent)
     columns = min(len(models), MOST_COLUMNS)
     rows = -(-len(models) // columns)
@@ -64,7 +65,8 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
     for position, model in enumerate(models):
         axes = panels.ravel()[position]
         base(axes, extent, coast)
-        rivers(axes, place)
+        if mapped:
+            rivers(axes, place)
         scatter = _gauges(axes, place.gauges, values[model].to_numpy(), mapping)
         median = number(values[model].median())
         letter(axes, position, f"{names[model]}\nmedian {median}, {values[model].count()} gauges")
