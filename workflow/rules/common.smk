@@ -142,13 +142,13 @@ MAIN = experiments_where(lambda settings: settings.training_years is None and se
 
 
 def sparse_levels(domain, option):
-    """The most experiments of a domain whose splits differ in nothing but ``option``: experiment -> its level."""
+    """The experiments of a domain whose splits differ in nothing but ``option``, of most levels: experiment -> level."""
     groups = {}
     for name, settings in study.experiments[domain].items():
         others = settings.model_dump_json(exclude={option, "models", "training"})
         record = round((settings.train[1] - settings.train[0]).days / 365.25)
         groups.setdefault(others, {})[name] = getattr(settings, option) or record
-    return max(groups.values(), key=len)
+    return max(groups.values(), key=lambda levels: len(set(levels.values())))
 
 
 # Experiments that differ only in how much they train on: (domain, share or years) -> {experiment: level}
@@ -156,7 +156,7 @@ SPARSE = {
     (domain, name): levels
     for domain in study.experiments
     for name, option in (("share", "training_share"), ("years", "training_years"))
-    if len(levels := sparse_levels(domain, option)) > 1
+    if len(set((levels := sparse_levels(domain, option)).values())) > 1
 }
 
 
