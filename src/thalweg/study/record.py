@@ -29,7 +29,7 @@ FOLDERS = (
     ("sites", "*.csv"),
     ("physics", "*.csv"),
     ("which_prior", "*.csv"),
-    ("trends", "*.csv"),
+    ("trends", "*_evidence.csv"),
     ("peaks", "*.csv"),
     ("signatures", "*.csv"),
 )
@@ -39,6 +39,7 @@ LEFT_OUT = (  # long tables, whose summaries are kept, and those that repeat a d
     *(f"leaf_lce/{name}.csv" for name in ("curves", "fits", "parameters", "skill")),
 )
 START, END = "<!-- results: written by 'thalweg record' -->", "<!-- end of results -->"
+LARGE = {"skill_map", "hydrographs"}  # pictures of each experiment, of which a record of a large study keeps the first
 CLAIMS_END = "<!-- end of claims -->"
 SITES_START, SITES_END = "<!-- sites: written by 'thalweg record' -->", "<!-- end of sites -->"
 
@@ -167,6 +168,8 @@ def record(results, docs, readme, labels, sites=None, study="default"):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, target)
     for path in sorted((results / "figures").rglob("*.png")):
+        if study != "default" and path.stem != "temporal" and LARGE.intersection(path.parts):
+            continue
         target = docs / "figures" / path.relative_to(results / "figures")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
