@@ -49,11 +49,11 @@ def test_a_study_is_laid_over_the_one_that_it_extends(config):
 def test_what_was_removed_can_be_put_back(config):
     model = {"kind": "climatology", "label": "seasonal cycle"}
     folder = config(
-        without={"models": {"lstm": None}, "experiments": {"delaware": None, "susquehanna": None}},
-        back={"extends": "without", "models": {"lstm": model}},
+        without={"models": {"prms": None}, "experiments": {"delaware": None, "susquehanna": None}},
+        back={"extends": "without", "models": {"prms": model}},
     )
-    assert "lstm" not in read_study(folder, {"study": "without"}).models
-    assert read_study(folder, {"study": "back"}).models["lstm"].label == "seasonal cycle"
+    assert "prms" not in read_study(folder, {"study": "without"}).models
+    assert read_study(folder, {"study": "back"}).models["prms"].label == "seasonal cycle"
 
 
 def test_command_line_wins_over_every_file(config):
