@@ -101,7 +101,7 @@ def grid(domains, models, experiments):
     """A study in which every model is in every experiment of every domain, and nothing else is done."""
     names = list(models)
     return {
-        **dict.fromkeys(["leaf", "canopy", "sites"]),
+        **dict.fromkeys(["leaf", "canopy", "sites", "which_prior"]),
         "seeds": [0],
         "domains": {
             **dict.fromkeys(["delaware", "susquehanna", "cevennes"]),
