@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from thalweg.cli import main
 from thalweg.domain import DataError, read_domain
 from thalweg.domains import camels_us, caravan, catchments, france, own_catchments
+from thalweg.learn.scaling import climate_attributes
 from thalweg.store import read_provenance, write_netcdf
 from thalweg.study.catchment_settings import CamelsUsSettings, Catchments
 from thalweg.units import UnitError
@@ -685,6 +687,47 @@ def test_real_camels_us_text_and_netcdf_agree(tmp_path):
     for name in text.forcing.data_vars:
         np.testing.assert_allclose(text.forcing[name], netcdf.forcing[name], atol=packing.get(name, 0.006), rtol=0)
     np.testing.assert_allclose(text.gauges.discharge, netcdf.gauges.discharge, rtol=1e-4)
+
+
+def test_climate_indices_are_those_published():
+    ids = ["01022500", "02381600", "06879650", "11264500", "12048000"]
+    domain, _ = camels_us.build(real("camels-us-569"), ATTRIBUTE_YEARS, catchments=ids)
+    indices = climate_attributes(domain, (0, len(domain.forcing.time)))
+    table = pd.read_csv(real("camels-us-569") / "attributes/camels_clim.txt", sep=";", dtype={"gauge_id": str})
+    published = table.set_index("gauge_id").loc[domain.unit_ids]
+    for name, (column, scale) in {
+        "mean_precipitation": ("p_mean", 1),
+        "precipitation_seasonality": ("p_seasonality", 1),
+        "high_precipitation_frequency": ("high_prec_freq", 365.25),
+        "high_precipitation_duration": ("high_prec_dur", 1),
+        "low_precipitation_frequency": ("low_prec_freq", 365.25),
+        "low_precipitation_duration": ("low_prec_dur", 1),
+    }.items():
+        np.testing.assert_allclose(scale * indices[name], published[column], rtol=2e-3, atol=2e-3, err_msg=name)
+    # snow and demand were computed from other temperatures and by another method
+    np.testing.assert_allclose(indices["snow_share"], published.frac_snow, atol=0.1)
+
+
+def test_climate_indices_of_made_up_years():
+    time = pd.date_range("2001-01-01", "2004-12-31")
+    angle = 2 * np.pi * time.dayofyear.to_numpy()[:, None] / 365.25
+    temperature = 10 - 12 * np.cos(angle) + np.zeros((1, 3))
+    precipitation = np.concatenate([2 - np.cos(angle), 2 + np.cos(angle), np.full_like(angle, 0.1)], axis=1)
+    precipitation[100:103, 2] = 50.0
+    forcing = xr.Dataset(
+        {
+            "precipitation": (("time", "unit"), precipitation),
+            "temperature": (("time", "unit"), temperature),
+            "potential_evapotranspiration": (("time", "unit"), np.full_like(precipitation, 3.0)),
+        },
+        coords={"time": time},
+    )
+    indices = climate_attributes(SimpleNamespace(forcing=forcing), (0, len(time)))
+    np.testing.assert_allclose(indices["precipitation_seasonality"][:2], [0.5, -0.5], atol=0.01)
+    np.testing.assert_allclose(indices["aridity"][:2], 1.5, rtol=2e-3)
+    assert indices["high_precipitation_duration"].tolist() == [0, 0, 3]
+    assert indices["high_precipitation_frequency"][2] == pytest.approx(3 / len(time))
+    assert indices["low_precipitation_duration"][2] == (len(time) - 3) / 2
 
 
 @pytest.mark.long

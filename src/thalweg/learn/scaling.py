@@ -8,6 +8,8 @@ REACH_LOGARITHMS = {"slope": 1e-5, "drainage_area": 1.0, "width": 0.1}  # taken 
 WIDE = 30.0  # greatest over least value of an attribute that is taken as a logarithm
 PATCH_DAYS = 73  # days of forcing in a patch of history: a fifth of a year, so that patches keep to the seasons
 MOST_PATCHES = 25  # of a history, the last of the training period
+HIGH_PRECIPITATION = 5.0  # times the mean: a day of high precipitation (Addor et al. 2017)
+LOW_PRECIPITATION = 1.0  # mm/day, below it a day is dry
 SNOW_TEMPERATURE = 0.0  # degC; precipitation below it counts as snow in the climate attributes
 
 
@@ -60,10 +62,10 @@ class Scaling:
 
 
 def climate_attributes(domain, days):
-    """Mean precipitation, aridity, snow share and rain-day share of each unit over the days ``[first, last)``.
+    """The nine climate indices of Addor et al. (2017, doi:10.5194/hess-21-5293-2017) of each unit over the days ``[first, last)``.
 
     They are computed from the training period: climate means over a whole record would tell a model of the years it is
-    tested on.
+    tested on. A duration is the mean length of spells, in days, 0 where there is none; frequencies are shares of days.
 
     Returns:
         dict: name -> array (unit,).
@@ -71,13 +73,39 @@ def climate_attributes(domain, days):
     first, last = days
     window = domain.forcing.isel(time=slice(first, last))
     rain, temperature = window.precipitation.values, window.temperature.values
-    mean = rain.mean(0)
+    demand = window.potential_evapotranspiration.values.mean(0)
+    mean = np.maximum(rain.mean(0), 1e-6)
+    high, low = rain >= HIGH_PRECIPITATION * mean, rain < LOW_PRECIPITATION
     return {
-        "mean_precipitation": mean,
-        "aridity": window.potential_evapotranspiration.values.mean(0) / np.maximum(mean, 1e-6),
-        "snow_share": (rain * (temperature < SNOW_TEMPERATURE)).mean(0) / np.maximum(mean, 1e-6),
-        "wet_day_share": (rain > 1.0).mean(0),
+        "mean_precipitation": rain.mean(0),
+        "mean_potential_evapotranspiration": demand,
+        "aridity": demand / mean,
+        "precipitation_seasonality": _seasonality(window.time.dt.dayofyear.values, rain / mean, temperature),
+        "snow_share": (rain * (temperature < SNOW_TEMPERATURE)).mean(0) / mean,
+        "high_precipitation_frequency": high.mean(0),
+        "high_precipitation_duration": _duration(high),
+        "low_precipitation_frequency": low.mean(0),
+        "low_precipitation_duration": _duration(low),
     }
+
+
+def _seasonality(day_of_year, rain, temperature):
+    """Amplitude of the annual wave of relative precipitation, in phase with temperature's (Woods 2009): arrays (unit,).
+
+    Positive with most precipitation in the warm season, negative with most in the cold one, near 0 without a season.
+    """
+    angle = 2 * np.pi * day_of_year / 365.25
+    waves = np.stack([np.cos(angle), np.sin(angle)])
+    of_rain, of_temperature = (
+        2 * waves @ values / len(angle) for values in (rain - 1.0, temperature - temperature.mean(0))
+    )
+    return (of_rain * of_temperature).sum(0) / np.maximum(np.linalg.norm(of_temperature, axis=0), 1e-6)
+
+
+def _duration(spell):
+    """Mean length of the spells in a mask (time, unit), in steps: array (unit,)."""
+    begins = spell[:1].sum(0) + (spell[1:] & ~spell[:-1]).sum(0)
+    return spell.sum(0) / np.maximum(begins, 1)
 
 
 def _attribute_values(domain, names, climate_days, logarithms=None):

@@ -260,7 +260,7 @@ class Training(Settings):
     checkpoint_every: Minutes = Field("5 minutes", validate_default=True, description="time between checkpoints")
     climate_attributes: bool = Field(
         True,
-        description="add mean precipitation, aridity and snow share of the training period to the attributes",
+        description="add nine climate indices of the training period to the attributes",
     )
 
 
