@@ -64,7 +64,7 @@ def _models():
         "lstm": SequenceModel(
             label="LSTM",
             dropout=0.2,
-            training={"steps": 300, "patience": 6, "window": "365 days", "gauges_per_step": 48},
+            training={"steps": 300, "patience": 5, "window": "365 days", "spin_up": "270 days", "gauges_per_step": 32},
         ),
         "hbv-river": ProcessModel(label="δHBV 1.1p, routed", components=8, routing="river"),
         "hbv-unrouted": ProcessModel(label="δHBV 1.1p, no routing", components=8, routing="none"),
