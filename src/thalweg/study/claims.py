@@ -119,7 +119,9 @@ def _found(claim, evidence):
     if np.isnan(row.effect):
         raise _Untested(f"{what} is not defined in {claim.experiment}")
     found = row[["effect", "low", "high", "p", "n", "unit", "test"]].to_dict()
-    return found | {"p": np.nan} if claim.within else found
+    if claim.within or (row["quantity"].endswith("rank_correlation") and (claim.above or claim.below)):
+        found["p"] = np.nan  # it is of another null than the threshold
+    return found
 
 
 def _compared(claim, threshold, runs, blocks, samples, seed):
@@ -205,7 +207,7 @@ def _verdict(row):
     """The verdict on a claim and its reason, by the rule that the module tells."""
     if row["reason"]:
         return "undecided", row["reason"]
-    _, low, high = gain(row)
+    effect, low, high = gain(row)
     claimed, threshold = row["claimed"], f"{'±' if row['claimed'] == 'within' else ''}{row['threshold']:g}"
     if np.isnan(low) or np.isnan(high):
         return "undecided", "there is no interval"
@@ -216,6 +218,8 @@ def _verdict(row):
     if low <= 0:
         return "undecided", f"the interval holds {threshold}"
     lies = f"the interval lies {claimed} {threshold}"
+    if row["kind"] != "as_good" and claimed != "within" and effect < row["margin"]:
+        return "undecided", f"{lies}, but the difference is smaller than {row['margin']:g}, the least that matters"
     if row["kind"] == "evidence" and np.isnan(row["p"]):
         return "supported", lies
     if not row["p_holm"] < SIGNIFICANT:
