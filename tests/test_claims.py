@@ -100,6 +100,16 @@ def test_noise_leaves_a_claim_undecided():
     assert row.reason == "the interval holds 0"
 
 
+def test_a_sure_difference_smaller_than_matters_is_undecided():
+    scatter = np.random.default_rng(2).normal(0, 0.03, 60)
+    row = verdict(
+        skill_table({("later", "ours"): 0.7 + scatter - np.median(scatter) + 0.015, ("later", "theirs"): 0.7}), claim()
+    )
+    assert 0 < row.low < row.effect < 0.02 < row.high
+    assert row.verdict == "undecided"
+    assert "smaller than 0.02" in row.reason
+
+
 @pytest.mark.parametrize(
     ("ours", "expected"), [(0.7, "supported"), (0.69, "supported"), (0.75, "supported"), (0.65, "not supported")]
 )

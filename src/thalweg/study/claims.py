@@ -3,7 +3,8 @@
 All claims are judged by one rule. The *gain* of a claim is its effect less its threshold, counted towards the claimed side:
 
 - *not supported*: the interval of the gain ends below the margin: what is claimed is excluded, or too small to matter;
-- *supported*: otherwise, the interval lies above 0 and, where there is a test, its p after Holm's correction is below 0.05;
+- *supported*: otherwise, the gain is at least the margin, its interval lies above 0 and, where there is a test, its p after
+  Holm's correction is below 0.05;
 - *undecided*: neither, or too few gauges or blocks of gauges to tell;
 - *not tested*: the study lacks what the claim is about.
 
@@ -261,8 +262,9 @@ def page(table, title):
         "",
         "An effect is the median over gauges of the paired difference, positive when the model is better than its reference,"
         " or what a table of evidence says. Intervals (95 %) resample blocks of near gauges; p is corrected after Holm for all"
-        " claims. A claim is supported when its interval lies wholly on the claimed side and p is below 0.05, and not supported"
-        " when the interval excludes it or all that would matter.",
+        " claims that have one (the others, –, rest on an interval that is not corrected). A claim is supported when its interval"
+        " lies wholly on the claimed side, p is below 0.05 and the difference is large enough to matter, and not supported when"
+        " the interval excludes it or all that would matter.",
     ]
     for family, claims in table.groupby("family", sort=False):
         lines += [
