@@ -151,6 +151,14 @@ def evidence_table(effect, low, high, p=np.nan, quantity="sign_violations", refe
     return pd.DataFrame([row], columns=EVIDENCE_COLUMNS)
 
 
+def test_a_p_of_no_correlation_says_nothing_of_another_threshold():
+    one = claim("evidence", quantity="baseflow_index_rank_correlation", reference="", above=0.5)
+    table = evidence_table(0.7, 0.6, 0.8, p=0.2, quantity="baseflow_index_rank_correlation")
+    row = verdict(skill_table({("later", "ours"): 0.7}), one, evidence=[table])
+    assert row.verdict == "supported"
+    assert np.isnan(row.p)
+
+
 @pytest.mark.parametrize(
     ("numbers", "side", "expected"),
     [
