@@ -101,6 +101,7 @@ def _frame(axes, names, columns):
     axes.set_yticks(range(len(names)), [wrap(name, LABELS_WIDTH) for name in names])
     axes.set_xticks(range(len(columns)), [wrap(experiment, CELL[0]) for _, experiment in columns])
     axes.tick_params(length=0)
+    axes.tick_params(axis="x", labelsize=5.5)
     axes.spines[:].set_visible(False)
     domains = [domain for domain, _ in columns]
     for domain in dict.fromkeys(domains):
