@@ -95,7 +95,7 @@ def test_random_parameters_stay_within_the_null():
 
 
 def test_a_planted_relation_is_found_and_nothing_else(domain, splits):
-    table, stability = attribute(domain, splits, HBV, TRAINING, learned(domain, 0), 200)
+    table, stabilities = attribute(domain, splits, HBV, TRAINING, learned(domain, 0), 200)
     assert set(table.parameter) == {"CFMAX", "FC", "TT"}
     assert "flat" not in set(table.attribute)
     assert not {"latitude", "longitude"} & set(table.attribute)
@@ -110,16 +110,20 @@ def test_a_planted_relation_is_found_and_nothing_else(domain, splits):
     icc = table.groupby("parameter").icc_seeds.first()
     assert icc["FC"] > 0.99
     assert abs(icc["TT"]) < 0.3
+    stability = stabilities["seeds"]
     assert stability["effect"] == pytest.approx(icc.median())
     assert stability["low"] <= stability["effect"] <= stability["high"]
     assert table.icc_folds.isna().all(), "one fold"
+    assert list(stabilities) == ["seeds"]
 
 
 def test_folds_are_raters_too(domain, splits):
-    table, _ = attribute(domain, splits, HBV, TRAINING, learned(domain, 0, folds=2), 20)
+    table, stabilities = attribute(domain, splits, HBV, TRAINING, learned(domain, 0, folds=2), 20)
     icc = table.groupby("parameter").icc_folds.first()
     assert icc["FC"] > 0.99
     assert icc["TT"] < 0.5
+    assert stabilities["folds"]["effect"] == pytest.approx(icc.median())
+    assert stabilities["folds"]["low"] <= icc.median() <= stabilities["folds"]["high"]
 
 
 def test_evidence_counts_hypotheses_that_are_met(domain, splits):
@@ -132,7 +136,7 @@ def test_evidence_counts_hypotheses_that_are_met(domain, splits):
     effects = pd.DataFrame(rows).set_index(["model", "quantity"]).effect
     assert effects["met", "parameter_as_expected"] == 1
     assert effects["missed", "parameter_as_expected"] == 0
-    assert effects["met", "parameter_stability"] > 0.9
+    assert effects["met", "parameter_stability_seeds"] > 0.9
 
 
 def test_one_seed_has_no_stability(domain, splits):

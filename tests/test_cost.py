@@ -132,6 +132,12 @@ def test_nothing_is_known_before_anything_was_written(begun):
     assert not table.finished.any() and (table.seconds == 0).all() and table.remaining_seconds.isna().all()
 
 
+def test_seeds_of_an_experiment_count_instead_of_those_of_the_study(tmp_path):
+    temporal = STUDY["experiments"]["a"]["temporal"] | {"seeds": [5, 6, 7]}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY | {"experiments": {"a": {"temporal": temporal}}}))
+    assert progress(tmp_path).seed.tolist() == [5, 6, 7]
+
+
 def test_progress_of_finished_begun_and_waiting_trainings(begun):
     training_log(begun, "a/temporal/hbv", {(0, 0): (80, 40.0), (0, 1): (100, 60.0)})
     write_checkpoint(begun, "a/pub/hbv", "new", 0, 0, 50, 30.0, 0.4, finished=True)

@@ -1,5 +1,6 @@
 """Scale: studies that extend others, the plan of a full grid, and what is left when a part of it fails."""
 
+import json
 import os
 import re
 import resource
@@ -161,6 +162,19 @@ def test_a_grid_of_twelve_models_and_fourteen_experiments_on_two_domains_is_plan
     assert jobs["train"] == jobs["score"] == 2 * len(EXPERIMENTS) * len(models) == 336
     assert jobs["split"] == 2 * len(EXPERIMENTS)
     assert seconds < 30
+
+
+def test_an_experiment_may_have_seeds_of_its_own(tmp_path):
+    experiments = {"temporal": {**TEMPORAL, "seeds": [3, 4]}, "years-5": {**TEMPORAL, "training_years": 5}}
+    folder = workflow_with(grid(["france"], {"process": PROCESS}, experiments), tmp_path)
+    result = snakemake(folder, "--dry-run", "--printshellcmds")
+    commands = re.findall(r"thalweg train .*", result.stdout + result.stderr)
+    seeds = {"temporal" if "/temporal/" in command else "years-5": _seeds(command) for command in commands}
+    assert seeds == {"temporal": [3, 4], "years-5": [0]}
+
+
+def _seeds(command):
+    return json.loads(re.search(r'"seeds": *(\[[^]]*\])', command).group(1))
 
 
 # What is left when a part fails

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import wilcoxon
 
+from thalweg.study.spatial import block_bootstrap
 from thalweg.study.statistics import COLUMNS, check_skill, compare, holm, read_skill, summarise
 
 
@@ -50,6 +51,30 @@ def test_biases_to_both_sides_cancel_in_the_median_but_not_in_the_distance():
     assert row["median"] == 0
     assert row.median_distance == 20
     assert row.unit == "percent"
+
+
+def test_blocks_widen_the_interval_of_gauges_that_err_alike():
+    generator = np.random.default_rng(0)
+    values = np.repeat(generator.normal(0.6, 0.2, 8), 10) + generator.normal(0, 0.01, 80)
+    skill = table({"hbv": {0: values}, "lstm": {0: np.zeros(80)}})
+    blocks = {"delaware": pd.Series(np.arange(80) // 10, index=[f"0{gauge}" for gauge in range(80)])}
+    single, block = (summarise(skill, 500, blocks=b).iloc[0] for b in (None, blocks))
+    assert single["median"] == block["median"]
+    assert block.high - block.low > 1.5 * (single.high - single.low)
+    single, block = (compare(skill, "NSE", 500, blocks=b).iloc[0] for b in (None, blocks))
+    assert block.high - block.low > 1.5 * (single.high - single.low)
+    assert block.p == single.p
+    with pytest.raises(ValueError, match="gauge '00' has skill but no block"):
+        summarise(skill, 10, blocks={"delaware": blocks["delaware"].iloc[1:]})
+
+
+@pytest.mark.parametrize("gauges", [7, 30, 31])
+def test_the_fast_median_of_blocks_is_that_of_copied_values(gauges):
+    generator = np.random.default_rng(gauges)
+    values, blocks = generator.normal(size=gauges).round(1), generator.integers(4, size=gauges)
+    values[0] = np.nan
+    copied = block_bootstrap(values, blocks, lambda drawn: np.median(drawn), samples=300, seed=3)
+    assert block_bootstrap(values, blocks, samples=300, seed=3) == pytest.approx(copied, abs=1e-12)
 
 
 def test_the_interval_is_repeatable_and_covers_the_true_median():

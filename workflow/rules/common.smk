@@ -56,7 +56,7 @@ def run_settings(wildcards):
         {
             "model": model.model_dump(mode="json", exclude={"label", "training"}) | {"label": ""},
             "training": study.training_of(wildcards.model, experiment).model_dump(mode="json") if trained else {},
-            "seeds": study.seeds if trained else [0],
+            "seeds": (experiment.seeds or study.seeds) if trained else [0],
             "validation_share": 0 if experiment.validation == "none" else experiment.validation_share,
             "device": study.device,
         }
@@ -145,7 +145,7 @@ def sparse_levels(domain, option):
     """The experiments of a domain whose splits differ in nothing but ``option``, of most levels: experiment -> level."""
     groups = {}
     for name, settings in study.experiments[domain].items():
-        others = settings.model_dump_json(exclude={option, "models", "training"})
+        others = settings.model_dump_json(exclude={option, "models", "training", "seeds"})
         record = round((settings.train[1] - settings.train[0]).days / 365.25)
         groups.setdefault(others, {})[name] = getattr(settings, option) or record
     return max(groups.values(), key=lambda levels: len(set(levels.values())))
@@ -188,6 +188,12 @@ PUBLISHED = [
 
 
 PHYSICS = [run for run in MAIN if run in experiments_where(lambda settings: settings.kind == "temporal")]
+# where parameters were learned again without some of the gauges
+REPEATED = [
+    run
+    for run in MAIN
+    if run in experiments_where(lambda settings: settings.kind in HELD_OUT and settings.tested_folds != 1)
+]
 TRENDS = [
     (domain, name)
     for domain, name in PHYSICS

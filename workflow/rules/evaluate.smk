@@ -26,6 +26,7 @@ rule score:
 rule summarise:
     input:
         scores=[f"{RESULTS}/scores/{domain}/{experiment}/{model}.csv" for domain, experiment, model in RUNS],
+        domains=[f"{RESULTS}/domains/{domain}.nc" for domain in GAUGED],
     output:
         skill=f"{RESULTS}/tables/skill.csv",
         summary=report(
@@ -45,12 +46,13 @@ rule summarise:
     resources:
         **LIGHT,
     params:
+        domains=["--domains", *[f"{domain}={RESULTS}/domains/{domain}.nc" for domain in GAUGED]],
         settings=as_json({"bootstrap_samples": study.evaluation.bootstrap_samples, "compared": ["NSE", "KGE"]}),
         code=fingerprint("thalweg.cli.summarise"),
     message:
         "Summarising scores"
     shell:
-        "thalweg summarise --scores {input.scores} --settings {params.settings:q} --skill {output.skill}"
+        "thalweg summarise --scores {input.scores} {params.domains} --settings {params.settings:q} --skill {output.skill}"
         " --summary {output.summary} --comparison {output.comparison} > {log} 2>&1"
 
 

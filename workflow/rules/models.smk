@@ -21,7 +21,7 @@ rule split:
         **LIGHT,
     params:
         settings=lambda wildcards: study.experiments[wildcards.domain][wildcards.experiment].model_dump_json(
-            exclude={"models", "training"}
+            exclude={"models", "training", "seeds"}
         ),
         code=fingerprint("thalweg.cli.split"),
     message:

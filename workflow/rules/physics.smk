@@ -1,7 +1,8 @@
 """What trained models answer and what their parameters mean.
 
 Reads results/<study>/domains, splits, weights and parameters of the experiments in PHYSICS; writes the tables
-physics/<domain>/<experiment>/{elasticity,untrained,attribution}.csv with their evidence, and a figure of each.
+physics/<domain>/<experiment>/{elasticity,untrained,attribution}.csv with their evidence, and a figure of each. Parameters are
+also held against attributes, and against each other, in the folds of REPEATED.
 """
 
 
@@ -176,7 +177,7 @@ PHYSICS_PAIRS = [
     for domain, experiment in PHYSICS
     for name, what in (("elasticity", "weights"), ("untrained", "process"), ("attribution", "attributes"))
     if asked(domain, experiment, what)
-]
+] + [(domain, experiment, "attribution") for domain, experiment in REPEATED if asked(domain, experiment, "attributes")]
 PHYSICS_EVIDENCE = [
     f"{RESULTS}/tables/physics/{domain}/{experiment}/{name}_evidence.csv" for domain, experiment, name in PHYSICS_PAIRS
 ]

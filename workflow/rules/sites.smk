@@ -176,6 +176,7 @@ use rule summarise as site_summarise with:
     log:
         f"{RESULTS}/logs/site_summarise.log",
     params:
+        domains="",
         settings=as_json(
             {
                 "bootstrap_samples": study.evaluation.bootstrap_samples,

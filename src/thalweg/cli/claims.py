@@ -1,14 +1,11 @@
 """thalweg claims: scores, evidence and domains in; a verdict on every claim out, as a table and as a page."""
 
-import pandas as pd
-import xarray as xr
-
 from thalweg.store import atomic, provenance, write_table
 from thalweg.study.claim_settings import ClaimsJob
 from thalweg.study.claims import judge, page
 from thalweg.study.evidence import read_evidence
 from thalweg.study.settings import settings_from
-from thalweg.study.spatial import blocks_of
+from thalweg.study.spatial import read_blocks
 from thalweg.study.statistics import read_skill
 
 
@@ -26,14 +23,9 @@ def run(args):
     settings = settings_from(ClaimsJob, args.settings)
     domains = dict(text.split("=", 1) for text in args.domains)
     evidence = [read_evidence(path) for path in args.evidence]
-    blocks = {name: _blocks(path) for name, path in domains.items()}
+    blocks = {name: read_blocks(path) for name, path in domains.items()}
     table = judge(read_skill(args.skill), evidence, blocks, settings.claims, settings.bootstrap_samples)
     record = provenance(settings.model_dump(mode="json"), inputs=[args.skill, *args.evidence, *domains.values()])
     write_table(table, args.output, record)
     with atomic(args.page) as temporary:
         temporary.write_text(page(table, f"The claims of the study {args.study}"))
-
-
-def _blocks(path):
-    with xr.open_dataset(path, group="gauges", engine="h5netcdf") as gauges:
-        return pd.Series(blocks_of(gauges), index=gauges.gauge.values.astype(str))

@@ -3,13 +3,12 @@
 import json
 
 import pandas as pd
-import xarray as xr
 
 from thalweg.store import provenance, write_table
 from thalweg.study.evidence import EVIDENCE_COLUMNS
 from thalweg.study.published import PublishedJob, compare_published, published_evidence
 from thalweg.study.settings import settings_from
-from thalweg.study.spatial import blocks_of
+from thalweg.study.spatial import read_blocks
 from thalweg.study.statistics import read_skill
 
 
@@ -29,13 +28,8 @@ def arguments(parser):
 def run(args):
     job = settings_from(PublishedJob, args.settings)
     domains = dict(text.split("=", 1) for text in args.domains)
-    blocks = {name: _blocks(path) for name, path in domains.items()}
+    blocks = {name: read_blocks(path) for name, path in domains.items()}
     table = compare_published(read_skill(args.skill), args.published, blocks, job)
     record = provenance(json.loads(args.settings), inputs=[args.skill, *domains.values()])
     write_table(table, args.table, record)
     write_table(pd.DataFrame(published_evidence(table), columns=EVIDENCE_COLUMNS), args.evidence, record)
-
-
-def _blocks(path):
-    with xr.open_dataset(path, group="gauges", engine="h5netcdf") as gauges:
-        return pd.Series(blocks_of(gauges), index=gauges.gauge.values.astype(str))

@@ -10,6 +10,7 @@ from thalweg.domain import read_domain
 from thalweg.store import provenance, write_table
 from thalweg.study.river import mass_balance, skill_by_area
 from thalweg.study.roughness import roughness_by_order
+from thalweg.study.spatial import read_blocks
 from thalweg.study.statistics import read_skill
 
 
@@ -30,12 +31,13 @@ def run(args):
     skill = read_skill(args.skill)
     skill = skill[(skill.domain == args.names[0]) & (skill.experiment == args.names[1])]
     area = pd.Series(domain.gauges.drainage_area.values, index=domain.gauge_ids)
+    blocks = {args.names[0]: read_blocks(args.domain)}
     tables = {args.mass: [], args.by_area: [], args.roughness: []}
     for path in args.parameters:
         routed = Path(path).stem
         with xr.open_dataset(path, engine="h5netcdf") as file:
             parameters = file.load()
-        by_area = skill_by_area(skill, area, routed, settings["models"], settings["bootstrap_samples"])
+        by_area = skill_by_area(skill, area, routed, settings["models"], settings["bootstrap_samples"], blocks)
         by_area.insert(2, "routed", routed)
         tables[args.by_area].append(by_area)
         for name, table in ((args.mass, mass_balance), (args.roughness, lambda p: roughness_by_order(domain, p))):

@@ -73,9 +73,10 @@ def draw(claims_csv, title=""):
             write(EFFECT, y, "\n".join(row["note"]), color=GREY, fontsize=6, style="italic", linespacing=1.1)
             continue
         _interval(axes, row, limit)
-        write(EFFECT, y, effect_text(row), color=colour)
-        if row["kind"] != "evidence":
-            write(METRIC, y, row["metric_or_quantity"].replace("_", " "), color=GREY, fontsize=6)
+        evidence = row["kind"] == "evidence"
+        write(EFFECT, y, effect_text(row | {"unit": "dimensionless"} if evidence else row), color=colour)
+        measured = row["unit"].replace("dimensionless", "") if evidence else row["metric_or_quantity"]
+        write(METRIC, y, measured.replace("_", " "), color=GREY, fontsize=6)
         if np.isfinite(row["n"]):
             write(COUNT, y, f"{row['n']:.0f}", color=GREY, fontsize=6, ha="right")
     return figure

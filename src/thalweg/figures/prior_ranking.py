@@ -67,7 +67,7 @@ def draw(skill_csv, comparison_csv, domain, experiment, models, metric="NSE", la
     letter(right, 1, f"paired differences; right, median {name}")
     for place, model in zip(places, order):
         right.annotate(
-            number(values[model].median()),
+            number(values[model].median(), 3),
             (1.02, place),
             xycoords=("axes fraction", "data"),
             va="center",

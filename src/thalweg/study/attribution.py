@@ -6,8 +6,9 @@ and with which sign, and whether that is what hydrologists expect; it is no inde
 The null is that of no relation between land and parameters: the rows of the parameters are shuffled over units, all
 parameters together, and the greatest absolute rank correlation of all pairs is kept (max-statistic: Westfall & Young 1993),
 so that p holds for the whole family of pairs. Shuffling ignores that neighbours are alike, so p is optimistic where units are
-near each other. Stability is the intraclass correlation ICC(1) of Shrout & Fleiss (1979, doi:10.1037/0033-2909.86.2.420), with
-units as targets and seeds as raters: 1 when every seed learns the same map, about 0 when seeds agree no better than chance.
+near near each other. Stability is the intraclass correlation ICC(1) of Shrout & Fleiss (1979, doi:10.1037/0033-2909.86.2.420), with
+units as targets and seeds, or folds, as raters: 1 when each learns the same map, about 0 when they agree no better than chance.
+Folds begin with the same weights, so they tell what other training gauges change, and not what chance does.
 """
 
 from itertools import combinations
@@ -19,8 +20,7 @@ from scipy.stats import rankdata
 
 from thalweg.learn.scaling import climate_attributes
 from thalweg.study.experiment import period, spatial_domain
-from thalweg.study.spatial import block_bootstrap, blocks_of
-from thalweg.study.statistics import CONFIDENCE
+from thalweg.study.spatial import CONFIDENCE, block_bootstrap, blocks_of
 
 SIGNIFICANT = 0.05
 PLACE = ("latitude", "longitude")
@@ -123,12 +123,12 @@ def attribute(domain, splits, settings, training, parameters, samples):
         samples: permutations, and resamples.
 
     Returns:
-        (DataFrame, dict): a row per parameter and attribute, over the units that gauges drain: parameter, attribute,
+        (DataFrame, dict of dict): a row per parameter and attribute, over the units that gauges drain: parameter, attribute,
         correlation (Spearman's rho of the mean over folds and seeds), p_familywise, null (what the greatest of all
         absolute correlations exceeds by chance in 5 % of permutations), expected (sign of the hypothesis, 0 for none),
         units, icc_seeds (mean over folds), icc_folds (of means over seeds) and rank_correlation_seeds (mean over folds
-        and pairs of seeds), the last three NaN with a single seed or fold; and the median over parameters of icc_seeds with
-        its interval, and the number of parameters.
+        and pairs of seeds), the last three NaN with a single seed or fold; and for the raters ``seeds`` and ``folds``, where there
+        are two or more, the median over parameters of their ICC with its interval, and the number of parameters.
     """
     seen = spatial_domain(domain, settings)
     drained = np.unique(seen.gauge_weights.indices)
@@ -155,28 +155,33 @@ def attribute(domain, splits, settings, training, parameters, samples):
         ]
     ).assign(null=np.quantile(null, CONFIDENCE), units=len(drained))
     by_seed = learned.swapaxes(-1, -2)  # (parameter, fold, unit, seed)
+    by_fold = by_seed.mean(-1).swapaxes(-1, -2)  # (parameter, unit, fold)
     stability = pd.DataFrame(
         {
             "icc_seeds": intraclass_correlation(by_seed).mean(1),
-            "icc_folds": intraclass_correlation(by_seed.mean(-1).swapaxes(-1, -2)),
+            "icc_folds": intraclass_correlation(by_fold),
             "rank_correlation_seeds": [np.mean([mean_rank_correlation(fold) for fold in each]) for each in by_seed],
         },
         index=names,
     )
-    return rows.merge(stability, left_on="parameter", right_index=True), _stability(seen, drained, by_seed, samples)
+    blocks = blocks_of(seen.attributes.isel(unit=drained))
+    ratings = {"seeds": by_seed, "folds": by_fold[:, None]}
+    stabilities = {
+        raters: _stability(given, blocks, samples) for raters, given in ratings.items() if given.shape[-1] > 1
+    }
+    return rows.merge(stability, left_on="parameter", right_index=True), stabilities
 
 
-def _stability(domain, units, by_seed, samples):
-    """Median over parameters of ICC(1) over seeds, with its interval from blocks of units."""
-    count, folds, places, seeds = by_seed.shape
-    flat = by_seed.transpose(2, 0, 1, 3).reshape(places, -1)
+def _stability(ratings, blocks, samples):
+    """Median over parameters of ICC(1) of ratings (parameter, repetition, unit, rater), with its interval from blocks of units."""
+    count, repetitions, places, raters = ratings.shape
+    flat = ratings.transpose(2, 0, 1, 3).reshape(places, -1)
 
     def median(rows):
-        return np.nanmedian(intraclass_correlation(rows.reshape(-1, count, folds, seeds).transpose(1, 2, 0, 3)).mean(1))
+        again = rows.reshape(-1, count, repetitions, raters).transpose(1, 2, 0, 3)
+        return np.nanmedian(intraclass_correlation(again).mean(1))
 
-    if seeds < 2:
-        return {"effect": np.nan, "low": np.nan, "high": np.nan, "n": count}
-    low, high = block_bootstrap(flat, blocks_of(domain.attributes.isel(unit=units)), median, samples)
+    low, high = block_bootstrap(flat, blocks, median, samples)
     return {"effect": median(flat), "low": low, "high": high, "n": count}
 
 
@@ -185,7 +190,7 @@ def attribute_all(domain, splits, job, parameters):
 
     - ``parameter_as_expected``: share of the hypothesised pairs (:data:`HYPOTHESES`) that are there with the expected sign
       and a familywise p below 0.05;
-    - ``parameter_stability``: median over parameters of ICC(1) over seeds.
+    - ``parameter_stability_seeds``, ``parameter_stability_folds``: median over parameters of ICC(1) over seeds, over folds.
 
     Args:
         domain, splits: as of :func:`attribute`.
@@ -199,7 +204,9 @@ def attribute_all(domain, splits, job, parameters):
     tables, rows = [], []
     for model, learned in parameters.items():
         settings = job.models[model]
-        table, stability = attribute(domain, splits, settings.model, settings.training, learned, job.bootstrap_samples)
+        table, stabilities = attribute(
+            domain, splits, settings.model, settings.training, learned, job.bootstrap_samples
+        )
         table.insert(0, "model", model)
         tables.append(table)
         shared = {"model": model, "reference": "", "p": np.nan}
@@ -220,14 +227,14 @@ def attribute_all(domain, splits, job, parameters):
                     "test": "expected sign of Spearman's rho and familywise permutation p < 0.05, of each pair",
                 }
             )
-        if np.isfinite(stability["effect"]):
-            rows.append(
-                shared
-                | stability
-                | {
-                    "quantity": "parameter_stability",
-                    "unit": "dimensionless",
-                    "test": "median over parameters of ICC(1) over seeds; block bootstrap of units",
-                }
-            )
+        rows += [
+            shared
+            | stability
+            | {
+                "quantity": f"parameter_stability_{raters}",
+                "unit": "dimensionless",
+                "test": f"median over parameters of ICC(1) over {raters}; block bootstrap of units",
+            }
+            for raters, stability in stabilities.items()
+        ]
     return pd.concat(tables, ignore_index=True), rows

@@ -23,8 +23,8 @@ import pandas as pd
 from thalweg.study.claim_settings import FAMILIES
 from thalweg.study.evidence import EVIDENCE_COLUMNS, EVIDENCE_KEYS
 from thalweg.study.metrics import METRICS
-from thalweg.study.spatial import FEWEST_BLOCKS, block_bootstrap
-from thalweg.study.statistics import SAMPLES, as_score, check_skill, holm, paired
+from thalweg.study.spatial import FEWEST_BLOCKS, SAMPLES, block_bootstrap
+from thalweg.study.statistics import as_score, check_skill, holm, labels_of, signed_rank_p
 
 SIGNIFICANT = 0.05
 FEWEST_GAUGES = 10  # whose least signed-rank p, 2 / 2^10, stays below 0.05 when it is corrected for 25 claims
@@ -132,7 +132,7 @@ def _compared(claim, threshold, runs, blocks, samples, seed):
         improvement = (improvement - before).dropna()
     if improvement.empty:
         raise _Untested(f"no gauge has {claim.metric} of both {claim.model} and {claim.reference}")
-    label = _labels(improvement.index, claim.experiment.split("/")[0], blocks)
+    label = labels_of(improvement.index, claim.experiment.split("/")[0], blocks)
     low, high = block_bootstrap(improvement, label, samples=samples, seed=seed)
     against = "" if threshold == 0 else f" against {threshold:g}"
     return {
@@ -140,11 +140,11 @@ def _compared(claim, threshold, runs, blocks, samples, seed):
         "unit": METRICS[claim.metric].unit,
         "low": low,
         "high": high,
-        "p": paired((improvement - threshold).to_numpy(), samples, seed)["p"],
+        "p": signed_rank_p(improvement - threshold)[0],
         "n": len(improvement),
         "seeds": seeds,
-        "test": f"median paired difference, bootstrap of {label.nunique()} blocks; Wilcoxon signed-rank test{against}",
-        "reason": _too_few(len(improvement), label.nunique()),
+        "test": f"median paired difference, bootstrap of {len(set(label))} blocks; Wilcoxon signed-rank test{against}",
+        "reason": _too_few(len(improvement), len(set(label))),
     }
 
 
@@ -166,15 +166,6 @@ def _scores(runs, place, model, metric):
             raise _Untested(f"the study has no {name}")
     rows = runs.get_group(key)
     return as_score(rows.groupby("gauge").value.mean(), METRICS[metric]), rows.seed.nunique()
-
-
-def _labels(gauges, domain, blocks):
-    label = blocks.get(domain, pd.Series(dtype=object)).reindex(gauges)
-    if label.isna().any():
-        raise ValueError(
-            f"{domain}: gauge {label.index[label.isna()][0]!r} has skill but no block; give the domain's file that it was simulated in"
-        )
-    return label
 
 
 def _too_few(gauges, blocks):

@@ -64,7 +64,8 @@ def _trainings(study, folder):
                 steps = (study["training"] | settings["training"] | experiment["training"])["steps"]
                 run = dict(zip(RUN, (domain, name, model)), steps=steps)
                 written = _written(folder, f"{domain}/{name}/{model}")
-                for fold, seed in product(range(experiment.get("tested_folds") or experiment["folds"]), study["seeds"]):
+                folds, seeds = experiment.get("tested_folds") or experiment["folds"], experiment.get("seeds")
+                for fold, seed in product(range(folds), seeds or study["seeds"]):
                     yield {**run, "fold": fold, "seed": seed, **written.get((fold, seed), _NOTHING)}
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from thalweg.study.statistics import SAMPLES, compare, holm, summarise
+from thalweg.study.spatial import SAMPLES
+from thalweg.study.statistics import compare, holm, summarise
 
 AREA_CLASSES = {
     "below 100 km2": (0, 100),
@@ -44,7 +45,7 @@ def mass_balance(parameters):
     return table.rename(columns={name: f"{name}_m3" for name in columns})
 
 
-def skill_by_area(skill, area, routed, models, samples=SAMPLES):
+def skill_by_area(skill, area, routed, models, samples=SAMPLES, blocks=None):
     """Skill of models by drainage area, and by how much the routed one is better.
 
     Args:
@@ -52,11 +53,12 @@ def skill_by_area(skill, area, routed, models, samples=SAMPLES):
         area: drainage area of gauges in km2, Series by gauge id.
         routed: the model routed through the network.
         models: the models beside it.
-        samples: bootstrap resamples of gauges.
+        samples: bootstrap resamples of blocks.
+        blocks: as of :func:`~thalweg.study.statistics.summarise`.
 
     Returns:
         DataFrame: a row per metric, class of drainage area and model with ``gauges``, ``median`` and its 95 % interval
-        over gauges (``low``, ``high``), and ``improvement``: the median over gauges of the routed model's metric less this
+        (``low``, ``high``), and ``improvement``: the median over gauges of the routed model's metric less this
         model's, with its interval, p of the Wilcoxon signed-rank test, that p after Holm's correction for all tests of the
         table, and the reason why there is none.
 
@@ -74,7 +76,7 @@ def skill_by_area(skill, area, routed, models, samples=SAMPLES):
     for name in [*AREA_CLASSES, ALL]:
         part = skill[(size == name) | (name == ALL)]
         if part.value.notna().any():
-            table = _with_improvement(part, routed, samples)
+            table = _with_improvement(part, routed, samples, blocks)
             table.insert(3, "area_class", name)
             tables.append(table)
     table = pd.concat(tables, ignore_index=True)
@@ -82,11 +84,13 @@ def skill_by_area(skill, area, routed, models, samples=SAMPLES):
     return table.sort_values("metric", key=lambda names: names.map(METRICS.index), kind="stable", ignore_index=True)
 
 
-def _with_improvement(skill, routed, samples):
-    medians = summarise(skill, samples)[
+def _with_improvement(skill, routed, samples, blocks):
+    medians = summarise(skill, samples, blocks=blocks)[
         ["domain", "experiment", "metric", "model", "gauges", "median", "low", "high", "seeds"]
     ]
-    pairs = pd.concat([compare(skill, metric, samples) for metric in skill.metric.unique()], ignore_index=True)
+    pairs = pd.concat(
+        [compare(skill, metric, samples, blocks=blocks) for metric in skill.metric.unique()], ignore_index=True
+    )
     pairs = pairs[pairs.model == routed]
     renamed = {"reference": "model", "median_improvement": "improvement", "low": "improvement_low"}
     pairs = pairs.drop(columns="model").rename(columns=renamed | {"high": "improvement_high"})

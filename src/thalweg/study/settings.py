@@ -347,3 +347,6 @@ class Experiment(Split):
     training: dict[str, Any] = Field(
         {}, description="overrides of the training block for all models of this experiment"
     )
+    seeds: Annotated[list[int], Field(min_length=1)] | None = Field(
+        None, description="every model of this experiment is trained once per seed; null for those of the study"
+    )

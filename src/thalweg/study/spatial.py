@@ -8,11 +8,14 @@ doi:10.1016/0304-4149(85)90212-1). With a handful of blocks even these intervals
 import warnings
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 from scipy.cluster.vq import kmeans2
 
 from thalweg.study.places import SPLIT_SEED, kilometres
-from thalweg.study.statistics import CONFIDENCE, SAMPLES
 
+CONFIDENCE = 0.95
+SAMPLES = 2000
 GAUGES_PER_BLOCK = 15
 FEWEST_BLOCKS = 5
 
@@ -41,6 +44,12 @@ def blocks_of(gauges):
         return kmeans2(place, count, seed=SPLIT_SEED, minit="++")[1]
 
 
+def read_blocks(path):
+    """Blocks of the gauges of a domain's file: Series of labels of :func:`blocks_of`, by gauge id."""
+    with xr.open_dataset(path, group="gauges", engine="h5netcdf") as gauges:
+        return pd.Series(blocks_of(gauges), index=gauges.gauge.values.astype(str))
+
+
 def block_bootstrap(values, blocks, statistic=np.median, samples=SAMPLES, seed=0):
     """95 % percentile interval of a statistic over gauges, by resampling whole blocks.
 
@@ -62,13 +71,31 @@ def block_bootstrap(values, blocks, statistic=np.median, samples=SAMPLES, seed=0
         raise ValueError(
             f"values has shape {values.shape} and blocks {blocks.shape}; give one label of a block per gauge"
         )
-    known = ~np.isnan(values.reshape(len(values), -1)).any(axis=1)
+    known = ~np.isnan(values).any(axis=tuple(range(1, values.ndim)))
     values, blocks = values[known], blocks[known]
-    members = [values[blocks == label] for label in np.unique(blocks)]
-    if len(members) < 2:
+    labels, block = np.unique(blocks, return_inverse=True)
+    if len(labels) < 2:
         return np.nan, np.nan
-    draws = np.random.default_rng(seed).integers(len(members), size=(samples, len(members)))
-    resampled = [statistic(np.concatenate([members[block] for block in draw])) for draw in draws]
+    draws = np.random.default_rng(seed).integers(len(labels), size=(samples, len(labels)))
+    if statistic is np.median and values.ndim == 1:
+        resampled = _medians(values, block, draws)
+    else:
+        members = [values[block == label] for label in range(len(labels))]
+        resampled = [statistic(np.concatenate([members[label] for label in draw])) for draw in draws]
     tail = 100 * (1 - CONFIDENCE) / 2
     low, high = np.percentile(resampled, [tail, 100 - tail])
     return float(low), float(high)
+
+
+def _medians(values, block, draws):
+    """Median of the values of the blocks (position of each value's) in every draw (sample, block), without copying them."""
+    order = np.argsort(values)
+    ordered = values[order]
+    times = np.stack([np.bincount(draw, minlength=draws.shape[1]) for draw in draws])  # that a block is in a draw
+    last = np.cumsum(times[:, block[order]], axis=1)  # place of each value's last copy among all, sorted
+    count = last[:, -1]
+
+    def at(place):
+        return ordered[(last <= place[:, None]).sum(axis=1)]
+
+    return (at((count - 1) // 2) + at(count // 2)) / 2

@@ -2,22 +2,22 @@
 
 A skill table is tidy: one value per row, with the columns of :data:`COLUMNS`. Gauges are the sample. Each gauge counts
 once, with its mean over seeds (and over folds, where it was tested in several): the average skill of one training run,
-not the skill of an ensemble mean. Gauges on one river share water, so intervals and p-values that treat them as
-independent are narrower than the truth; they say how much the choice of gauges matters, not more.
+not the skill of an ensemble mean. Neighbouring gauges share weather and water: intervals resample blocks of near gauges where
+the blocks are given, and single gauges, too narrowly, where they are not. The p-values of paired tests take gauges for
+independent. Both say how much the choice of gauges matters, not more.
 """
 
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import bootstrap, rankdata, wilcoxon
+from scipy.stats import rankdata, wilcoxon
 
 from thalweg.study.metrics import METRICS
+from thalweg.study.spatial import SAMPLES, block_bootstrap
 
 COLUMNS = ("domain", "experiment", "model", "fold", "seed", "gauge", "metric", "value")
 FEWEST_PAIRS = 6  # with five pairs no two-sided signed-rank p-value can fall below 0.05 (its least is 2 / 2^5)
-CONFIDENCE = 0.95
-SAMPLES = 2000
 
 
 def read_skill(path):
@@ -49,20 +49,22 @@ def check_skill(skill, source="skill"):
     return skill
 
 
-def summarise(skill, samples=SAMPLES, seed=0):
+def summarise(skill, samples=SAMPLES, seed=0, blocks=None):
     """Medians over gauges with their uncertainty.
 
     Args:
         skill: skill table; a column ``unit``, where there is one, says the unit of the series instead of mm/day.
-        samples: bootstrap resamples of gauges.
+        samples: bootstrap resamples of blocks.
         seed: of the resampling.
+        blocks: domain -> Series of the label of each gauge's block, by gauge id (:func:`~thalweg.study.spatial.read_blocks`);
+            without one every gauge is its own.
 
     Returns:
         DataFrame: a row per domain, experiment, model and metric, in the table's own order, with
 
         - ``gauges``: gauges with a value, and ``undefined``: gauges without one;
         - ``median``: over gauges, of each gauge's mean over seeds and folds;
-        - ``low``, ``high``: 95 % percentile bootstrap interval of that median over gauges; NaN for a single gauge;
+        - ``low``, ``high``: 95 % percentile interval of that median by the block bootstrap; NaN for a single block;
         - ``median_distance``: median over gauges of the distance to the metric's best value. For a bias it tells a
           model that errs to both sides, whose ``median`` may be 0, from one that does not err;
         - ``seeds``, ``seed_low``, ``seed_high``: number of seeds, and least and greatest median of a single seed;
@@ -76,8 +78,9 @@ def summarise(skill, samples=SAMPLES, seed=0):
     for (domain, experiment, model, metric), group in skill.groupby(list(_GROUP), sort=False):
         gauges = group.groupby("gauge").value.mean()
         values = gauges.dropna().to_numpy()
+        label = labels_of(gauges.dropna().index, domain, blocks)
         per_seed = group.groupby(["seed", "gauge"], dropna=False).value.mean().groupby("seed", dropna=False).median()
-        low, high = _median_interval(values, samples, seed)
+        low, high = block_bootstrap(values, label, samples=samples, seed=seed)
         best, unit = METRICS[metric].best, METRICS[metric].unit
         if unit == "mm/day" and "unit" in group:
             unit = group.unit.iloc[0]
@@ -103,7 +106,7 @@ def summarise(skill, samples=SAMPLES, seed=0):
 _GROUP = ("domain", "experiment", "model", "metric")
 
 
-def compare(skill, metric, samples=SAMPLES, seed=0):
+def compare(skill, metric, samples=SAMPLES, seed=0, blocks=None):
     """Paired comparison of every two models on the gauges that both were tested on.
 
     The pairs are gauges; a model's value at a gauge is its mean over seeds and folds. The *improvement* of ``model``
@@ -113,14 +116,15 @@ def compare(skill, metric, samples=SAMPLES, seed=0):
     Args:
         skill: skill table.
         metric: name of the metric compared.
-        samples: bootstrap resamples of gauges.
+        samples: bootstrap resamples of blocks.
         seed: of the resampling.
+        blocks: as of :func:`summarise`.
 
     Returns:
         DataFrame: a row per domain, experiment and pair of models, with
 
         - ``gauges``: pairs, and ``ties``: pairs without a difference, which the test drops (Wilcoxon 1945);
-        - ``median_improvement``, ``low``, ``high``: with the 95 % percentile bootstrap interval over gauges;
+        - ``median_improvement``, ``low``, ``high``: with the 95 % percentile interval by the block bootstrap;
         - ``rank_biserial``: (W+ - W-) / (W+ + W-) with W the sums of signed ranks, from -1 to 1 (Kerby 2014,
           doi:10.2466/11.IT.3.1);
         - ``p``: two-sided Wilcoxon signed-rank test, exact up to 50 pairs without equal differences and by the normal
@@ -138,6 +142,10 @@ def compare(skill, metric, samples=SAMPLES, seed=0):
     tables = []
     for (domain, experiment), group in chosen.groupby(["domain", "experiment"], sort=False):
         score = as_score(group.groupby(["model", "gauge"]).value.mean(), METRICS[metric]).unstack("model")
+        differences = {
+            (model, reference): (score[model] - score[reference]).dropna()
+            for model, reference in combinations(group.model.unique(), 2)
+        }
         rows = [
             {
                 "domain": domain,
@@ -145,9 +153,9 @@ def compare(skill, metric, samples=SAMPLES, seed=0):
                 "metric": metric,
                 "model": model,
                 "reference": reference,
-                **paired((score[model] - score[reference]).dropna().to_numpy(), samples, seed),
+                **_paired(difference, labels_of(difference.index, domain, blocks), samples, seed),
             }
-            for model, reference in combinations(group.model.unique(), 2)
+            for (model, reference), difference in differences.items()
         ]
         if rows:
             table = pd.DataFrame(rows)
@@ -167,27 +175,56 @@ def as_score(value, metric):
     return value if metric.direction == "higher" else -(value - metric.best).abs()
 
 
-def paired(improvement, samples, seed):
-    """What :func:`compare` tells of paired improvements (gauge,) without NaN: a dict of its columns from ``gauges`` on."""
+def labels_of(gauges, domain, blocks):
+    """Label of the block of each of some gauges (gauge,).
+
+    Args:
+        gauges: Index of gauge ids.
+        domain: name.
+        blocks: domain -> Series of labels by gauge id; None makes every gauge a block.
+
+    Raises:
+        ValueError: when a gauge has no block.
+    """
+    if blocks is None:
+        return np.arange(len(gauges))
+    label = blocks.get(domain, pd.Series(dtype=object)).reindex(gauges)
+    if label.isna().any():
+        raise ValueError(
+            f"{domain}: gauge {label.index[label.isna()][0]!r} has skill but no block; give the domain's file that it was simulated in"
+        )
+    return label.to_numpy()
+
+
+def _paired(improvement, label, samples, seed):
+    """What :func:`compare` tells of paired improvements (Series by gauge): a dict of its columns from ``gauges`` on."""
     nonzero = improvement[improvement != 0]
-    low, high = _median_interval(improvement, samples, seed)
-    result = {
+    low, high = block_bootstrap(improvement, label, samples=samples, seed=seed)
+    p, reason = signed_rank_p(improvement)
+    return {
         "gauges": len(improvement),
         "ties": len(improvement) - len(nonzero),
-        "median_improvement": np.median(improvement) if len(improvement) else np.nan,
+        "median_improvement": improvement.median(),
         "low": low,
         "high": high,
         "rank_biserial": _rank_biserial(improvement),
-        "p": np.nan,
-        "reason": "",
+        "p": p,
+        "reason": reason,
     }
+
+
+def signed_rank_p(improvement):
+    """Wilcoxon's signed-rank test of paired improvements (gauge,) without NaN.
+
+    Returns:
+        (float, str): two-sided p, exact up to 50 pairs without equal differences and by the normal approximation otherwise;
+        and the reason why it is NaN, empty when it is not.
+    """
+    nonzero = np.asarray(improvement)[np.asarray(improvement) != 0]
     if len(nonzero) < FEWEST_PAIRS:
-        result["reason"] = f"{len(nonzero)} gauges differ; the test needs {FEWEST_PAIRS}"
-    else:
-        equal = len(np.unique(np.abs(nonzero))) < len(nonzero)
-        method = "asymptotic" if equal or len(nonzero) > 50 else "exact"
-        result["p"] = wilcoxon(nonzero, method=method).pvalue
-    return result
+        return np.nan, f"{len(nonzero)} gauges differ; the test needs {FEWEST_PAIRS}"
+    equal = len(np.unique(np.abs(nonzero))) < len(nonzero)
+    return wilcoxon(nonzero, method="asymptotic" if equal or len(nonzero) > 50 else "exact").pvalue, ""
 
 
 def _rank_biserial(improvement):
@@ -196,20 +233,6 @@ def _rank_biserial(improvement):
         return 0.0 if len(improvement) else np.nan
     ranks = rankdata(np.abs(nonzero))
     return np.sum(ranks * np.sign(nonzero)) / ranks.sum()
-
-
-def _median_interval(values, samples, seed):
-    if len(values) < 2:
-        return np.nan, np.nan
-    interval = bootstrap(
-        (values,),
-        np.median,
-        n_resamples=samples,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return interval.low, interval.high
 
 
 def holm(p):
