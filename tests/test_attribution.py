@@ -159,3 +159,13 @@ def test_the_figure_frames_hypotheses_and_marks_what_is_beyond_chance(domain, sp
     )
     with pytest.raises(ValueError, match="there are hbv"):
         figure.draw(tmp_path / "attribution.csv", models=["lstm"])
+
+
+def test_the_figure_has_bars_of_seeds_and_circles_of_folds(domain, splits, tmp_path):
+    table, _ = attribute(domain, splits, HBV, TRAINING, learned(domain, 0, folds=2), 20)
+    table.assign(model="hbv").to_csv(tmp_path / "attribution.csv", index=False)
+    bars = figure.draw(tmp_path / "attribution.csv").axes[1]
+    by_parameter = table.groupby("parameter", sort=False)
+    assert [bar.get_width() for bar in bars.patches] == pytest.approx(list(by_parameter.icc_seeds.first()))
+    assert list(bars.lines[0].get_xdata()) == pytest.approx(list(by_parameter.icc_folds.first()))
+    assert bars.get_xlabel() == "ICC [dimensionless]\nbars: seeds\ncircles: folds"

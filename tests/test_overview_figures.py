@@ -179,8 +179,8 @@ def cells(axes):
 def test_overview_has_a_row_per_model_a_column_per_experiment_and_marks_the_best(overview):
     figure = skill_overview.draw(*overview, labels=LABELS)
     nse, kge = panels(figure)
-    assert nse.get_title(loc="left") == "(a) median NSE, 95 % interval over gauges"
-    assert kge.get_title(loc="left") == "(b) median KGE, 95 % interval over gauges"
+    assert nse.get_title(loc="left") == "(a) median NSE over gauges, 95 % interval"
+    assert kge.get_title(loc="left") == "(b) median KGE over gauges, 95 % interval"
     assert [text.get_text() for text in nse.get_yticklabels()] == ["δHBV", "LSTM", "GR4J"]
     assert [text.get_text() for text in nse.get_xticklabels()] == ["temporal", "pub"]
     text = cells(nse)

@@ -177,6 +177,29 @@ def _seeds(command):
     return json.loads(re.search(r'"seeds": *(\[[^]]*\])', command).group(1))
 
 
+def test_folds_are_held_against_each_other_where_there_are_several(tmp_path):
+    folds = {"kind": "ungauged_basins", "folds": 3, **OPEN}
+    folder = workflow_with(
+        grid(["france"], {"p": PROCESS}, {"pub": folds, "one": {**folds, "tested_folds": 1}}), tmp_path
+    )
+    assert planned(snakemake(folder, "--dry-run", "--quiet", "rules"))["attribution"] == 1
+
+
+@pytest.mark.parametrize("name", ["default", "camels-us", "camels-us-short"])
+def test_a_claim_of_losing_less_compares_trainings_that_were_as_long_and_as_many(name):
+    study = read_study(ROOT / "config", {"study": name})
+    for claim in study.claims.values():
+        if claim.kind != "more_robust" or claim.experiment.split("/")[0] not in study.experiments:
+            continue
+        before, after = (
+            study.experiments[domain][experiment]
+            for domain, experiment in (place.split("/") for place in (claim.baseline, claim.experiment))
+        )
+        assert before.seeds == after.seeds, claim.text
+        for model in (claim.model, claim.reference):
+            assert study.training_of(model, before) == study.training_of(model, after), claim.text
+
+
 # What is left when a part fails
 
 PRETENDS = """#!/bin/sh

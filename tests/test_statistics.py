@@ -1,11 +1,15 @@
 """Statistics of skill against values worked out by hand."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy.stats import wilcoxon
 
-from thalweg.study.spatial import block_bootstrap
+from thalweg.cli import main
+from thalweg.study.spatial import block_bootstrap, read_blocks
 from thalweg.study.statistics import COLUMNS, check_skill, compare, holm, read_skill, summarise
 
 
@@ -66,6 +70,28 @@ def test_blocks_widen_the_interval_of_gauges_that_err_alike():
     assert block.p == single.p
     with pytest.raises(ValueError, match="gauge '00' has skill but no block"):
         summarise(skill, 10, blocks={"delaware": blocks["delaware"].iloc[1:]})
+
+
+def test_the_verb_resamples_the_blocks_of_each_domain(tmp_path):
+    generator = np.random.default_rng(1)
+    values = np.repeat(generator.normal(0.6, 0.2, 5), 12) + generator.normal(0, 0.01, 60)
+    one = table({"hbv": {0: values}, "lstm": {0: values - 0.1}})
+    pd.concat([one, one.assign(domain="thames")]).to_csv(tmp_path / "scores.csv", index=False)
+    place = {"latitude": ("gauge", np.arange(60) // 12 * 2.0), "longitude": ("gauge", np.arange(60) % 12 * 0.01)}
+    gauges = xr.Dataset(place, {"gauge": [f"0{gauge}" for gauge in range(60)]})
+    for domain in ("delaware", "thames"):
+        gauges.to_netcdf(tmp_path / f"{domain}.nc", group="gauges", engine="h5netcdf")
+    outputs = [f"--{name}={tmp_path}/{name}.csv" for name in ("skill", "summary", "comparison")]
+    settings = json.dumps({"bootstrap_samples": 200, "compared": ["NSE"]})
+    command = ["summarise", "--scores", f"{tmp_path}/scores.csv", "--settings", settings, *outputs]
+    main(command)
+    single = pd.read_csv(tmp_path / "summary.csv")
+    main([*command, "--domains", *(f"{domain}={tmp_path}/{domain}.nc" for domain in ("delaware", "thames"))])
+    block = pd.read_csv(tmp_path / "summary.csv")
+    assert (block.high - block.low > 1.5 * (single.high - single.low)).all()
+    blocks = {domain: read_blocks(tmp_path / f"{domain}.nc") for domain in ("delaware", "thames")}
+    expected = compare(read_skill(tmp_path / "skill.csv"), "NSE", 200, blocks=blocks)
+    assert np.allclose(pd.read_csv(tmp_path / "comparison.csv").low, expected.low)
 
 
 @pytest.mark.parametrize("gauges", [7, 30, 31])

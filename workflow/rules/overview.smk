@@ -29,6 +29,7 @@ rule skill_overview:
 rule sparse_data:
     input:
         skill_csv=rules.summarise.output.skill,
+        domain_path=rules.domain.output.domain,
     output:
         **figure_outputs(
             "sparse_data/{domain}", "sparse_data", figure="skill, sparse data", domain="{domain}", subject="medians"
@@ -58,6 +59,7 @@ rule sparse_data:
 rule skill_distance:
     input:
         skill_csv=rules.summarise.output.skill,
+        domain_path=rules.domain.output.domain,
         split_csvs=lambda wildcards: [
             f"{RESULTS}/splits/{wildcards.domain}/{experiment}.csv" for experiment in UNGAUGED[wildcards.domain]
         ],

@@ -25,7 +25,8 @@ def draw(attribution_csv, labels=None, models=None):
     Returns:
         matplotlib Figure. Colours are Spearman's rho over units; a dot marks those beyond what the greatest of all pairs
         reaches by chance (familywise p < 0.05), a frame the pairs with a hypothesis: solid where sign and p are as
-        expected, dashed where they are not. Bars are ICC(1) over seeds, absent with one seed.
+        expected, dashed where they are not. Bars are ICC(1) over seeds, absent
+        with one seed, and circles ICC(1) over folds, absent with one fold.
 
     Raises:
         ValueError: when no row is of a model drawn.
@@ -45,11 +46,11 @@ def draw(attribution_csv, labels=None, models=None):
     )
     for position, ((axes, bars), rows, model) in enumerate(zip(panels, tables, models)):
         _map(axes, rows)
-        _bars(bars, rows, min(0, table.icc_seeds.min()))
+        _bars(bars, rows, min(0, table[["icc_seeds", "icc_folds"]].min(axis=None)))
         letter(axes, position, f"{(labels or {}).get(model, model)}, {rows.units.iloc[0]} units")
         if position < len(models) - 1 and set(rows.attribute) == set(tables[-1].attribute):
             axes.set_xticklabels([])
-    panels[-1, 1].set_xlabel("ICC over seeds\n[dimensionless]")
+    panels[-1, 1].set_xlabel(_label(table))
     figure.colorbar(
         ScalarMappable(Normalize(-1, 1), COLOURS),
         ax=panels,
@@ -86,8 +87,16 @@ def _frame(x, y, dashes):
 
 
 def _bars(axes, rows, least):
-    stability = rows.groupby("parameter", sort=False).icc_seeds.first()
-    axes.barh(range(len(stability)), stability, color="0.55", height=0.7)
+    stability = rows.groupby("parameter", sort=False)[["icc_seeds", "icc_folds"]].first()
+    axes.barh(range(len(stability)), stability.icc_seeds, color="0.7", height=0.7)
+    axes.plot(stability.icc_folds, range(len(stability)), "o", color="black", markersize=3.5)
     axes.set(xlim=(least, 1), ylim=(len(stability) - 0.5, -0.5))
     axes.set_yticks([])
     axes.grid(True, axis="x")
+
+
+def _label(table):
+    """What the bars and circles are, of those that there are."""
+    drawn = [name for name in ("seeds", "folds") if table[f"icc_{name}"].notna().any()]
+    marks = {"seeds": "bars: seeds", "folds": "circles: folds"}
+    return "\n".join(["ICC [dimensionless]", *(marks[name] for name in drawn)])

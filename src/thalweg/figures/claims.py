@@ -15,7 +15,7 @@ TICKS = (1, 10, 100)
 LEAST_LIMIT, GREATEST_LIMIT = 5, 100  # of the axis, in margins
 
 # Inch from the left edge.
-SYMBOL, TEXT, FOREST, EFFECT, METRIC, COUNT = 0.12, 0.24, 3.62, 5.0, 6.43, WIDTH - 0.06
+SYMBOL, TEXT, FOREST, EFFECT, METRIC, COUNT = 0.12, 0.24, 3.62, 5.0, WIDTH - 0.32, WIDTH - 0.06
 # Inch from the upper edge, or of height.
 TITLE, COUNTS, COLUMNS, TOP, BOTTOM = 0.12, 0.38, 0.62, 0.72, 0.55
 LINE, GAP, HEADING = 0.115, 0.06, 0.29
@@ -76,7 +76,7 @@ def draw(claims_csv, title=""):
         evidence = row["kind"] == "evidence"
         write(EFFECT, y, effect_text(row | {"unit": "dimensionless"} if evidence else row), color=colour)
         measured = row["unit"].replace("dimensionless", "") if evidence else row["metric_or_quantity"]
-        write(METRIC, y, measured.replace("_", " "), color=GREY, fontsize=6)
+        write(METRIC, y, measured.replace("_", " "), color=GREY, fontsize=6, ha="right")
         if np.isfinite(row["n"]):
             write(COUNT, y, f"{row['n']:.0f}", color=GREY, fontsize=6, ha="right")
     return figure
@@ -112,7 +112,7 @@ def _head(write, counts, title):
     write(middle - 0.06, COLUMNS, "\N{LEFTWARDS ARROW} against it", ha="right", **names)
     write(middle + 0.06, COLUMNS, "as claimed \N{RIGHTWARDS ARROW}", **names)
     write(EFFECT, COLUMNS, "effect (95 % interval)", **names)
-    write(METRIC, COLUMNS, "in", **names)
+    write(METRIC, COLUMNS, "in", ha="right", **names)
     write(COUNT, COLUMNS, "n", ha="right", **names)
 
 

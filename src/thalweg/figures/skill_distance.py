@@ -9,6 +9,7 @@ from scipy.stats import spearmanr
 
 from thalweg.figures.style import WIDTH, legend_below, letter, looks, number, styled
 from thalweg.study.metrics import METRICS
+from thalweg.study.spatial import read_blocks
 from thalweg.study.statistics import read_skill, summarise
 
 CLASSES = 6  # of distance, at most
@@ -19,7 +20,7 @@ COMPACT = {"frameon": True, "edgecolor": "none", "handlelength": 1.8, "columnspa
 
 
 @styled
-def draw(skill_csv, split_csvs, domain, models, metric="NSE", labels=None):
+def draw(skill_csv, split_csvs, domain, models, metric="NSE", labels=None, domain_path=None):
     """A panel per experiment: medians of each model in classes of distance that hold equally many gauges.
 
     Args:
@@ -29,15 +30,17 @@ def draw(skill_csv, split_csvs, domain, models, metric="NSE", labels=None):
         models: models drawn.
         metric: of :data:`thalweg.study.metrics.METRICS`, one that is 1 at best.
         labels: model -> label, in the study's order.
+        domain_path: file of the domain, of whose blocks of near gauges intervals are; without it of single gauges.
 
     Returns:
-        matplotlib Figure. A bar is the 95 % bootstrap interval of a median over the gauges of its class, a faint dot a
+        matplotlib Figure. A bar is the 95 % bootstrap interval of the median of its class, a faint dot a
         gauge; the legend of a panel has the rank correlation of skill and distance over its gauges.
 
     Raises:
         ValueError: when a model has no skill in an experiment.
     """
     look = looks(models, labels)
+    blocks = {domain: read_blocks(domain_path)} if domain_path else None
     skill = read_skill(skill_csv)
     skill = skill[(skill.domain == domain) & (skill.metric == metric) & skill.model.isin(models)]
 
@@ -50,7 +53,7 @@ def draw(skill_csv, split_csvs, domain, models, metric="NSE", labels=None):
             raise ValueError(f"{skill_csv}: there is no {metric} of model {missing[0]!r} in {domain}/{experiment}")
         for model, each in look.items():
             _gauges(axes, rows[rows.model == model], each)
-        _medians(axes, rows, look)
+        _medians(axes, rows, look, blocks)
         axes.set(xscale="log", xlabel="distance to the nearest gauge that trained [km]")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
@@ -81,13 +84,14 @@ def _gauges(axes, rows, look):
     axes.plot([], [], color=look.colour, linestyle=look.dashes, label=number(correlation))
 
 
-def _medians(axes, rows, look):
+def _medians(axes, rows, look, blocks):
     """The median of each class of distance, at the median distance in it."""
     distance = rows.groupby("gauge").nearest_training_km.mean()
     count = int(np.clip(len(distance) // LEAST_GAUGES, 1, CLASSES))
     classes = rows.gauge.map(pd.qcut(distance.rank(method="first"), count, labels=False))
     tables = [
-        summarise(part).assign(distance=distance[part.gauge.unique()].median()) for _, part in rows.groupby(classes)
+        summarise(part, blocks=blocks).assign(distance=distance[part.gauge.unique()].median())
+        for _, part in rows.groupby(classes)
     ]
     medians = pd.concat(tables)
     for order, (model, each) in enumerate(look.items()):

@@ -21,7 +21,7 @@ BEST, NOT_APART = "\N{BLACK CIRCLE}", "\N{WHITE CIRCLE}"
 
 @styled
 def draw(summary_csv, comparison_csv, metrics=("NSE", "KGE"), labels=None):
-    """A panel per metric: a row per model, a column per experiment, a cell with the median and its interval over gauges.
+    """A panel per metric: a row per model, a column per experiment, a cell with the median and its interval.
 
     Args:
         summary_csv: table of :func:`thalweg.study.statistics.summarise`.
@@ -61,7 +61,7 @@ def draw(summary_csv, comparison_csv, metrics=("NSE", "KGE"), labels=None):
                 _cell(axes, column, models.index(model), cell, marks.get(model, ""), scale)
         _frame(axes, [labels.get(model, model) for model in models], columns)
         name = metric.replace("_", " ")
-        axes.set_title(f"({chr(ord('a') + position)}) median {name}, 95 % interval over gauges", loc="left", pad=16)
+        axes.set_title(f"({chr(ord('a') + position)}) median {name} over gauges, 95 % interval", loc="left", pad=16)
         figure.colorbar(scale, ax=axes, label=f"{name} [{METRICS[metric].unit}]", extend=extend, aspect=25, pad=0.01)
     note = f"{BEST} best median   {NOT_APART} not told apart from it: p of the paired test is at least {SIGNIFICANCE}"
     figure.supxlabel(note, fontsize=7)

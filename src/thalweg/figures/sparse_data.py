@@ -7,6 +7,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from thalweg.figures.style import WIDTH, legend_below, letter, looks, styled
 from thalweg.study.metrics import METRICS
+from thalweg.study.spatial import read_blocks
 from thalweg.study.statistics import read_skill, summarise
 
 SWEEPS = {  # name -> (label of the axis, what a level is multiplied by on it)
@@ -17,8 +18,8 @@ APART = 0.035  # between the models at one level, as a part of it: the axis is l
 
 
 @styled
-def draw(skill_csv, domain, sweeps, models, metric="NSE", labels=None):
-    """A panel per sweep: the median of each model against the level, with its 95 % interval over gauges.
+def draw(skill_csv, domain, sweeps, models, metric="NSE", labels=None, domain_path=None):
+    """A panel per sweep: the median of each model against the level, with its 95 % interval.
 
     Args:
         skill_csv: skill table.
@@ -27,6 +28,7 @@ def draw(skill_csv, domain, sweeps, models, metric="NSE", labels=None):
         models: models drawn.
         metric: of :data:`thalweg.study.metrics.METRICS`.
         labels: model -> label, in the study's order.
+        domain_path: file of the domain, of whose blocks of near gauges intervals are; without it of single gauges.
 
     Returns:
         matplotlib Figure. Every point of a panel is of the same gauges: those with a value of each model at each level.
@@ -35,6 +37,7 @@ def draw(skill_csv, domain, sweeps, models, metric="NSE", labels=None):
         ValueError: when a model has no skill at a level, or no gauge has a value of all.
     """
     look = looks(models, labels)
+    blocks = {domain: read_blocks(domain_path)} if domain_path else None
     skill = read_skill(skill_csv)
     skill = skill[(skill.domain == domain) & (skill.metric == metric) & skill.model.isin(models)]
 
@@ -43,7 +46,7 @@ def draw(skill_csv, domain, sweeps, models, metric="NSE", labels=None):
     for position, (axes, (name, levels)) in enumerate(zip(panels, sweeps.items(), strict=True)):
         label, factor = SWEEPS[name]
         same = _same_gauges(skill[skill.experiment.isin(levels)], levels, models, f"{skill_csv}: {domain}")
-        medians = summarise(same).set_index(["model", "experiment"])
+        medians = summarise(same, blocks=blocks).set_index(["model", "experiment"])
         order = sorted(levels, key=levels.get)
         for number, (model, each) in enumerate(look.items()):
             aside = (1 + APART) ** (number - (len(look) - 1) / 2)

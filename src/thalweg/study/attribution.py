@@ -6,9 +6,10 @@ and with which sign, and whether that is what hydrologists expect; it is no inde
 The null is that of no relation between land and parameters: the rows of the parameters are shuffled over units, all
 parameters together, and the greatest absolute rank correlation of all pairs is kept (max-statistic: Westfall & Young 1993),
 so that p holds for the whole family of pairs. Shuffling ignores that neighbours are alike, so p is optimistic where units are
-near near each other. Stability is the intraclass correlation ICC(1) of Shrout & Fleiss (1979, doi:10.1037/0033-2909.86.2.420), with
+near each other. Stability is the intraclass correlation ICC(1) of Shrout & Fleiss (1979, doi:10.1037/0033-2909.86.2.420), with
 units as targets and seeds, or folds, as raters: 1 when each learns the same map, about 0 when they agree no better than chance.
-Folds begin with the same weights, so they tell what other training gauges change, and not what chance does.
+Folds are held against each other by their means over seeds; they begin with the same weights and share most training gauges,
+so they tell what some other gauges change, and not what chance does.
 """
 
 from itertools import combinations

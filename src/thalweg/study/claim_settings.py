@@ -284,7 +284,7 @@ def default_claims():
             would_change=two_years,
         ),
         "parameters-stable-seeds": Evidence(
-            text="Other first weights lead to the same map of parameters",
+            text="Other first weights lead to the same maps of most parameters",
             family="parameters",
             experiment="delaware/temporal",
             model="hbv",
@@ -294,14 +294,14 @@ def default_claims():
             would_change="fewer parameters, or observations of more than discharge",
         ),
         "parameters-stable-folds": Evidence(
-            text="Without some of the gauges the same map of parameters is learned",
+            text="Without some of the gauges most parameters have the same maps",
             family="parameters",
             experiment="delaware/pub",
             model="hbv",
             quantity="parameter_stability_folds",
             above=0.75,
             margin=0.05,
-            would_change="other first weights in each fold: all begin alike",
+            would_change="folds that share fewer gauges, and other first weights in each: all begin alike",
         ),
         "canopy": Better(
             text="Evaporation through leaves beats a factor on the potential rate",

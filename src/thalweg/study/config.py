@@ -169,7 +169,7 @@ class Evaluation(Settings):
     minimum_days: Days = Field(
         "300 days", validate_default=True, description="days with both series that a metric needs"
     )
-    bootstrap_samples: Count = Field(2000, description="resamples of gauges for intervals of medians")
+    bootstrap_samples: Count = Field(2000, description="resamples of blocks of gauges for intervals of medians")
 
 
 class Study(Settings):

@@ -52,7 +52,7 @@ def result_table(summary, labels):
         labels: model -> label.
 
     Returns:
-        str: one row per domain, experiment and model: gauges, median with 95 % interval over gauges, range over seeds.
+        str: one row per domain, experiment and model: gauges, median over gauges with its 95 % interval, range over seeds.
     """
     lines = [
         "| domain, experiment | model | gauges | median NSE (95 % interval) | NSE over seeds | median KGE (95 % interval) |",
