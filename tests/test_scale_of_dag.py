@@ -185,7 +185,7 @@ def test_folds_are_held_against_each_other_where_there_are_several(tmp_path):
     assert planned(snakemake(folder, "--dry-run", "--quiet", "rules"))["attribution"] == 1
 
 
-@pytest.mark.parametrize("name", ["default", "camels-us", "camels-us-short"])
+@pytest.mark.parametrize("name", ["default", "camels-us", "camels-us-short", "france"])
 def test_a_claim_of_losing_less_compares_trainings_that_were_as_long_and_as_many(name):
     study = read_study(ROOT / "config", {"study": name})
     for claim in study.claims.values():
