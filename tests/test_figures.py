@@ -467,8 +467,10 @@ def test_a_model_looks_the_same_whichever_models_are_drawn_with_it():
     assert len({look.colour for look in everything.values()}) == 3
     assert style.looks(["prms"], LABELS)["prms"].label == "prms"
     assert style.number(-0.001) == "0.00" and style.number(-1.25, 1) == "−1.2"
-    with pytest.raises(ValueError, match="only 14"):
-        style.looks([f"m{number}" for number in range(15)])
+    many = style.looks([f"m{number:02d}" for number in range(21)])
+    assert len({(look.colour, str(look.dashes)) for look in many.values()}) == 21
+    with pytest.raises(ValueError, match="only 21"):
+        style.looks([f"m{number}" for number in range(22)])
 
 
 def test_colours_span_the_bulk_of_the_values():

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from thalweg.figures.style import looks
 from thalweg.study.config_files import read_study
 from thalweg.study.settings import ConfigError
 
@@ -198,6 +199,15 @@ def test_a_claim_of_losing_less_compares_trainings_that_were_as_long_and_as_many
         assert before.seeds == after.seeds, claim.text
         for model in (claim.model, claim.reference):
             assert study.training_of(model, before) == study.training_of(model, after), claim.text
+
+
+@pytest.mark.parametrize("name", ["default", "camels-us", "camels-us-short", "france"])
+def test_the_models_of_a_study_can_be_told_apart_in_one_figure(name):
+    study = read_study(ROOT / "config", {"study": name})
+    compared = {
+        model for experiments in study.experiments.values() for each in experiments.values() for model in each.models
+    }
+    assert set(looks(compared, {key: model.label for key, model in study.models.items()})) == compared
 
 
 # What is left when a part fails

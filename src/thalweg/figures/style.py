@@ -80,11 +80,11 @@ def looks(models, labels=None):
         dict: model -> Look, in the study's order.
 
     Raises:
-        ValueError: when there are more models than looks: colours twice, with other dashes the second time.
+        ValueError: when there are more models than looks: colours thrice, with other dashes each time.
     """
     labels = dict(labels or {})
     order = [*labels, *sorted(set(models) - set(labels))]
-    several = [*zip(OKABE_ITO, DASHES), *zip(OKABE_ITO, DASHES[3:] + DASHES[:3])]
+    several = [look for shift in (0, 3, 5) for look in zip(OKABE_ITO, DASHES[shift:] + DASHES[:shift])]
     if len(order) > len(several):
         order = [model for model in order if model in set(models)]
     if len(order) > len(several):
