@@ -10,8 +10,8 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from thalweg.fingerprint import fingerprint
-from thalweg.study.config_files import ConfigError, read_study, resolved
+from thalweg.storage.fingerprint import fingerprint
+from thalweg.settings.files import ConfigError, read_study, resolved
 
 min_version("9.0")
 

@@ -11,11 +11,11 @@ import argparse
 import numpy as np
 import torch
 
-import thalweg.study.recovery as recovery
-from thalweg.domain import MILLIMETRES_PER_DAY, read_domain
+import thalweg.analysis.twin_river as recovery
+from thalweg.basin.domain import MILLIMETRES_PER_DAY, read_domain
 from thalweg.integrate import accumulate, integrate
-from thalweg.processes import hbv
-from thalweg.processes.muskingum_cunge import share_of_negative_coefficients
+from thalweg.processes.routing.muskingum_cunge import share_of_negative_coefficients
+from thalweg.processes.runoff import hbv
 
 
 def main():

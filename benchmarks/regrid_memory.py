@@ -24,7 +24,7 @@ import pandas as pd
 import shapely
 import xarray as xr
 
-from thalweg.regrid import apply, weights
+from thalweg.basin.regrid import apply, weights
 
 STEPS = 240  # ten days of hours
 STEPS_PER_BLOCK = 24

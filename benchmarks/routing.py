@@ -55,10 +55,10 @@ def inputs(reaches):
 
 def case(reaches, shape, kind, backward, threads, repeats):
     """One row, measured in this process: CPU and wall times, growth of the peak, number of levels."""
+    from thalweg.basin.network import River
     from thalweg.integrate import route
-    from thalweg.network import River
-    from thalweg.processes.muskingum import muskingum
-    from thalweg.processes.muskingum_cunge import muskingum_cunge
+    from thalweg.processes.routing.muskingum import muskingum
+    from thalweg.processes.routing.muskingum_cunge import muskingum_cunge
 
     torch.set_num_threads(threads)
 

@@ -12,9 +12,9 @@ import time
 import numpy as np
 import torch
 
+from thalweg.basin.network import River
 from thalweg.integrate import integrate
-from thalweg.network import River
-from thalweg.processes import hbv
+from thalweg.processes.runoff import hbv
 
 REPEATS = 3
 COMPONENTS = 4

@@ -29,9 +29,9 @@ from timing import Report, machine, measure, shown
 
 from thalweg.integrate import integrate
 from thalweg.learn import networks
-from thalweg.learn.data import FORCINGS, Window
 from thalweg.learn.losses import nse_batch
-from thalweg.processes import hbv
+from thalweg.learn.windows import FORCINGS, Window
+from thalweg.processes.runoff import hbv
 
 PEERS = ("dmg==1.5.0", "hydrodl2==1.4.0", f"torch=={torch.__version__.split('+')[0]}")
 DAILY = ("BETA", "K0", "BETAET")

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from thalweg.catalogue import load_catalogue
-from thalweg.domain import Domain
-from thalweg.fetch import FetchError, fetch
-from thalweg.sites import Sites
+from thalweg.basin.domain import Domain
+from thalweg.basin.sites import Sites
+from thalweg.storage.catalogue import load_catalogue
+from thalweg.storage.fetch import FetchError, fetch
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("THALWEG_DATA", ROOT / "data"))

@@ -7,8 +7,7 @@ import xarray as xr
 from scipy.stats import spearmanr
 
 from conftest import make_domain
-from thalweg.figures import attribution as figure
-from thalweg.study.attribution import (
+from thalweg.analysis.parameters import (
     attribute,
     attribute_all,
     familywise_null,
@@ -16,9 +15,10 @@ from thalweg.study.attribution import (
     mean_rank_correlation,
     rank_correlations,
 )
-from thalweg.study.settings import ProcessModel, Split, Training, TrainingJob
-from thalweg.study.splits import make_splits
-from thalweg.study.trained import PhysicsJob
+from thalweg.experiments.splits import make_splits
+from thalweg.experiments.trained import PhysicsJob
+from thalweg.figures import attribution as figure
+from thalweg.settings.blocks import ProcessModel, Split, Training, TrainingJob
 
 HBV = ProcessModel(label="", components=1, hidden=8)
 TRAINING = Training()

@@ -8,16 +8,16 @@ import pandas as pd
 import pytest
 import torch
 
-from thalweg.domain import DataError
-from thalweg.domains import davos
-from thalweg.domains.energy import canopy_forcing
+from thalweg.analysis import canopy as study
+from thalweg.basin.domain import DataError
+from thalweg.datasets import davos
+from thalweg.forcing.energy import canopy_forcing
 from thalweg.integrate import integrate
-from thalweg.processes import penman_monteith as pm
-from thalweg.processes.hbv import hbv
-from thalweg.processes.hbv_canopy import hbv_canopy
-from thalweg.study import canopy as study
-from thalweg.study.canopy_settings import CanopyStudy
-from thalweg.study.settings import ConfigError, settings_from
+from thalweg.processes.runoff.hbv import hbv
+from thalweg.processes.runoff.hbv_canopy import hbv_canopy
+from thalweg.processes.vegetation import penman_monteith as pm
+from thalweg.settings.blocks import ConfigError, settings_from
+from thalweg.settings.canopy import CanopyStudy
 
 DAYS, UNITS, COMPONENTS = 240, 3, 2
 

@@ -14,12 +14,13 @@ import pytest
 import xarray as xr
 from pydantic import TypeAdapter, ValidationError
 
+from thalweg.basin.domain import DataError, read_domain
 from thalweg.cli import main
-from thalweg.domain import DataError, read_domain
-from thalweg.domains import camels_us, caravan, catchments, france, own_catchments
+from thalweg.datasets import camels_us, caravan, france, own_catchments
+from thalweg.datasets import lumped as catchments
 from thalweg.learn.scaling import climate_attributes
-from thalweg.store import read_provenance, write_netcdf
-from thalweg.study.catchment_settings import CamelsUsSettings, Catchments
+from thalweg.settings.catchments import CamelsUsSettings, Catchments
+from thalweg.storage.store import read_provenance, write_netcdf
 from thalweg.units import UnitError
 
 MIRROR = Path(os.environ.get("THALWEG_MIRROR", Path(__file__).parents[1] / "../shared/mirror"))
@@ -630,7 +631,7 @@ def test_the_verb_builds_own_catchments_and_keeps_the_hashes_of_their_files(tmp_
     settings["potential_evapotranspiration"] = "hargreaves"
     output, table = tmp_path / "domain.nc", tmp_path / "gauges.csv"
     outputs = ["--output", str(output), "--table", str(table)]
-    main(["domain", "mine", "--dataset", str(folder), "--settings", json.dumps(settings), *outputs])
+    main(["step", "domain", "mine", "--dataset", str(folder), "--settings", json.dumps(settings), *outputs])
     assert (
         read_domain(output).gauge_ids.tolist()
         == pd.read_csv(table, dtype={"gauge": str}).query("reason == 'kept'").gauge.tolist()

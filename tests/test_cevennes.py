@@ -15,14 +15,14 @@ import xarray as xr
 import yaml
 
 from conftest import dataset
+from thalweg.basin.delineate import POWERS_OF_TWO, delineate, read_flow_directions
+from thalweg.basin.domain import DataError
+from thalweg.basin.grid import RegridError
+from thalweg.basin.network import River
 from thalweg.cli import main
-from thalweg.delineate import POWERS_OF_TWO, delineate, read_flow_directions
-from thalweg.domain import DataError
-from thalweg.domains import cevennes
+from thalweg.datasets import cevennes
 from thalweg.figures import rain_grid
-from thalweg.grid import RegridError
-from thalweg.network import River
-from thalweg.store import provenance, write_netcdf
+from thalweg.storage.store import provenance, write_netcdf
 
 # Four rows of 5 km2: both sides flow to the middle column, which flows south.
 VALLEY = np.array([[3, 3, 5, 7, 7]] * 4)
@@ -214,7 +214,7 @@ def test_the_verb_writes_results_that_the_figure_draws(small, tmp_path):
     domain, areas, volumes = (tmp_path / "out" / name for name in ("cevennes.nc", "areas.csv", "volume.csv"))
     settings = json.dumps({"scheme": "conservative", "maximum_subcatchment_area": "5 km2"})
     files = ["--output", str(domain), "--areas", str(areas), "--volume", str(volumes)]
-    main(["regrid", "--dataset", str(small), "--settings", settings, *files])
+    main(["step", "regrid", "--dataset", str(small), "--settings", settings, *files])
     with xr.open_datatree(domain, engine="h5netcdf") as tree:
         assert set(tree.children) == {"cance", "lez"}
         for basin in tree.children.values():

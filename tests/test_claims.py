@@ -9,14 +9,14 @@ import xarray as xr
 from matplotlib.colors import to_rgba
 
 from thalweg.cli import main
+from thalweg.evaluation.blocks import FEWEST_BLOCKS, block_bootstrap, blocks_of
+from thalweg.evaluation.claims import SYMBOLS, effect_text, gain, judge, page
+from thalweg.evaluation.evidence import EVIDENCE_COLUMNS, read_evidence
+from thalweg.evaluation.statistics import holm
 from thalweg.figures.claims import COLOURS, MARKERS, draw
-from thalweg.store import write_netcdf
-from thalweg.study.claim_settings import FAMILIES, ClaimsJob, default_claims
-from thalweg.study.claims import SYMBOLS, effect_text, gain, judge, page
-from thalweg.study.evidence import EVIDENCE_COLUMNS, read_evidence
-from thalweg.study.settings import ConfigError, validated
-from thalweg.study.spatial import FEWEST_BLOCKS, block_bootstrap, blocks_of
-from thalweg.study.statistics import holm
+from thalweg.settings.blocks import ConfigError, validated
+from thalweg.settings.claims import FAMILIES, ClaimsJob, default_claims
+from thalweg.storage.store import write_netcdf
 
 GAUGES = [f"{position:02d}" for position in range(60)]
 BLOCKS = {"valley": pd.Series(np.repeat(np.arange(12), 5), index=GAUGES)}

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from thalweg.study.config import Study
-from thalweg.study.config_files import default_text, merge, read_study, resolved, schema_text
-from thalweg.study.settings import ConfigError
+from thalweg.settings.blocks import ConfigError
+from thalweg.settings.files import default_text, merge, read_study, resolved, schema_text
+from thalweg.settings.study import Study
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "config"

@@ -9,9 +9,9 @@ import torch
 import yaml
 
 from thalweg.cli import main
+from thalweg.experiments.cost import ALL, cost
+from thalweg.experiments.progress import NoStudy, progress
 from thalweg.learn import checkpoint
-from thalweg.study.cost import ALL, cost
-from thalweg.study.progress import NoStudy, progress
 
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 
@@ -89,7 +89,7 @@ def test_cost_needs_a_run(tmp_path):
 
 def test_the_verb_writes_the_table_with_its_provenance(measured):
     output = measured / "tables/cost.csv"
-    main(["cost", "--results", str(measured), "--runs", *map("/".join, RUNS), "--output", str(output)])
+    main(["step", "cost", "--results", str(measured), "--runs", *map("/".join, RUNS), "--output", str(output)])
     pd.testing.assert_frame_equal(pd.read_csv(output), cost(measured, RUNS), check_dtype=False)
     assert output.with_name("cost.csv.provenance.json").exists()
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from thalweg.domain import DataError, Domain, check_dates, read_domain
-from thalweg.evapotranspiration import METHODS, potential_evapotranspiration
-from thalweg.store import provenance, write_netcdf
+from thalweg.basin.domain import DataError, Domain, check_dates, read_domain
+from thalweg.forcing.evapotranspiration import METHODS, potential_evapotranspiration
+from thalweg.storage.store import provenance, write_netcdf
 
 
 def rebuilt(domain, **changes):

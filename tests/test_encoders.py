@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from conftest import make_domain
+from thalweg.experiments import run as experiment
+from thalweg.experiments.run import build_model, simulate_experiment, train_experiment
+from thalweg.experiments.splits import make_splits
 from thalweg.learn import pretrain
-from thalweg.learn.data import Series
 from thalweg.learn.encoders import HistoryEncoder, ParameterTransformer
 from thalweg.learn.scaling import MOST_PATCHES, PATCH_DAYS, Scaling, fit_scaling
-from thalweg.study import experiment
-from thalweg.study.experiment import build_model, simulate_experiment, train_experiment
-from thalweg.study.settings import ConfigError, ProcessModel, Split, Training, validated
-from thalweg.study.splits import make_splits
+from thalweg.learn.windows import Series
+from thalweg.settings.blocks import ConfigError, ProcessModel, Split, Training, validated
 
 TRAINING = Training(steps=12, window="200 days", spin_up="60 days", validate_every=4)
 TRANSFORMER = ProcessModel(label="", components=2, hidden=8, network="transformer")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from thalweg.study.ensemble import ensemble
+from thalweg.experiments.ensemble import ensemble
 
 
 def member(values, model="m", days=3):

@@ -22,11 +22,11 @@ import yaml
 from packaging.tags import sys_tags
 
 from server import serve
-from thalweg.archive import ArchiveError, unpack
-from thalweg.catalogue import CatalogueError, Dataset, load_catalogue
 from thalweg.cli import fetch as verb
-from thalweg.download import pip_options
-from thalweg.fetch import FetchError, fetch, find_by_hash, read_record
+from thalweg.storage.archive import ArchiveError, unpack
+from thalweg.storage.catalogue import CatalogueError, Dataset, load_catalogue
+from thalweg.storage.download import pip_options
+from thalweg.storage.fetch import FetchError, fetch, find_by_hash, read_record
 
 CATALOGUE = Path(__file__).parents[1] / "config" / "datasets.yaml"
 RAIN = bytes(range(256)) * 4096  # 1 MiB
@@ -304,7 +304,7 @@ def test_killed_in_the_middle_and_run_again(tmp_path):
         fields = web(server).model_dump(mode="json", exclude={"name"}, exclude_none=True)
         catalogue.write_text(yaml.safe_dump({"rain": fields}))
         program = (
-            "import sys; from thalweg.catalogue import load_catalogue; from thalweg.fetch import fetch;"
+            "import sys; from thalweg.storage.catalogue import load_catalogue; from thalweg.storage.fetch import fetch;"
             "fetch(load_catalogue(sys.argv[1])['rain'], sys.argv[2], progress=False)"
         )
         command = [sys.executable, "-c", program, str(catalogue), str(tmp_path / "rain")]
@@ -449,7 +449,7 @@ def test_the_mirrors_manifest_is_read_first(tmp_path, monkeypatch):
         f"path,bytes,sha256\nb.bin,1,{files[0].sha256}\ngone.bin,4,{files[1].sha256}\n"
     )
     walked = []
-    monkeypatch.setattr("thalweg.fetch._by_size", lambda *_: walked.append(1) or {})
+    monkeypatch.setattr("thalweg.storage.fetch._by_size", lambda *_: walked.append(1) or {})
     assert find_by_hash(files[:1], mirror)["rain.bin"][0] == mirror / "b.bin"
     assert not walked, "a listed file is found without a walk through the mirror"
     monkeypatch.undo()
@@ -460,7 +460,7 @@ def test_only_files_of_the_right_size_are_read(tmp_path, monkeypatch):
     (tmp_path / "large.bin").write_bytes(RAIN * 3)
     (tmp_path / "rain.bin").write_bytes(RAIN)
     read = []
-    monkeypatch.setattr("thalweg.fetch.digest", lambda path, _: read.append(path.name) or "0" * 64)
+    monkeypatch.setattr("thalweg.storage.fetch.digest", lambda path, _: read.append(path.name) or "0" * 64)
     assert find_by_hash(described([entry(RAIN)]).files, tmp_path) == {}
     assert read == ["rain.bin"]
 

@@ -9,7 +9,8 @@ import xarray as xr
 from matplotlib.collections import LineCollection, PathCollection
 from PIL import Image
 
-from thalweg.domain import Domain
+from thalweg.basin.domain import Domain
+from thalweg.evaluation.statistics import COLUMNS
 from thalweg.figures import (
     hydrographs,
     learning_curves,
@@ -20,8 +21,7 @@ from thalweg.figures import (
     workflow_graph,
 )
 from thalweg.figures.boundaries import read_boundaries
-from thalweg.store import write_netcdf
-from thalweg.study.statistics import COLUMNS
+from thalweg.storage.store import write_netcdf
 
 LABELS = {"hbv": "δHBV", "lstm": "LSTM", "climatology": "Climatology"}
 GAUGES = [f"0{number}" for number in range(1, 9)]

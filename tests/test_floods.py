@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 from scipy.stats import norm
 
-from thalweg.study.floods import FEWEST_YEARS, annual_maxima, flood, return_period, years_below
+from thalweg.metrics.flood_frequency import FEWEST_YEARS, annual_maxima, flood, return_period, years_below
 
 DAYS = pd.date_range("1980-10-01", "2000-09-30")
 

@@ -7,7 +7,7 @@ import torch
 
 from conftest import dataset
 from thalweg.integrate import integrate
-from thalweg.processes.gr4j import FAST, SLOW, gr4j, ordinates, produce, tanh
+from thalweg.processes.runoff.gr4j import FAST, SLOW, gr4j, ordinates, produce, tanh
 
 WARM_UP = 365  # days, of the year before the series that airGR reports
 FIRST, LAST = 3653, 5844  # of the days that it reports, 1994 to 1999

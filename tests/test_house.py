@@ -17,13 +17,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 # Lower floors first; nothing imports upwards.
 FLOORS = [
-    {"units"},
-    {"catalogue", "archive", "download", "fetch", "store", "fingerprint"},
-    {"network", "domain", "sites", "evapotranspiration", "meteorology", "grid", "regrid", "delineate", "domains"},
-    {"processes"},
-    {"integrate"},
-    {"learn"},
-    {"study"},
+    {"units", "schema"},
+    {"storage", "processes", "metrics"},
+    {"basin", "integrate"},
+    {"learn", "forcing"},
+    {"datasets"},
+    {"settings"},
+    {"experiments", "evaluation"},
+    {"analysis"},
     {"figures"},
     {"cli"},
 ]

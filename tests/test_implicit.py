@@ -6,9 +6,10 @@ import torch
 from test_integrate import assert_close, random_inputs, run
 from thalweg.integrate import TraceError, integrate
 from thalweg.integrate.trace import trace
-from thalweg.processes import Parameter, Process, State, Variable, hbv, hbv_implicit
+from thalweg.processes import Parameter, Process, State, Variable
 from thalweg.processes.implicit import root
 from thalweg.processes.operations import exp, power, where
+from thalweg.processes.runoff import hbv, hbv_implicit
 
 IMPLICIT = hbv_implicit()
 

@@ -13,8 +13,9 @@ from numba import njit
 
 from thalweg.integrate import TraceError, initial_state, integrate, lanes
 from thalweg.integrate.trace import adjoint, trace
-from thalweg.processes import Parameter, Process, State, Variable, hbv
+from thalweg.processes import Parameter, Process, State, Variable
 from thalweg.processes.operations import clip, exp, log, maximum, minimum, power, sqrt, where
+from thalweg.processes.runoff import hbv
 
 HBV = hbv()
 DYNAMIC = ("BETA", "K0", "BETAET")

@@ -13,9 +13,12 @@ import xarray as xr
 from scipy.optimize import least_squares
 
 from conftest import dataset
-from thalweg.cli import leaf as verb
-from thalweg.domain import DataError
-from thalweg.domains import leaf, leaf_lce
+from thalweg.analysis.leaf import folds_of, parameter_skill, recover, ridge, run_study
+from thalweg.basin.domain import DataError
+from thalweg.basin.sites import Sites, read_sites
+from thalweg.cli.steps import leaf as verb
+from thalweg.datasets import leaf, leaf_lce
+from thalweg.evaluation.statistics import COLUMNS, check_skill
 from thalweg.learn.leaf import (
     MEASUREMENT_ERROR,
     PRIOR,
@@ -27,11 +30,8 @@ from thalweg.learn.leaf import (
     misfit,
     train,
 )
-from thalweg.processes.photosynthesis import G1, JMAX_RATIO
-from thalweg.sites import Sites, read_sites
-from thalweg.study.leaf import folds_of, parameter_skill, recover, ridge, run_study
-from thalweg.study.leaf_settings import LeafStudy
-from thalweg.study.statistics import COLUMNS, check_skill
+from thalweg.processes.vegetation.photosynthesis import G1, JMAX_RATIO
+from thalweg.settings.leaf import LeafStudy
 
 LCE = Path(os.environ.get("THALWEG_MIRROR", Path(__file__).parents[1] / "../shared/mirror")) / "leaf-lce"
 QUICK = LeafStudy(steps=10, folds=3, bootstrap=20, noise=[0], recovery_leaves=30, recovery_steps=5, hidden=4)

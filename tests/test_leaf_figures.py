@@ -6,8 +6,8 @@ import pytest
 from matplotlib.collections import PathCollection
 
 from test_leaf import QUICK, made
+from thalweg.analysis.leaf import parameter_skill, recover, run_study
 from thalweg.figures import aci_curves, leaf_parameters, leaf_recovery, style
-from thalweg.study.leaf import parameter_skill, recover, run_study
 
 
 @pytest.fixture(scope="module")

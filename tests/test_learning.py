@@ -14,20 +14,20 @@ import pytest
 import torch
 
 from conftest import make_domain
-from thalweg.domain import Domain
+from thalweg.basin.domain import Domain
+from thalweg.basin.network import NetworkError
+from thalweg.experiments.run import build_model, climatology, make_task, simulate_experiment, train_experiment
+from thalweg.experiments.splits import make_splits
 from thalweg.integrate import integrate
 from thalweg.learn import checkpoint
-from thalweg.learn.data import Series
 from thalweg.learn.losses import CENSORED, LOSSES
 from thalweg.learn.scaling import fit_scaling
 from thalweg.learn.train import TrainingError, learning_rate, train
-from thalweg.network import NetworkError
-from thalweg.processes import hbv
-from thalweg.processes.unit_hydrograph import route
-from thalweg.study.experiment import build_model, climatology, make_task, simulate_experiment, train_experiment
-from thalweg.study.settings import ProcessModel, SequenceModel, Split, Training
-from thalweg.study.split_table import counted_days
-from thalweg.study.splits import make_splits
+from thalweg.learn.windows import Series
+from thalweg.metrics.calendar import counted_days
+from thalweg.processes.routing.unit_hydrograph import route
+from thalweg.processes.runoff import hbv
+from thalweg.settings.blocks import ProcessModel, SequenceModel, Split, Training
 
 PERIOD = ("2000-01-01", "2000-12-31")
 LATER = ("2001-01-01", "2001-05-14")

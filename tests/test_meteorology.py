@@ -6,7 +6,7 @@ import pyet
 import pytest
 import xarray as xr
 
-from thalweg import meteorology
+from thalweg.forcing import meteorology
 
 SEPTEMBER = pd.DatetimeIndex(["2001-09-03"])
 MAY = pd.DatetimeIndex(["2001-05-15"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from thalweg.study.metrics import METRICS, evaluate, fhv, flv_linear, flv_log, fms, kge, nse, peak_timing
+from thalweg.metrics.scores import METRICS, evaluate, fhv, flv_linear, flv_log, fms, kge, nse, peak_timing
 from thalweg.units import parse_unit
 
 RAMP = np.arange(1.0, 101.0)  # lowest 30 sum to 465, highest 2 to 199

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from thalweg.network import NetworkError, River
+from thalweg.basin.network import NetworkError, River
 
 REACHES = ["a", "b", "c", "d", "e"]
 DOWNSTREAM = ["c", "c", "e", "e", ""]

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
 
+from thalweg.evaluation.statistics import COLUMNS, compare, summarise
 from thalweg.figures import skill_distance, skill_overview, sparse_data, style
-from thalweg.study.statistics import COLUMNS, compare, summarise
 
 LABELS = {"hbv": "δHBV", "lstm": "LSTM", "gr4j": "GR4J"}
 GAUGES = [f"{number:02d}" for number in range(48)]

@@ -10,7 +10,7 @@ import xarray as xr
 
 from thalweg.cli import main
 from thalweg.integrate import integrate
-from thalweg.processes.dissolved_oxygen import dissolved_oxygen
+from thalweg.processes.water_quality.dissolved_oxygen import dissolved_oxygen
 
 SITES = {"mill": (80.0, 0.6), "weir": (60.0, 1.2), "mouth": (20.0, 3.0)}  # elevation in m, mean discharge in m3/s
 SPLIT = {
@@ -58,9 +58,9 @@ def test_a_table_of_oxygen_trains_the_process(folder, tmp_path):
     files = {name: f"{tmp_path}/{name}" for name in ("sites.nc", "splits.csv", "w.safetensors", "log.csv", "s.nc")}
     domain = {"kind": "own-sites", "folder": str(folder), "name": "river"}
     sites = ["--dataset", str(folder), "--output", files["sites.nc"], "--table", f"{tmp_path}/table.csv"]
-    main(["sites", *sites, "--settings", json.dumps(domain)])
+    main(["step", "sites", *sites, "--settings", json.dumps(domain)])
     both = ["--sites", files["sites.nc"], "--splits", files["splits.csv"]]
-    main(["site_split", *both[:2], "--settings", json.dumps(SPLIT), "--output", files["splits.csv"]])
+    main(["step", "site_split", *both[:2], "--settings", json.dumps(SPLIT), "--output", files["splits.csv"]])
     job = {
         "model": {"kind": "process", "label": "", "process": "dissolved_oxygen"},
         "training": {"steps": 80, "learning_rate": 0.05, "window": "500 days", "spin_up": "30 days", "patience": 99},
@@ -80,12 +80,13 @@ def test_a_table_of_oxygen_trains_the_process(folder, tmp_path):
         "--weights",
         files["w.safetensors"],
     ]
-    main(["site_train", *run, "--checkpoints", f"{tmp_path}/c", "--log", files["log.csv"]])
+    main(["step", "site_train", *run, "--checkpoints", f"{tmp_path}/c", "--log", files["log.csv"]])
     outputs = ["--output", files["s.nc"], "--parameters", f"{tmp_path}/p.nc", "--internals", f"{tmp_path}/i.nc"]
-    main(["site_simulate", *run, *outputs])
+    main(["step", "site_simulate", *run, *outputs])
     scored = json.dumps({"metrics": ["RMSE", "NSE"], "minimum_samples": 10})
     main(
         [
+            "step",
             "site_score",
             "--simulation",
             files["s.nc"],

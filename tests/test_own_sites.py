@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from thalweg.domain import DataError
-from thalweg.domains import own_sites
-from thalweg.domains.sample_tables import read_numbers
-from thalweg.network import NetworkError
+from thalweg.basin.domain import DataError
+from thalweg.basin.network import NetworkError
+from thalweg.datasets import own_sites
+from thalweg.datasets.sample_tables import read_numbers
 from thalweg.units import UnitError
 
 FORCING = "time,site,air_temperature [degF],discharge [l/s]\n" + "".join(

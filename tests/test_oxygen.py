@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from thalweg.integrate import integrate
-from thalweg.processes.dissolved_oxygen import dissolved_oxygen, pressure, reaeration_rate, saturation
+from thalweg.processes.water_quality.dissolved_oxygen import dissolved_oxygen, pressure, reaeration_rate, saturation
 
 PROCESS = dissolved_oxygen()
 STREAM = {

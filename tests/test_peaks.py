@@ -8,12 +8,12 @@ import pytest
 import xarray as xr
 
 from conftest import make_domain
+from thalweg.analysis.flood_peaks import CLASSES, errors_by_class, peak_errors, peak_evidence, return_class
 from thalweg.cli import main
+from thalweg.evaluation.evidence import read_evidence
 from thalweg.figures import peaks as figure
-from thalweg.store import write_netcdf
-from thalweg.study.evidence import read_evidence
-from thalweg.study.floods import annual_maxima, return_period
-from thalweg.study.peaks import CLASSES, errors_by_class, peak_errors, peak_evidence, return_class
+from thalweg.metrics.flood_frequency import annual_maxima, return_period
+from thalweg.storage.store import write_netcdf
 
 DAYS = pd.date_range("1970-10-01", "2000-09-30")
 GAUGES = [f"g{i}" for i in range(12)]

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from thalweg.integrate import integrate
-from thalweg.processes.photosynthesis import (
+from thalweg.processes.process import State
+from thalweg.processes.vegetation.photosynthesis import (
     RESPONSES,
     SEA_LEVEL,
     assimilation,
@@ -22,7 +23,6 @@ from thalweg.processes.photosynthesis import (
     uptake,
     water_stress,
 )
-from thalweg.processes.process import State
 
 RANGES = {
     "absorbed_light": (0.0, 2000.0),

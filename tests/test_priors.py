@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from thalweg.integrate import initial_state, integrate
-from thalweg.processes.exp_hydro import drainage, exp_hydro, smooth_step
-from thalweg.processes.gr4j import gr4j
-from thalweg.processes.hbv import hbv
-from thalweg.processes.hbv_neural import hbv_neural, recharge_share
-from thalweg.processes.prms import prms, quadratic_outflow
-from thalweg.processes.sac_sma import capacities, distribute, percolation_demand, sac_sma
-from thalweg.processes.xinanjiang import free_share, runoff_share, xinanjiang
+from thalweg.processes.runoff.exp_hydro import drainage, exp_hydro, smooth_step
+from thalweg.processes.runoff.gr4j import gr4j
+from thalweg.processes.runoff.hbv import hbv
+from thalweg.processes.runoff.hbv_neural import hbv_neural, recharge_share
+from thalweg.processes.runoff.prms import prms, quadratic_outflow
+from thalweg.processes.runoff.sac_sma import capacities, distribute, percolation_demand, sac_sma
+from thalweg.processes.runoff.xinanjiang import free_share, runoff_share, xinanjiang
 
 PRIORS = {process.name: process for process in (gr4j(), exp_hydro(), xinanjiang(), sac_sma(), prms(), hbv_neural())}
 every_prior = pytest.mark.parametrize("process", PRIORS.values(), ids=PRIORS)

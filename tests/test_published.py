@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from conftest import make_domain
+from thalweg.basin.domain import DataError
 from thalweg.cli import main
-from thalweg.domain import DataError
+from thalweg.evaluation.evidence import read_evidence
+from thalweg.evaluation.published import PUBLISHED, PublishedJob, compare_published, published_evidence, read_published
 from thalweg.figures import published as figure
-from thalweg.store import write_netcdf
-from thalweg.study.evidence import read_evidence
-from thalweg.study.published import PUBLISHED, PublishedJob, compare_published, published_evidence, read_published
+from thalweg.storage.store import write_netcdf
 
 GAUGES = [f"g{i}" for i in range(10)]
 BLOCKS = {"us": pd.Series(np.arange(10) // 2, index=GAUGES)}

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from thalweg.domain import DataError
-from thalweg.domains import delaware, susquehanna
-from thalweg.network import NetworkError
+from thalweg.basin.domain import DataError
+from thalweg.basin.network import NetworkError
+from thalweg.datasets import delaware, susquehanna
 from thalweg.units import UnitError
 
 YEARS = ("1979-01-01", "1980-12-31")

@@ -7,10 +7,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from thalweg.store import provenance, write_table
-from thalweg.study.claims import read_claims
-from thalweg.study.config import Study
-from thalweg.study.record import (
+from thalweg.evaluation.claims import read_claims
+from thalweg.figures.record import (
     CLAIMS_END,
     END,
     START,
@@ -20,6 +18,8 @@ from thalweg.study.record import (
     result_table,
     with_results,
 )
+from thalweg.settings.study import Study
+from thalweg.storage.store import provenance, write_table
 
 ROOT = Path(__file__).parents[1]
 

@@ -10,8 +10,8 @@ import shapely
 import xarray as xr
 from pyproj import Proj
 
-from thalweg.grid import RegridError
-from thalweg.regrid import SCHEMES, apply, weights
+from thalweg.basin.grid import RegridError
+from thalweg.basin.regrid import SCHEMES, apply, weights
 
 LAMBERT, DEGREES = "EPSG:2154", "EPSG:4326"
 METRE_BOX = (800_000, 6_440_000, 830_000, 6_460_000)  # units lie here, beside the Rhone: about 4.3 E, 45.1 N

@@ -9,16 +9,17 @@ import torch
 from scipy.optimize import approx_fprime
 
 from conftest import make_domain
+from thalweg.analysis import elasticity as response
+from thalweg.evaluation.evidence import compared, correlated, permutation_p
+from thalweg.experiments import trained
+from thalweg.experiments.run import build_model, simulate_experiment
+from thalweg.experiments.splits import make_splits
+from thalweg.experiments.trained import PhysicsJob
 from thalweg.figures import elasticity
 from thalweg.learn import checkpoint
-from thalweg.learn.data import Series
 from thalweg.learn.scaling import fit_scaling
-from thalweg.study import response, trained
-from thalweg.study.evidence import compared, correlated, permutation_p
-from thalweg.study.experiment import build_model, simulate_experiment
-from thalweg.study.settings import ProcessModel, SequenceModel, Split, Training, TrainingJob
-from thalweg.study.splits import make_splits
-from thalweg.study.trained import PhysicsJob
+from thalweg.learn.windows import Series
+from thalweg.settings.blocks import ProcessModel, SequenceModel, Split, Training, TrainingJob
 
 TRAINING = Training(spin_up="100 days")
 HBV = ProcessModel(label="", components=2, hidden=8, routing="none")

@@ -8,19 +8,19 @@ import pytest
 import xarray as xr
 from matplotlib.collections import LineCollection
 
-from thalweg.cli import main
-from thalweg.domain import Domain, read_domain
-from thalweg.figures import nested_hydrographs, river_map, skill_area, style
-from thalweg.network import River
-from thalweg.store import read_provenance, write_netcdf
-from thalweg.study.river import (
+from thalweg.analysis.river import (
     AREA_CLASSES,
     area_class,
     mass_balance,
     skill_by_area,
 )
-from thalweg.study.roughness import rank_correlation, roughness_by_order, strahler
-from thalweg.study.statistics import COLUMNS
+from thalweg.analysis.roughness import rank_correlation, roughness_by_order, strahler
+from thalweg.basin.domain import Domain, read_domain
+from thalweg.basin.network import River
+from thalweg.cli import main
+from thalweg.evaluation.statistics import COLUMNS
+from thalweg.figures import nested_hydrographs, river_map, skill_area, style
+from thalweg.storage.store import read_provenance, write_netcdf
 
 # Two headwaters join in c, two more in f; c and f join in g, which the headwater h joins on the way to the outlet o. x is
 # a river of its own without a gauge.

@@ -8,12 +8,12 @@ import torch
 from scipy.optimize import brentq
 
 from test_routing import alike, confluences, line, parameters_of, storms
+from thalweg.basin.network import NetworkError, River
 from thalweg.integrate import accumulate, daily_means, disaggregate, integrate, route, stack, state_at_rest
 from thalweg.integrate.river import Blocks
-from thalweg.network import NetworkError, River
-from thalweg.processes import muskingum_cunge as reach
-from thalweg.processes.muskingum import coefficients, muskingum
-from thalweg.processes.muskingum_cunge import LAKE, PARAMETERS, drained, linear_reservoir, muskingum_cunge
+from thalweg.processes.routing import muskingum_cunge as reach
+from thalweg.processes.routing.muskingum import coefficients, muskingum
+from thalweg.processes.routing.muskingum_cunge import LAKE, PARAMETERS, drained, linear_reservoir, muskingum_cunge
 
 DT = 3600.0
 

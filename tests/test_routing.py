@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from conftest import make_domain
+from thalweg.analysis.twin_river import recover
+from thalweg.basin.network import River
 from thalweg.integrate import integrate
 from thalweg.integrate.river import route
-from thalweg.network import River
 from thalweg.processes import Parameter, Process, State
-from thalweg.processes import muskingum_cunge as reach
-from thalweg.processes.muskingum_cunge import linear_reservoir, muskingum_cunge
 from thalweg.processes.operations import sqrt
-from thalweg.study.recovery import recover
+from thalweg.processes.routing import muskingum_cunge as reach
+from thalweg.processes.routing.muskingum_cunge import linear_reservoir, muskingum_cunge
 
 HOURLY = muskingum_cunge(3600.0)
 

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from thalweg.figures.style import looks
-from thalweg.study.config_files import read_study
-from thalweg.study.settings import ConfigError
+from thalweg.settings.blocks import ConfigError
+from thalweg.settings.files import read_study
 
 ROOT = Path(__file__).parents[1]
 
@@ -169,7 +169,7 @@ def test_an_experiment_may_have_seeds_of_its_own(tmp_path):
     experiments = {"temporal": {**TEMPORAL, "seeds": [3, 4]}, "years-5": {**TEMPORAL, "training_years": 5}}
     folder = workflow_with(grid(["france"], {"process": PROCESS}, experiments), tmp_path)
     result = snakemake(folder, "--dry-run", "--printshellcmds")
-    commands = re.findall(r"thalweg train .*", result.stdout + result.stderr)
+    commands = re.findall(r"thalweg step train .*", result.stdout + result.stderr)
     seeds = {"temporal" if "/temporal/" in command else "years-5": _seeds(command) for command in commands}
     assert seeds == {"temporal": [3, 4], "years-5": [0]}
 
@@ -215,7 +215,7 @@ def test_the_models_of_a_study_can_be_told_apart_in_one_figure(name):
 PRETENDS = """#!/bin/sh
 # Makes every file that it is asked to write, but for the training of one model, which fails.
 [ "$1" = fetch ] && { mkdir -p "data/$2"; : > "data/$2/dataset.json"; exit; }
-case "$*" in "train "*" broken "*) echo "no memory is left" >&2; exit 1;; esac
+case "$*" in "step train "*" broken "*) echo "no memory is left" >&2; exit 1;; esac
 for path in "$@"; do
   case "$path" in results/*) mkdir -p "$(dirname "$path")"; [ -e "$path" ] || : > "$path";; esac
 done

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from thalweg.cli import signatures as verb
-from thalweg.study.signature_table import COLUMNS, signature_table
-from thalweg.study.signatures import SIGNATURES
+from thalweg.cli.steps import signatures as verb
+from thalweg.evaluation.signature_table import COLUMNS, signature_table
+from thalweg.metrics.signatures import SIGNATURES
 
 GAUGES, DAYS = 12, 800
 

@@ -7,8 +7,16 @@ import pandas as pd
 import pytest
 
 from reference_metrics import DAYS, FIRST_DAY, STORED, series
-from thalweg.study.metrics import evaluate
-from thalweg.study.signatures import ALPHA, REFLECTED, SIGNATURES, baseflow_index, flashiness, half_flow_day, signatures
+from thalweg.metrics.scores import evaluate
+from thalweg.metrics.signatures import (
+    ALPHA,
+    REFLECTED,
+    SIGNATURES,
+    baseflow_index,
+    flashiness,
+    half_flow_day,
+    signatures,
+)
 
 REFERENCE = json.loads(STORED.read_text())["series"]
 TIME = pd.date_range(FIRST_DAY, periods=DAYS)

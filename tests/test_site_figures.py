@@ -7,10 +7,10 @@ import xarray as xr
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.text import Annotation, Text
 
-from thalweg.domain import DataError
+from thalweg.basin.domain import DataError
+from thalweg.basin.sites import Sites, read_sites
 from thalweg.figures import heat_budget, parameter_attribute, site_network, site_series, site_skill, style
-from thalweg.sites import Sites, read_sites
-from thalweg.store import write_netcdf
+from thalweg.storage.store import write_netcdf
 
 LABELS = {"temperature": "heat budget", "lstm": "LSTM", "air2stream": "air2stream", "climatology": "climatology"}
 LIMIT = 4.0  # mg/l

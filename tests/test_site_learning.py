@@ -9,30 +9,30 @@ import torch
 import xarray as xr
 
 from conftest import make_sites
+from thalweg.analysis.loads import site_loads
+from thalweg.basin.domain import DataError
 from thalweg.cli import main
-from thalweg.domain import DataError
-from thalweg.learn.losses import log_likelihood
-from thalweg.learn.site_data import SiteSeries, known_parameters
-from thalweg.processes.concentration_discharge import concentration_discharge
-from thalweg.store import write_netcdf
-from thalweg.study.settings import ConfigError, Training, settings_from
-from thalweg.study.site_config import (
-    SiteJob,
-    SiteProcessModel,
-    Sites,
-    SiteSequenceModel,
-    SiteSplit,
-)
-from thalweg.study.site_evaluate import score_sites
-from thalweg.study.site_experiment import (
+from thalweg.evaluation.site_score import score_sites
+from thalweg.experiments.site_run import (
     build_site_model,
     make_site_task,
     simulate_site_experiment,
     site_climatology,
     train_site_experiment,
 )
-from thalweg.study.site_loads import site_loads
-from thalweg.study.site_splits import make_site_splits
+from thalweg.experiments.site_splits import make_site_splits
+from thalweg.learn.losses import log_likelihood
+from thalweg.learn.site_windows import SiteSeries, known_parameters
+from thalweg.processes.water_quality.concentration_discharge import concentration_discharge
+from thalweg.settings.blocks import ConfigError, Training, settings_from
+from thalweg.settings.sites import (
+    SiteJob,
+    SiteProcessModel,
+    Sites,
+    SiteSequenceModel,
+    SiteSplit,
+)
+from thalweg.storage.store import write_netcdf
 
 CURVE = SiteProcessModel(label="", process="concentration_discharge")
 LSTM = SiteSequenceModel(label="", hidden=8, dropout=0.0)
@@ -223,17 +223,27 @@ def test_the_verbs_take_sites_to_scores(sites, tmp_path):
     settings = job(training=TRAINING.model_copy(update={"steps": 10})).model_dump_json()
     paths = {name: f"{tmp_path}/{name}" for name in ("c", "log.csv", "s.nc", "p.nc", "i.nc", "scores.csv")}
     weights = ["--weights", f"{tmp_path}/w.safetensors"]
-    main(["site_split", *common[:2], "--settings", TEMPORAL.model_dump_json(), "--output", f"{tmp_path}/splits.csv"])
+    main(
+        [
+            "step",
+            "site_split",
+            *common[:2],
+            "--settings",
+            TEMPORAL.model_dump_json(),
+            "--output",
+            f"{tmp_path}/splits.csv",
+        ]
+    )
     run = [*common, *names, "--settings", settings, *weights]
-    main(["site_train", *run, "--checkpoints", paths["c"], "--log", paths["log.csv"]])
+    main(["step", "site_train", *run, "--checkpoints", paths["c"], "--log", paths["log.csv"]])
     outputs = ["--output", paths["s.nc"], "--parameters", paths["p.nc"], "--internals", paths["i.nc"]]
-    main(["site_simulate", *run, *outputs])
+    main(["step", "site_simulate", *run, *outputs])
     scored = json.dumps({"metrics": ["RMSE", "bias"], "minimum_samples": 10})
     scores = ["--output", paths["scores.csv"], "--settings", scored]
-    main(["site_score", "--simulation", paths["s.nc"], "--study", "t", *scores])
+    main(["step", "site_score", "--simulation", paths["s.nc"], "--study", "t", *scores])
     tables = [f"--{name}={tmp_path}/{name}.csv" for name in ("skill", "summary", "comparison")]
     settings = json.dumps({"bootstrap_samples": 50, "compared": ["RMSE"]})
-    main(["summarise", "--scores", paths["scores.csv"], *tables, "--settings", settings])
+    main(["step", "summarise", "--scores", paths["scores.csv"], *tables, "--settings", settings])
     summary = pd.read_csv(tmp_path / "summary.csv")
     assert set(summary.unit) == {"mg/l"} and (summary.gauges == 6).all()
 

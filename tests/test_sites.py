@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from thalweg.domain import DataError
-from thalweg.network import NetworkError
-from thalweg.sites import Sites, read_sites
-from thalweg.store import provenance, write_netcdf
+from thalweg.basin.domain import DataError
+from thalweg.basin.network import NetworkError
+from thalweg.basin.sites import Sites, read_sites
+from thalweg.storage.store import provenance, write_netcdf
 from thalweg.units import UnitError
 
 IDS = ["upper", "side", "lower"]

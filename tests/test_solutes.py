@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 import torch
 
+from thalweg.basin.network import River
 from thalweg.integrate import integrate, route, state_at_rest
-from thalweg.network import River
-from thalweg.processes.concentration_discharge import concentration_discharge
-from thalweg.processes.load import carried, in_chain, mean_decay, mean_rise, reach_of_load, relative_uptake
-from thalweg.processes.nitrogen import nitrogen
+from thalweg.processes.water_quality.concentration_discharge import concentration_discharge
+from thalweg.processes.water_quality.load import (
+    carried,
+    in_chain,
+    mean_decay,
+    mean_rise,
+    reach_of_load,
+    relative_uptake,
+)
+from thalweg.processes.water_quality.nitrogen import nitrogen
 
 NITROGEN, REACH = nitrogen(), reach_of_load()
 KNOWN = {"mean_discharge": 3.0, "drainage_area": 500.0}

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from conftest import make_domain
-from thalweg.domain import DataError
-from thalweg.study.settings import Split
-from thalweg.study.split_table import counted_days, read_splits, water_year
-from thalweg.study.splits import make_splits
+from thalweg.basin.domain import DataError
+from thalweg.experiments.splits import make_splits
+from thalweg.metrics.calendar import counted_days, read_splits, water_year
+from thalweg.settings.blocks import Split
 
 PERIOD = ("2000-01-01", "2000-12-31")
 

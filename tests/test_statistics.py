@@ -9,8 +9,8 @@ import xarray as xr
 from scipy.stats import wilcoxon
 
 from thalweg.cli import main
-from thalweg.study.spatial import block_bootstrap, read_blocks
-from thalweg.study.statistics import COLUMNS, check_skill, compare, holm, read_skill, summarise
+from thalweg.evaluation.blocks import block_bootstrap, read_blocks
+from thalweg.evaluation.statistics import COLUMNS, check_skill, compare, holm, read_skill, summarise
 
 
 def table(values, metric="NSE", experiment="temporal"):
@@ -83,7 +83,7 @@ def test_the_verb_resamples_the_blocks_of_each_domain(tmp_path):
         gauges.to_netcdf(tmp_path / f"{domain}.nc", group="gauges", engine="h5netcdf")
     outputs = [f"--{name}={tmp_path}/{name}.csv" for name in ("skill", "summary", "comparison")]
     settings = json.dumps({"bootstrap_samples": 200, "compared": ["NSE"]})
-    command = ["summarise", "--scores", f"{tmp_path}/scores.csv", "--settings", settings, *outputs]
+    command = ["step", "summarise", "--scores", f"{tmp_path}/scores.csv", "--settings", settings, *outputs]
     main(command)
     single = pd.read_csv(tmp_path / "summary.csv")
     main([*command, "--domains", *(f"{domain}={tmp_path}/{domain}.nc" for domain in ("delaware", "thames"))])

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from thalweg.store import atomic, provenance, read_provenance, write_netcdf, write_table
+from thalweg.storage.store import atomic, provenance, read_provenance, write_netcdf, write_table
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):

@@ -7,8 +7,8 @@ import torch
 
 from test_integrate import assert_close, run
 from thalweg.integrate import integrate
-from thalweg.processes.air_water import air2stream, logistic_air_water
-from thalweg.processes.stream_temperature import (
+from thalweg.processes.water_quality.air_water import air2stream, logistic_air_water
+from thalweg.processes.water_quality.stream_temperature import (
     BACK_RADIATION,
     HEAT_CAPACITY,
     KELVIN,

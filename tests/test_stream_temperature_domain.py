@@ -8,9 +8,9 @@ import pytest
 import xarray as xr
 
 from conftest import DATA, dataset
-from thalweg.domain import DataError
-from thalweg.domains import stream_temperature
-from thalweg.domains.stream_temperature import AIR, ATTRIBUTES, DAMS, DISCHARGE, LAND, MONTHS, NUMBERS, PLACES, WATER
+from thalweg.basin.domain import DataError
+from thalweg.datasets import stream_temperature
+from thalweg.datasets.stream_temperature import AIR, ATTRIBUTES, DAMS, DISCHARGE, LAND, MONTHS, NUMBERS, PLACES, WATER
 
 PERIOD = ("2016-10-01", "2020-09-30")
 SITES = ["sm1", "sm2", "md3", "lg4"]

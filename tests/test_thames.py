@@ -9,9 +9,9 @@ import pytest
 import xarray as xr
 
 from conftest import dataset
-from thalweg.domain import DataError
-from thalweg.domains import discharge_records, thames
-from thalweg.domains.thames import FOLDER, SAMPLES, VARIABLES
+from thalweg.basin.domain import DataError
+from thalweg.datasets import discharge_records, thames
+from thalweg.datasets.thames import FOLDER, SAMPLES, VARIABLES
 
 PERIOD = ("2008-01-01", "2013-02-28")
 SHORT = ("2009-01-01", "2010-06-30")

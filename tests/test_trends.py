@@ -6,11 +6,11 @@ import pytest
 import xarray as xr
 
 from conftest import make_domain
+from thalweg.analysis.trends import annual_flows, flow_trends, mann_kendall, sen_slope, trend_evidence
 from thalweg.cli import main
+from thalweg.evaluation.evidence import read_evidence
 from thalweg.figures import trends as figure
-from thalweg.store import write_netcdf
-from thalweg.study.evidence import read_evidence
-from thalweg.study.trends import annual_flows, flow_trends, mann_kendall, sen_slope, trend_evidence
+from thalweg.storage.store import write_netcdf
 
 DAYS = pd.date_range("1990-10-01", "2000-09-30")
 YEARS = np.asarray(DAYS.year + (DAYS.month >= 10))

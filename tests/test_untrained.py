@@ -8,17 +8,7 @@ import pytest
 import torch
 
 from conftest import make_domain
-from thalweg.figures import untrained
-from thalweg.integrate import integrate
-from thalweg.learn import checkpoint
-from thalweg.learn.scaling import fit_scaling
-from thalweg.processes import hbv
-from thalweg.study.experiment import build_model, process_of
-from thalweg.study.settings import ProcessModel, Split, Training, TrainingJob
-from thalweg.study.signatures import baseflow_index
-from thalweg.study.splits import make_splits
-from thalweg.study.trained import PhysicsJob
-from thalweg.study.untrained import (
+from thalweg.analysis.internal_fluxes import (
     BASEFLOW,
     budyko,
     inner_fluxes,
@@ -26,6 +16,16 @@ from thalweg.study.untrained import (
     untrained_evidence,
     with_snow_water,
 )
+from thalweg.experiments.run import build_model, process_of
+from thalweg.experiments.splits import make_splits
+from thalweg.experiments.trained import PhysicsJob
+from thalweg.figures import untrained
+from thalweg.integrate import integrate
+from thalweg.learn import checkpoint
+from thalweg.learn.scaling import fit_scaling
+from thalweg.metrics.signatures import baseflow_index
+from thalweg.processes.runoff import hbv
+from thalweg.settings.blocks import ProcessModel, Split, Training, TrainingJob
 
 TRAINING = Training(spin_up="366 days")
 HBV = ProcessModel(label="", components=2, hidden=8, spatial="lumped")

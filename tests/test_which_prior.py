@@ -10,17 +10,7 @@ import torch
 
 from conftest import make_domain
 from thalweg import processes
-from thalweg.cli import which_prior as verb
-from thalweg.figures import prior_ranking, which_prior
-from thalweg.learn.data import Series
-from thalweg.learn.scaling import fit_scaling
-from thalweg.processes import unit_hydrograph
-from thalweg.store import write_netcdf
-from thalweg.study.metrics import nse
-from thalweg.study.places import SPLIT_SEED
-from thalweg.study.settings import ConfigError, Training, validated
-from thalweg.study.statistics import compare
-from thalweg.study.which_prior import (
+from thalweg.analysis.twin_priors import (
     QUANTITIES,
     chosen_catchments,
     confusion,
@@ -32,7 +22,17 @@ from thalweg.study.which_prior import (
     simulate,
     true_parameters,
 )
-from thalweg.study.which_prior_settings import PRIORS, WhichPriorStudy
+from thalweg.basin.places import SPLIT_SEED
+from thalweg.cli.steps import which_prior as verb
+from thalweg.evaluation.statistics import compare
+from thalweg.figures import prior_ranking, which_prior
+from thalweg.learn.scaling import fit_scaling
+from thalweg.learn.windows import Series
+from thalweg.metrics.scores import nse
+from thalweg.processes.routing import unit_hydrograph
+from thalweg.settings.blocks import ConfigError, Training, validated
+from thalweg.settings.twin import PRIORS, WhichPriorStudy
+from thalweg.storage.store import write_netcdf
 
 SETTINGS = WhichPriorStudy(
     catchments=8,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from thalweg.cli import VERBS
-from thalweg.fingerprint import closure, fingerprint
+from thalweg.cli import STEPS, VERBS
+from thalweg.storage.fingerprint import closure, fingerprint
 
 ROOT = Path(__file__).parents[1]
 SMALL = ["--config", "study=smoke"]
@@ -77,28 +77,28 @@ def edited(folder, module, change):
     ("module", "rules"),
     [
         (
-            "study/metrics.py",
+            "metrics/scores.py",
             {"configuration", "score", "site_score", "leaf", "leaf_recover", "canopy", "parameter_attribute"}
             | {"which_prior", "response", "untrained", "attribution", "peaks", "signatures"},
         ),
-        ("study/evaluate.py", {"score", "site_score", "canopy"}),
-        ("study/splits.py", {"split"}),
-        ("study/claims.py", {"claims"}),
-        ("study/cost.py", {"cost"}),
-        ("study/evidence.py", {"response", "untrained", "attribution", "peaks", "signatures"}),
+        ("evaluation/score.py", {"score", "site_score", "canopy"}),
+        ("experiments/splits.py", {"split"}),
+        ("evaluation/claims.py", {"claims"}),
+        ("experiments/cost.py", {"cost"}),
+        ("evaluation/evidence.py", {"response", "untrained", "attribution", "peaks", "signatures"}),
         (
             "learn/losses.py",
             {"train", "simulate_climatology", "recover", "site_train", "site_simulate_climatology", "which_prior"},
         ),
-        ("study/river.py", {"river", "skill_area"}),
-        ("study/roughness.py", {"river", "river_map"}),
+        ("analysis/river.py", {"river", "skill_area"}),
+        ("analysis/roughness.py", {"river", "river_map"}),
         ("figures/river_map.py", {"river_map"}),
-        ("domains/susquehanna.py", {"domain"}),
+        ("datasets/susquehanna.py", {"domain"}),
         ("figures/skill_map.py", {"skill_map"}),
         ("figures/learning_curves.py", {"learning_curves", "site_learning_curves"}),
-        ("study/site_evaluate.py", {"site_score"}),
-        ("domains/davos.py", {"canopy"}),
-        ("fetch.py", {"fetch", "leaf_recover"}),
+        ("evaluation/site_score.py", {"site_score"}),
+        ("datasets/davos.py", {"canopy"}),
+        ("storage/fetch.py", {"fetch", "leaf_recover"}),
     ],
 )
 def test_editing_a_module_reruns_the_rules_whose_verb_imports_it(finished, module, rules):
@@ -109,7 +109,7 @@ def test_editing_a_module_reruns_the_rules_whose_verb_imports_it(finished, modul
 @pytest.mark.long
 def test_a_comment_or_docstring_reruns_nothing(finished):
     with edited(
-        finished, "study/splits.py", lambda text: "# a remark\n" + text.replace('"""Splits:', '"""The splits:')
+        finished, "experiments/splits.py", lambda text: "# a remark\n" + text.replace('"""Splits:', '"""The splits:')
     ):
         assert changed_params(run_in(finished, "-n")) == set()
 
@@ -170,19 +170,20 @@ def interpreter_seconds():
     return time.monotonic() - start
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [*VERBS, *(f"step {step}" for step in STEPS)])
 def test_every_verb_explains_itself(verb):
-    result = subprocess.run([sys.executable, "-m", "thalweg.cli", verb, "--help"], capture_output=True, text=True)
+    words = verb.split()
+    result = subprocess.run([sys.executable, "-m", "thalweg.cli", *words, "--help"], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert VERBS[verb].split()[0] in result.stdout
+    assert (VERBS | STEPS)[words[-1]].split()[0] in result.stdout
 
 
 def test_a_fingerprint_covers_what_is_imported_and_no_more():
-    assert "thalweg.learn.losses" in closure("thalweg.cli.train")
-    assert "thalweg.integrate.fused" in closure("thalweg.cli.train")
-    assert "thalweg.processes.hbv" in closure("thalweg.cli.train")
-    assert "thalweg.study.metrics" not in closure("thalweg.cli.train")
-    assert "thalweg.learn.train" not in closure("thalweg.cli.domain")
-    assert fingerprint("thalweg.cli.train") == fingerprint("thalweg.cli.train")
+    assert "thalweg.learn.losses" in closure("thalweg.cli.steps.train")
+    assert "thalweg.integrate.fused" in closure("thalweg.cli.steps.train")
+    assert "thalweg.processes.runoff.hbv" in closure("thalweg.cli.steps.train")
+    assert "thalweg.metrics.scores" not in closure("thalweg.cli.steps.train")
+    assert "thalweg.learn.train" not in closure("thalweg.cli.steps.domain")
+    assert fingerprint("thalweg.cli.steps.train") == fingerprint("thalweg.cli.steps.train")
     with pytest.raises(ValueError, match=r"no module 'thalweg\.nowhere'"):
         fingerprint("thalweg.nowhere")

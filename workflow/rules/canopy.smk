@@ -33,11 +33,11 @@ rule canopy:
     params:
         settings=as_json(study.canopy) if study.canopy else "",
         folder=subpath(input.dataset, parent=True),
-        code=fingerprint("thalweg.cli.canopy"),
+        code=fingerprint("thalweg.cli.steps.canopy"),
     message:
         "Learning a canopy from the Davos flux tower"
     shell:
-        "thalweg canopy --dataset {params.folder} --settings {params.settings:q} --threads {threads}"
+        "thalweg step canopy --dataset {params.folder} --settings {params.settings:q} --threads {threads}"
         " --skill {output.skill} --parameters {output.parameters} --daily {output.daily} --cycle {output.cycle}"
         " > {log} 2>&1"
 

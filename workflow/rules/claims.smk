@@ -38,11 +38,11 @@ rule claims:
             }
         ),
         study=study.study,
-        code=fingerprint("thalweg.cli.claims"),
+        code=fingerprint("thalweg.cli.steps.claims"),
     message:
         "Judging the claims"
     shell:
-        "thalweg claims --skill {input.skill} --evidence {input.evidence} --domains {params.domains} --settings {params.settings:q}"
+        "thalweg step claims --skill {input.skill} --evidence {input.evidence} --domains {params.domains} --settings {params.settings:q}"
         " --study {params.study} --output {output.claims} --page {output.page} > {log} 2>&1"
 
 

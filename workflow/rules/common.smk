@@ -7,8 +7,8 @@ from argparse import Namespace
 
 from snakemake.exceptions import WorkflowError
 
-from thalweg.study.config import TRAINED
-from thalweg.study.settings import HELD_OUT
+from thalweg.settings.study import TRAINED
+from thalweg.settings.blocks import HELD_OUT
 
 GAUGED = list(study.experiments)
 DOMAINS = study.domains.gauged()
@@ -74,7 +74,7 @@ MAP = f"{DATA}/map/dataset.json"
 
 def figure_code(name):
     """Fingerprint of a figure's module and of the verb that draws it."""
-    return fingerprint("thalweg.cli.figure", f"thalweg.figures.{name}", "thalweg.figures.style")
+    return fingerprint("thalweg.cli.steps.figure", f"thalweg.figures.{name}", "thalweg.figures.style")
 
 
 def figure_outputs(path, caption, **labels):

@@ -22,11 +22,11 @@ rule cost:
     params:
         results=subpath(output.cost, ancestor=2),
         runs=["/".join(run) for run in RUNS],
-        code=fingerprint("thalweg.cli.cost"),
+        code=fingerprint("thalweg.cli.steps.cost"),
     message:
         "Telling what each experiment cost"
     shell:
-        "thalweg cost --results {params.results} --runs {params.runs} --output {output.cost} > {log} 2>&1"
+        "thalweg step cost --results {params.results} --runs {params.runs} --output {output.cost} > {log} 2>&1"
 
 
 COST_TABLES = list(rules.cost.output) if RUNS else []

@@ -64,9 +64,9 @@ rule domain:
     params:
         settings=lambda wildcards: as_json(DOMAINS[wildcards.domain]),
         dataset=lambda wildcards: domain_folder(wildcards.domain),
-        code=fingerprint("thalweg.cli.domain"),
+        code=fingerprint("thalweg.cli.steps.domain"),
     message:
         "Building domain {wildcards.domain}"
     shell:
-        "thalweg domain {wildcards.domain} --dataset {params.dataset:q} --settings {params.settings:q}"
+        "thalweg step domain {wildcards.domain} --dataset {params.dataset:q} --settings {params.settings:q}"
         " --output {output.domain} --table {output.gauges} > {log} 2>&1"

@@ -16,11 +16,11 @@ rule score:
     params:
         settings=as_json({"metrics": study.evaluation.metrics, "minimum_days": round(study.evaluation.minimum_days)}),
         study=study.study,
-        code=fingerprint("thalweg.cli.score"),
+        code=fingerprint("thalweg.cli.steps.score"),
     message:
         "Scoring {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg score --simulation {input.simulation} --study {params.study} --settings {params.settings:q} --output {output.scores} > {log} 2>&1"
+        "thalweg step score --simulation {input.simulation} --study {params.study} --settings {params.settings:q} --output {output.scores} > {log} 2>&1"
 
 
 rule summarise:
@@ -48,11 +48,11 @@ rule summarise:
     params:
         domains=["--domains", *[f"{domain}={RESULTS}/domains/{domain}.nc" for domain in GAUGED]],
         settings=as_json({"bootstrap_samples": study.evaluation.bootstrap_samples, "compared": ["NSE", "KGE"]}),
-        code=fingerprint("thalweg.cli.summarise"),
+        code=fingerprint("thalweg.cli.steps.summarise"),
     message:
         "Summarising scores"
     shell:
-        "thalweg summarise --scores {input.scores} {params.domains} --settings {params.settings:q} --skill {output.skill}"
+        "thalweg step summarise --scores {input.scores} {params.domains} --settings {params.settings:q} --skill {output.skill}"
         " --summary {output.summary} --comparison {output.comparison} > {log} 2>&1"
 
 

@@ -3,7 +3,7 @@
 Reads domains, tables, simulations, parameters and training logs; writes results/<study>/figures.
 """
 
-DRAW = "thalweg figure {params.name} --arguments {params.arguments:q} --output {params.output} > {log} 2>&1"
+DRAW = "thalweg step figure {params.name} --arguments {params.arguments:q} --output {params.output} > {log} 2>&1"
 
 
 rule skill_cdf:

@@ -36,11 +36,11 @@ rule leaf:
         settings=lambda wildcards: as_json(study.leaf),
         dataset=subpath(input.dataset, parent=True),
         output=subpath(output.sites, parent=True),
-        code=fingerprint("thalweg.cli.leaf"),
+        code=fingerprint("thalweg.cli.steps.leaf"),
     message:
         "Learning photosynthesis from {wildcards.kind}"
     shell:
-        "thalweg leaf --kind {wildcards.kind} --dataset {params.dataset} --settings {params.settings:q}"
+        "thalweg step leaf --kind {wildcards.kind} --dataset {params.dataset} --settings {params.settings:q}"
         " --threads {threads} --output {params.output} > {log} 2>&1"
 
 
@@ -57,11 +57,11 @@ rule leaf_recover:
     params:
         settings=lambda wildcards: as_json(study.leaf),
         output=subpath(output.leaves, parent=True),
-        code=fingerprint("thalweg.cli.leaf"),
+        code=fingerprint("thalweg.cli.steps.leaf"),
     message:
         "Learning known leaves again"
     shell:
-        "thalweg leaf --kind synthetic --settings {params.settings:q} --threads {threads}"
+        "thalweg step leaf --kind synthetic --settings {params.settings:q} --threads {threads}"
         " --output {params.output} > {log} 2>&1"
 
 

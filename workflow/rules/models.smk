@@ -23,11 +23,11 @@ rule split:
         settings=lambda wildcards: study.experiments[wildcards.domain][wildcards.experiment].model_dump_json(
             exclude={"models", "training", "seeds"}
         ),
-        code=fingerprint("thalweg.cli.split"),
+        code=fingerprint("thalweg.cli.steps.split"),
     message:
         "Splitting {wildcards.domain} for {wildcards.experiment}"
     shell:
-        "thalweg split --domain {input.domain} --settings {params.settings:q} --output {output.splits} > {log} 2>&1"
+        "thalweg step split --domain {input.domain} --settings {params.settings:q} --output {output.splits} > {log} 2>&1"
 
 
 rule train:
@@ -49,11 +49,11 @@ rule train:
     params:
         settings=run_settings,
         checkpoints=f"{RESULTS}/checkpoints/{{domain}}/{{experiment}}/{{model}}",
-        code=fingerprint("thalweg.cli.train"),
+        code=fingerprint("thalweg.cli.steps.train"),
     message:
         "Training {wildcards.model} on {wildcards.domain}, {wildcards.experiment}: every fold and seed"
     shell:
-        "thalweg train --domain {input.domain} --splits {input.splits} --settings {params.settings:q}"
+        "thalweg step train --domain {input.domain} --splits {input.splits} --settings {params.settings:q}"
         " --checkpoints {params.checkpoints} --threads {threads}"
         " --names {wildcards.domain} {wildcards.experiment} {wildcards.model}"
         " --weights {output.weights} --log {output.log} 2> {log}"
@@ -80,11 +80,11 @@ rule simulate:
     params:
         settings=run_settings,
         learned=lambda wildcards, input, output: f"--weights {input.weights} --parameters {output.parameters}",
-        code=fingerprint("thalweg.cli.simulate"),
+        code=fingerprint("thalweg.cli.steps.simulate"),
     message:
         "Simulating {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg simulate --domain {input.domain} --splits {input.splits} --settings {params.settings:q} --threads {threads}"
+        "thalweg step simulate --domain {input.domain} --splits {input.splits} --settings {params.settings:q} --threads {threads}"
         " --names {wildcards.domain} {wildcards.experiment} {wildcards.model} --output {output.discharge} {params.learned}"
         " > {log} 2>&1"
 
@@ -97,7 +97,7 @@ use rule simulate as simulate_sequence with:
     params:
         settings=run_settings,
         learned=lambda wildcards, input: f"--weights {input.weights}",
-        code=fingerprint("thalweg.cli.simulate"),
+        code=fingerprint("thalweg.cli.steps.simulate"),
 
 
 use rule simulate_sequence as simulate_climatology with:
@@ -109,7 +109,7 @@ use rule simulate_sequence as simulate_climatology with:
     params:
         settings=run_settings,
         learned="",
-        code=fingerprint("thalweg.cli.simulate"),
+        code=fingerprint("thalweg.cli.steps.simulate"),
 
 
 rule ensemble:
@@ -129,9 +129,9 @@ rule ensemble:
     resources:
         **LIGHT,
     params:
-        code=fingerprint("thalweg.cli.ensemble"),
+        code=fingerprint("thalweg.cli.steps.ensemble"),
     message:
         "Taking the mean of the members of {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg ensemble --members {input.members}"
+        "thalweg step ensemble --members {input.members}"
         " --names {wildcards.domain} {wildcards.experiment} {wildcards.model} --output {output.discharge} > {log} 2>&1"

@@ -27,11 +27,11 @@ rule response:
         runtime="2h",
     params:
         settings=lambda wildcards: physics_settings(wildcards, asked(wildcards.domain, wildcards.experiment)),
-        code=fingerprint("thalweg.cli.response"),
+        code=fingerprint("thalweg.cli.steps.response"),
     message:
         "Asking every model how runoff answers to precipitation, evaporation and warmth, {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg response --domain {input.domain} --splits {input.splits} --weights {input.weights}"
+        "thalweg step response --domain {input.domain} --splits {input.splits} --weights {input.weights}"
         " --settings {params.settings:q} --threads {threads} --names {wildcards.domain} {wildcards.experiment}"
         " --table {output.table} --evidence {output.evidence} > {log} 2>&1"
 
@@ -57,11 +57,11 @@ rule untrained:
         runtime="1h",
     params:
         settings=lambda wildcards: physics_settings(wildcards, asked(wildcards.domain, wildcards.experiment, "process")),
-        code=fingerprint("thalweg.cli.untrained"),
+        code=fingerprint("thalweg.cli.steps.untrained"),
     message:
         "Holding inner fluxes against observations, {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg untrained --domain {input.domain} --splits {input.splits} --weights {input.weights}"
+        "thalweg step untrained --domain {input.domain} --splits {input.splits} --weights {input.weights}"
         " --settings {params.settings:q} --threads {threads} --names {wildcards.domain} {wildcards.experiment}"
         " --table {output.table} --evidence {output.evidence} > {log} 2>&1"
 
@@ -85,11 +85,11 @@ rule attribution:
         settings=lambda wildcards: physics_settings(
             wildcards, asked(wildcards.domain, wildcards.experiment, "attributes")
         ),
-        code=fingerprint("thalweg.cli.attribution"),
+        code=fingerprint("thalweg.cli.steps.attribution"),
     message:
         "Holding learned parameters against attributes, {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg attribution --domain {input.domain} --splits {input.splits} --parameters {input.parameters}"
+        "thalweg step attribution --domain {input.domain} --splits {input.splits} --parameters {input.parameters}"
         " --settings {params.settings:q} --names {wildcards.domain} {wildcards.experiment}"
         " --table {output.table} --evidence {output.evidence} > {log} 2>&1"
 

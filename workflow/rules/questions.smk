@@ -28,11 +28,11 @@ rule trends:
         **LIGHT,
     params:
         settings=QUESTION_SETTINGS,
-        code=fingerprint("thalweg.cli.trends"),
+        code=fingerprint("thalweg.cli.steps.trends"),
     message:
         "Comparing trends of annual flow, {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg trends --simulations {input.simulations} --domain {input.domain} --settings {params.settings:q}"
+        "thalweg step trends --simulations {input.simulations} --domain {input.domain} --settings {params.settings:q}"
         " --names {wildcards.domain} {wildcards.experiment} --table {output.table} --evidence {output.evidence} > {log} 2>&1"
 
 
@@ -57,11 +57,11 @@ rule peaks:
         **LIGHT,
     params:
         settings=QUESTION_SETTINGS,
-        code=fingerprint("thalweg.cli.peaks"),
+        code=fingerprint("thalweg.cli.steps.peaks"),
     message:
         "Comparing flood peaks by return period, {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg peaks --simulations {input.simulations} --domain {input.domain} --settings {params.settings:q}"
+        "thalweg step peaks --simulations {input.simulations} --domain {input.domain} --settings {params.settings:q}"
         " --names {wildcards.domain} {wildcards.experiment} --table {output.table} --evidence {output.evidence} > {log} 2>&1"
 
 
@@ -98,11 +98,11 @@ rule published:
                 "bootstrap_samples": study.evaluation.bootstrap_samples,
             }
         ),
-        code=fingerprint("thalweg.cli.published"),
+        code=fingerprint("thalweg.cli.steps.published"),
     message:
         "Holding scores against published ones"
     shell:
-        "thalweg published --skill {input.skill} --published {params.folder} --domains {params.domains} --settings {params.settings:q}"
+        "thalweg step published --skill {input.skill} --published {params.folder} --domains {params.domains} --settings {params.settings:q}"
         " --table {output.table} --evidence {output.evidence} > {log} 2>&1"
 
 

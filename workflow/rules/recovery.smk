@@ -34,11 +34,11 @@ rule recover:
                 "river_step": next(iter(ROUTED.values())).river_step,
             }
         ),
-        code=fingerprint("thalweg.cli.recover"),
+        code=fingerprint("thalweg.cli.steps.recover"),
     message:
         "Learning a known river of {wildcards.domain} again"
     shell:
-        "thalweg recover --domain {input.domain} --settings {params.settings:q} --threads {threads}"
+        "thalweg step recover --domain {input.domain} --settings {params.settings:q} --threads {threads}"
         " --table {output.table} --reaches {output.reaches} > {log} 2>&1"
 
 

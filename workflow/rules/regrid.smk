@@ -31,9 +31,9 @@ rule regrid:
     params:
         settings=as_json(study.domains.cevennes or {}),
         dataset=subpath(input.dataset, parent=True),
-        code=fingerprint("thalweg.cli.regrid"),
+        code=fingerprint("thalweg.cli.steps.regrid"),
     message:
         "Delineating the Cévennes catchments and aggregating rain grids to them"
     shell:
-        "thalweg regrid --dataset {params.dataset} --settings {params.settings:q} --output {output.domain}"
+        "thalweg step regrid --dataset {params.dataset} --settings {params.settings:q} --output {output.domain}"
         " --areas {output.areas} --volume {output.volume} > {log} 2>&1"

@@ -28,11 +28,11 @@ rule river:
                 "bootstrap_samples": study.evaluation.bootstrap_samples,
             }
         ),
-        code=fingerprint("thalweg.cli.river"),
+        code=fingerprint("thalweg.cli.steps.river"),
     message:
         "Telling what the river brings, {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg river --domain {input.domain} --parameters {input.parameters} --skill {input.skill} --settings {params.settings:q}"
+        "thalweg step river --domain {input.domain} --parameters {input.parameters} --skill {input.skill} --settings {params.settings:q}"
         " --names {wildcards.domain} {wildcards.experiment} --mass {output.mass} --by-area {output.skill}"
         " --roughness {output.roughness} > {log} 2>&1"
 

@@ -23,11 +23,11 @@ rule signatures:
         **LIGHT,
     params:
         settings=as_json({"minimum_days": round(study.evaluation.minimum_days)}),
-        code=fingerprint("thalweg.cli.signatures"),
+        code=fingerprint("thalweg.cli.steps.signatures"),
     message:
         "Comparing signatures, {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg signatures --simulations {input.simulations} --settings {params.settings:q} --output {output.table} > {log} 2>&1"
+        "thalweg step signatures --simulations {input.simulations} --settings {params.settings:q} --output {output.table} > {log} 2>&1"
 
 
 SIGNATURE_TABLES = [

@@ -22,11 +22,11 @@ rule sites:
     params:
         settings=lambda wildcards: as_json(SITE_STUDY.domains[wildcards.domain]),
         folder=lambda wildcards: site_folder(wildcards.domain),
-        code=fingerprint("thalweg.cli.sites"),
+        code=fingerprint("thalweg.cli.steps.sites"),
     message:
         "Bringing the sites of {wildcards.domain} into one form"
     shell:
-        "thalweg sites --dataset {params.folder:q} --settings {params.settings:q}"
+        "thalweg step sites --dataset {params.folder:q} --settings {params.settings:q}"
         " --output {output.sites} --table {output.table} > {log} 2>&1"
 
 
@@ -46,11 +46,11 @@ rule site_split:
         **LIGHT,
     params:
         settings=lambda wildcards: site_experiment(wildcards).model_dump_json(exclude={"models", "training", "label"}),
-        code=fingerprint("thalweg.cli.site_split"),
+        code=fingerprint("thalweg.cli.steps.site_split"),
     message:
         "Splitting the sites of {wildcards.domain} for {wildcards.experiment}"
     shell:
-        "thalweg site_split --sites {input.sites} --settings {params.settings:q} --output {output.splits} > {log} 2>&1"
+        "thalweg step site_split --sites {input.sites} --settings {params.settings:q} --output {output.splits} > {log} 2>&1"
 
 
 rule site_train:
@@ -72,11 +72,11 @@ rule site_train:
     params:
         settings=site_job,
         checkpoints=f"{SITES}/checkpoints/{{domain}}/{{experiment}}/{{model}}",
-        code=fingerprint("thalweg.cli.site_train"),
+        code=fingerprint("thalweg.cli.steps.site_train"),
     message:
         "Training {wildcards.model} on the sites of {wildcards.domain}, {wildcards.experiment}: every fold and seed"
     shell:
-        "thalweg site_train --sites {input.sites} --splits {input.splits} --settings {params.settings:q}"
+        "thalweg step site_train --sites {input.sites} --splits {input.splits} --settings {params.settings:q}"
         " --checkpoints {params.checkpoints} --threads {threads}"
         " --names {wildcards.domain} {wildcards.experiment} {wildcards.model}"
         " --weights {output.weights} --log {output.log} 2> {log}"
@@ -104,11 +104,11 @@ rule site_simulate:
         learned=lambda wildcards, input, output: (
             f"--weights {input.weights} --parameters {output.parameters} --internals {output.internals}"
         ),
-        code=fingerprint("thalweg.cli.site_simulate"),
+        code=fingerprint("thalweg.cli.steps.site_simulate"),
     message:
         "Simulating {wildcards.model} at the sites of {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg site_simulate --sites {input.sites} --splits {input.splits} --settings {params.settings:q}"
+        "thalweg step site_simulate --sites {input.sites} --splits {input.splits} --settings {params.settings:q}"
         " --threads {threads} --names {wildcards.domain} {wildcards.experiment} {wildcards.model}"
         " --output {output.simulation} {params.learned} > {log} 2>&1"
 
@@ -121,7 +121,7 @@ use rule site_simulate as site_simulate_sequence with:
     params:
         settings=site_job,
         learned=lambda wildcards, input: f"--weights {input.weights}",
-        code=fingerprint("thalweg.cli.site_simulate"),
+        code=fingerprint("thalweg.cli.steps.site_simulate"),
 
 
 use rule site_simulate_sequence as site_simulate_climatology with:
@@ -133,7 +133,7 @@ use rule site_simulate_sequence as site_simulate_climatology with:
     params:
         settings=site_job,
         learned="",
-        code=fingerprint("thalweg.cli.site_simulate"),
+        code=fingerprint("thalweg.cli.steps.site_simulate"),
 
 
 rule site_score:
@@ -148,11 +148,11 @@ rule site_score:
     params:
         settings=lambda wildcards: as_json(SITE_STUDY.evaluation),
         study=study.study,
-        code=fingerprint("thalweg.cli.site_score"),
+        code=fingerprint("thalweg.cli.steps.site_score"),
     message:
         "Scoring {wildcards.model} at the sites of {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg site_score --simulation {input.simulation} --study {params.study} --settings {params.settings:q}"
+        "thalweg step site_score --simulation {input.simulation} --study {params.study} --settings {params.settings:q}"
         " --output {output.scores} > {log} 2>&1"
 
 
@@ -183,7 +183,7 @@ use rule summarise as site_summarise with:
                 "compared": ["RMSE", "NSE"],
             }
         ),
-        code=fingerprint("thalweg.cli.summarise"),
+        code=fingerprint("thalweg.cli.steps.summarise"),
     message:
         "Summarising scores at sites"
 
@@ -427,11 +427,11 @@ rule site_loads:
     resources:
         **LIGHT,
     params:
-        code=fingerprint("thalweg.cli.site_loads"),
+        code=fingerprint("thalweg.cli.steps.site_loads"),
     message:
         "Balancing loads down the network of {wildcards.domain}, {wildcards.experiment}, {wildcards.model}"
     shell:
-        "thalweg site_loads --sites {input.sites} --simulation {input.simulation} --parameters {input.parameters}"
+        "thalweg step site_loads --sites {input.sites} --simulation {input.simulation} --parameters {input.parameters}"
         " --output {output.loads} > {log} 2>&1"
 
 

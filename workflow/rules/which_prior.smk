@@ -47,11 +47,11 @@ rule which_prior:
     params:
         settings=as_json(study.which_prior) if study.which_prior else "",
         checkpoints=f"{RESULTS}/checkpoints/which_prior/{{domain}}",
-        code=fingerprint("thalweg.cli.which_prior"),
+        code=fingerprint("thalweg.cli.steps.which_prior"),
     message:
         "Asking on {wildcards.domain} which prior made the discharge"
     shell:
-        "thalweg which_prior --domain {input.domain} --settings {params.settings:q} --checkpoints {params.checkpoints}"
+        "thalweg step which_prior --domain {input.domain} --settings {params.settings:q} --checkpoints {params.checkpoints}"
         " --threads {threads} --scores {output.scores} --confusion {output.confusion} --margins {output.margins}"
         " --evidence {output.evidence} 2> {log}"
 

@@ -1,4 +1,4 @@
-"""The command ``thalweg``: one verb per rule of the workflow, each in a module of its own that is imported when used."""
+"""The command ``thalweg``: verbs for people, and the steps of the workflow, each in a module that is imported when used."""
 
 import argparse
 import importlib
@@ -7,6 +7,11 @@ import sys
 VERBS = {
     "config": "Write or check the default configuration and its JSON schema.",
     "fetch": "Download a dataset of the catalogue, verified and resumable.",
+    "progress": "Show how far the trainings of a study are and how much is left.",
+    "record": "Copy a study's tables and figures into docs and its result table into the README.",
+    "step": "Run one step of the workflow; its rules call these.",
+}
+STEPS = {
     "domain": "Bring a dataset into the canonical form: forcing, attributes, network, gauges.",
     "regrid": "Delineate the Cévennes catchments and aggregate rain grids to them.",
     "split": "Decide which gauges train, validate and are tested in an experiment.",
@@ -36,8 +41,6 @@ VERBS = {
     "claims": "Give a verdict on every claim, from scores and evidence.",
     "figure": "Draw one figure.",
     "cost": "Tell what each experiment cost in seconds, memory and steps.",
-    "progress": "Show how far the trainings of a study are and how much is left.",
-    "record": "Copy a study's tables and figures into docs and its result table into the README.",
 }
 
 
@@ -47,18 +50,25 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(
         prog="thalweg", description="A reproducible study of differentiable global hydrology, step by step."
     )
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for name, text in VERBS.items():
-        verb = verbs.add_parser(name, help=text, description=text)
-        if arguments and arguments[0] == name:
-            module = importlib.import_module(f"thalweg.cli.{name}")
-            module.arguments(verb)
-            verb.set_defaults(run=module.run)
+    verbs = _add(parser, VERBS, "thalweg.cli", arguments)
+    _add(verbs["step"], STEPS, "thalweg.cli.steps", arguments[1:] if arguments[:1] == ["step"] else [])
     parsed = parser.parse_args(arguments)
     try:
         parsed.run(parsed)
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, TypeError, OSError, RuntimeError) as error:
         if type(error).__module__.startswith("thalweg"):
-            print(f"thalweg {parsed.verb}: {error}", file=sys.stderr)
+            print(f"thalweg {parsed.name}: {error}", file=sys.stderr)
             raise SystemExit(1) from None
         raise
+
+
+def _add(parser, verbs, package, arguments):
+    """Add a parser for each verb; only the module of the one that is called is imported."""
+    group = parser.add_subparsers(metavar="VERB" if package == "thalweg.cli" else "STEP", required=True)
+    added = {name: group.add_parser(name, help=text, description=text) for name, text in verbs.items()}
+    called = arguments[0] if arguments else None
+    if called in added and called != "step":
+        module = importlib.import_module(f"{package}.{called}")
+        module.arguments(added[called])
+        added[called].set_defaults(run=module.run, name=called)
+    return added

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from thalweg.store import atomic
-from thalweg.study.config_files import ConfigError, default_text, schema_text
+from thalweg.settings.files import ConfigError, default_text, schema_text
+from thalweg.storage.store import atomic
 
 
 def arguments(parser):
@@ -28,4 +28,4 @@ def run(args):
             with atomic(path) as temporary:
                 temporary.write_text(text)
         elif not path.exists() or path.read_text() != text:
-            raise ConfigError(f"{path}: differs from src/thalweg/study/config.py; run 'thalweg config --write'")
+            raise ConfigError(f"{path}: differs from src/thalweg/settings/study.py; run 'thalweg config --write'")

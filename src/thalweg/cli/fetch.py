@@ -5,8 +5,8 @@ import logging
 import sys
 from pathlib import Path
 
-from thalweg.catalogue import CatalogueError, load_catalogue
-from thalweg.fetch import MIRROR, FetchError, fetch
+from thalweg.storage.catalogue import CatalogueError, load_catalogue
+from thalweg.storage.fetch import MIRROR, FetchError, fetch
 
 
 def arguments(parser):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from thalweg.study.progress import RUN, progress
+from thalweg.experiments.progress import RUN, progress
 
 
 def arguments(parser):

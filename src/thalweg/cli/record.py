@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from thalweg.study.record import record
+from thalweg.figures.record import record
 
 
 def arguments(parser):

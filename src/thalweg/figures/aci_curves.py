@@ -19,7 +19,7 @@ def draw(points_csv, fits_csv, panels=8):
     """A panel per curve, from the least to the greatest Vcmax25, evenly spaced among the C3 curves of a dataset.
 
     Args:
-        points_csv: measured and modelled points, of :func:`thalweg.study.leaf.run_study`.
+        points_csv: measured and modelled points, of :func:`thalweg.analysis.leaf.run_study`.
         fits_csv: parameters of every curve.
         panels: number of curves drawn.
 

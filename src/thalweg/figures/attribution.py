@@ -6,8 +6,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from thalweg.analysis.parameters import SIGNIFICANT
 from thalweg.figures.style import WIDTH, letter, styled
-from thalweg.study.attribution import SIGNIFICANT
 
 CELL = 0.17  # inch
 COLOURS = "RdBu_r"
@@ -18,7 +18,7 @@ def draw(attribution_csv, labels=None, models=None):
     """A heat map per model: parameters down, attributes across, and a bar of each parameter's stability beside it.
 
     Args:
-        attribution_csv: table of :func:`thalweg.study.attribution.attribute_all`.
+        attribution_csv: table of :func:`thalweg.analysis.parameters.attribute_all`.
         labels: model -> label, in the study's order.
         models: those drawn; None for all.
 

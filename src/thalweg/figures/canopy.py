@@ -29,7 +29,7 @@ def draw(daily_csv, cycle_csv, skill_csv):
     """A row per flux: months, hours of the day from May to September, days as points; below, errors of days by model.
 
     Args:
-        daily_csv, cycle_csv, skill_csv: tables of :func:`thalweg.study.canopy.run`.
+        daily_csv, cycle_csv, skill_csv: tables of :func:`thalweg.analysis.canopy.run`.
 
     Returns:
         matplotlib Figure.

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from thalweg.evaluation.claims import SYMBOLS, effect_text, gain, read_claims
 from thalweg.figures.style import OKABE_ITO, WIDTH, styled
-from thalweg.study.claims import SYMBOLS, effect_text, gain, read_claims
 
 COLOURS = {"supported": OKABE_ITO[0], "not supported": OKABE_ITO[1], "undecided": "0.35", "not tested": "0.55"}
 MARKERS = {"supported": ("o", 5), "not supported": ("X", 6), "undecided": ("D", 4.2)}  # and size, points
@@ -32,7 +32,7 @@ def draw(claims_csv, title=""):
     of 0 is what is claimed; right of the dotted line at 1 it also matters.
 
     Args:
-        claims_csv: verdicts of :func:`thalweg.study.claims.judge`.
+        claims_csv: verdicts of :func:`thalweg.evaluation.claims.judge`.
         title: said above the verdicts.
 
     Returns:

@@ -5,8 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
+from thalweg.analysis.elasticity import ROUNDING
 from thalweg.figures.style import WIDTH, colour_range, letter, looks, number, styled, wrap
-from thalweg.study.response import ROUNDING
 
 MOST_COLUMNS = 4
 PRECIPITATION, POTENTIAL = "elasticity_precipitation", "elasticity_potential_evapotranspiration"
@@ -20,7 +20,7 @@ def draw(elasticity_csv, labels=None, models=None):
     """Two panels per model, a point per gauge: the two elasticities, and that to precipitation against Fu's.
 
     Args:
-        elasticity_csv: table of :func:`thalweg.study.response.respond_all`.
+        elasticity_csv: table of :func:`thalweg.analysis.elasticity.respond_all`.
         labels: model -> label, in the study's order.
         models: those drawn; None for all.
 

@@ -5,10 +5,10 @@ import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
 
-from thalweg.domain import require
+from thalweg.basin.domain import require
+from thalweg.basin.sites import read_sites
 from thalweg.figures.site_series import site_name, skill_at_sites, unit_text
 from thalweg.figures.style import DASHES, OBSERVED, OKABE_ITO, QUIET, WIDTH, letter, number, styled
-from thalweg.sites import read_sites
 
 # Each line as the fluxes that it is the sum of: W/m2 into the water.
 TERMS = {

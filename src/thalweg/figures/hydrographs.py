@@ -7,9 +7,9 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from thalweg.domain import read_domain
+from thalweg.basin.domain import read_domain
+from thalweg.evaluation.statistics import read_skill
 from thalweg.figures.style import OBSERVED, QUIET, WIDTH, legend_below, letter, looks, number, styled
-from thalweg.study.statistics import read_skill
 
 METRIC = "NSE"
 RANKS = {"best": 1.0, "median": 0.5, "worst": 0.0}

@@ -21,7 +21,7 @@ def draw(fits_csv, parameters_csv, skill_csv, attribute, experiment, attribute_l
     Args:
         fits_csv: parameters of every curve.
         parameters_csv: predicted ones where curves were held out.
-        skill_csv: R2 of parameters with intervals, of :func:`thalweg.study.leaf.parameter_skill`.
+        skill_csv: R2 of parameters with intervals, of :func:`thalweg.analysis.leaf.parameter_skill`.
         attribute: column of the fits.
         experiment: what was held out: curves, species or locations.
         attribute_label: name with unit for the axis.

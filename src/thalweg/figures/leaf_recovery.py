@@ -19,7 +19,7 @@ def draw(leaves_csv, recovery_csv):
     """A row per quantity, a panel per noise: learned against true at held-out leaves, a colour per seed.
 
     Args:
-        leaves_csv: true and learned values, of :func:`thalweg.study.leaf.recover`.
+        leaves_csv: true and learned values, of :func:`thalweg.analysis.leaf.recover`.
         recovery_csv: its R2, which the panels state as ranges over seeds.
 
     Returns:

@@ -83,7 +83,7 @@ def rivers(axes, domain, colour="#7AA6C2", values=None, **colouring):
 
     Args:
         axes: a map.
-        domain: :class:`thalweg.domain.Domain`.
+        domain: :class:`thalweg.basin.domain.Domain`.
         colour: of all lines, where there are no values.
         values: (reach,), shown in colours; a reach whose value is NaN is not drawn.
         colouring: ``cmap`` and ``norm`` of the values.

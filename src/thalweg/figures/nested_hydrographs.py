@@ -6,10 +6,10 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from thalweg.domain import read_domain
+from thalweg.basin.domain import read_domain
+from thalweg.evaluation.statistics import read_skill
 from thalweg.figures.hydrographs import METRIC, draw_run, read_run
 from thalweg.figures.style import OBSERVED, QUIET, WIDTH, legend_below, letter, looks, styled
-from thalweg.study.statistics import read_skill
 
 MOST_GAUGES = 4
 
@@ -84,7 +84,7 @@ def nested_gauges(place, usable, most=MOST_GAUGES):
     """Gauges along the path down the river that passes the most of them, from upstream to downstream.
 
     Args:
-        place: :class:`thalweg.domain.Domain`.
+        place: :class:`thalweg.basin.domain.Domain`.
         usable: ids of gauges that may be chosen.
         most: gauges at most; where there are more, the first, the last and those whose areas are most evenly apart.
 

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.stats import spearmanr
 
-from thalweg.domain import require
+from thalweg.basin.domain import require
+from thalweg.basin.sites import read_sites
 from thalweg.figures.site_series import unit_text
 from thalweg.figures.style import OKABE_ITO, WIDTH, letter, number, styled, wrap
-from thalweg.sites import read_sites
 
 MOST_PAIRS = 6
 MOST_COLUMNS = 3

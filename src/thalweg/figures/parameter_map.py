@@ -5,7 +5,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from thalweg.domain import read_domain
+from thalweg.basin.domain import read_domain
 from thalweg.figures.maps import base, coast_of, extent_of, height_over_width, panel_size, scale_bar
 from thalweg.figures.style import colour_range, letter, styled
 

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
+from thalweg.analysis.flood_peaks import CLASSES
 from thalweg.figures.style import WIDTH, legend_below, looks, styled
-from thalweg.study.peaks import CLASSES
 
 SPREAD = 0.5  # of the room of a class, over which its models stand
 
@@ -17,7 +17,7 @@ def draw(peaks_csv, labels=None, models=None):
     """The median error of peaks of each class of return period, a point per model with its interval.
 
     Args:
-        peaks_csv: table of :func:`thalweg.study.peaks.errors_by_class`.
+        peaks_csv: table of :func:`thalweg.analysis.flood_peaks.errors_by_class`.
         labels: model -> label, in the study's order.
         models: those drawn; None for all.
 

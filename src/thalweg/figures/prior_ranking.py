@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from thalweg.evaluation.statistics import as_score, read_skill
 from thalweg.figures.style import OKABE_ITO, QUIET, WIDTH, letter, number, styled
-from thalweg.study.metrics import METRICS
-from thalweg.study.statistics import as_score, read_skill
+from thalweg.metrics.scores import METRICS
 
 SIGNIFICANT = 0.05
 COLOUR = OKABE_ITO[0]
@@ -26,7 +26,7 @@ def draw(skill_csv, comparison_csv, domain, experiment, models, metric="NSE", la
 
     Args:
         skill_csv: skill table.
-        comparison_csv: of :func:`thalweg.study.statistics.compare`.
+        comparison_csv: of :func:`thalweg.evaluation.statistics.compare`.
         domain, experiment: of the tables.
         models: names of the models to be ranked.
         metric: compared in both tables.

@@ -5,9 +5,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from thalweg.evaluation.published import PUBLISHED, read_published
+from thalweg.evaluation.statistics import read_skill
 from thalweg.figures.style import WIDTH, legend_below, letter, looks, number, styled
-from thalweg.study.published import PUBLISHED, read_published
-from thalweg.study.statistics import read_skill
 
 MOST_MODELS = 4
 FARTHEST = 0.4  # that the axis of differences reaches to
@@ -32,7 +32,7 @@ def draw(skill_csv, dataset_folder, domain, experiment, models, test, ungauged, 
 
     Raises:
         ValueError: when a model has no score at a gauge with a published one.
-        DataError: from :func:`thalweg.study.published.read_published`.
+        DataError: from :func:`thalweg.evaluation.published.read_published`.
     """
     skill = read_skill(skill_csv)
     skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == metric)]

@@ -13,7 +13,7 @@ from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 from shapely.geometry.polygon import orient
 
-from thalweg.domains.cevennes import rain
+from thalweg.datasets.cevennes import rain
 from thalweg.figures.style import OBSERVED, OKABE_ITO, WIDTH, letter, styled
 
 KILOMETRE = 1000.0  # metres

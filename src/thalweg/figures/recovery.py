@@ -22,7 +22,7 @@ def draw(reaches_csv, table_csv):
     """A row per variant, a panel per quantity: learned against true, a point per reach, a colour per seed.
 
     Args:
-        reaches_csv: true and learned values, of :func:`thalweg.study.recovery.recover`.
+        reaches_csv: true and learned values, of :func:`thalweg.analysis.twin_river.recover`.
         table_csv: its correlations and errors, which the panels state as ranges over seeds.
 
     Returns:

@@ -6,10 +6,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from thalweg.domain import read_domain
+from thalweg.analysis.roughness import MAJOR_STREAMS, MINOR_STREAMS, of_reaches, rank_correlation, strahler
+from thalweg.basin.domain import read_domain
 from thalweg.figures.maps import base, coast_of, extent_of, height_over_width, rivers, scale_bar
 from thalweg.figures.style import OKABE_ITO, QUIET, WIDTH, colour_range, letter, number, styled
-from thalweg.study.roughness import MAJOR_STREAMS, MINOR_STREAMS, of_reaches, rank_correlation, strahler
 
 COLOURS = "viridis"
 TICKS = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)

@@ -7,13 +7,13 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from thalweg.domain import require
+from thalweg.basin.domain import require
+from thalweg.basin.sites import read_sites
+from thalweg.evaluation.statistics import read_skill
 from thalweg.figures.maps import TALLEST, base, coast_of, extent_of, height_over_width, hollow, scale_bar
 from thalweg.figures.site_series import decimals, site_name, skill_at_sites, unit_of, unit_text
 from thalweg.figures.style import LETTER_WIDTH, OKABE_ITO, WIDTH, colour_range, number, styled
-from thalweg.sites import read_sites
-from thalweg.study.metrics import METRICS
-from thalweg.study.statistics import read_skill
+from thalweg.metrics.scores import METRICS
 
 RIVER = "#7AA6C2"
 DIAMETERS = (4, 15)  # points, of the marks of no discharge and of the largest
@@ -36,7 +36,7 @@ def draw(
         sites_path: sites netCDF with latitude, longitude [degree] and mean_discharge [m3/s] as attributes.
         skill_csv: skill table; None draws all sites in one colour.
         model, experiment: which rows of it; None where it has only one.
-        metric: of :data:`thalweg.study.metrics.METRICS`.
+        metric: of :data:`thalweg.metrics.scores.METRICS`.
         unit: of the sampled variable, for the metrics that have it, where the table's column ``unit`` does not state it.
         labels: model -> label.
         map_folder: the unpacked ``map`` dataset; None draws no coast.

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from thalweg.domain import require
+from thalweg.basin.domain import require
+from thalweg.basin.sites import read_sites
+from thalweg.evaluation.statistics import read_skill
 from thalweg.figures.style import OBSERVED, WIDTH, legend_below, letter, looks, number, styled, wrap
-from thalweg.sites import read_sites
-from thalweg.study.metrics import METRICS
-from thalweg.study.statistics import read_skill
+from thalweg.metrics.scores import METRICS
 
 DISCHARGE_UNIT = "mm/day"  # in the registry of metrics it stands for the unit of the series
 RANKS = {"lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75, "worst": 1.0}
@@ -36,7 +36,7 @@ def draw(sites_path, skill_csv, simulations, labels=None, metric="RMSE", most_da
         simulations: model -> simulation netCDF of one experiment with simulated (fold, seed, site, time), observed and
             censored (site, time), tested and trained (fold, site, time), and attrs domain, experiment, variable, unit.
         labels: model -> label, in the study's order.
-        metric: of :data:`thalweg.study.metrics.METRICS`.
+        metric: of :data:`thalweg.metrics.scores.METRICS`.
         most_days: the last days of the sampled period that are drawn.
 
     Returns:

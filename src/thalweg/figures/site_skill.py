@@ -6,10 +6,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from thalweg.evaluation.statistics import read_skill, summarise
 from thalweg.figures.site_series import decimals, unit_of, unit_text
 from thalweg.figures.style import QUIET, WIDTH, letter, looks, number, styled, wrap
-from thalweg.study.metrics import METRICS
-from thalweg.study.statistics import read_skill, summarise
+from thalweg.metrics.scores import METRICS
 
 BETTER = {"lower": "less is better", "higher": "more is better", "closer": "nearest to {best:g} is best"}
 MOST_COLUMNS = 3
@@ -32,7 +32,7 @@ def draw(skill_csv, domain, experiments, labels=None, metric="RMSE", baselines=(
         experiments: experiment -> {"label": title of its panel, "unit": the variable's unit, where the table's column
             ``unit`` does not state it}, in the order of panels.
         labels: model -> label, in the study's order.
-        metric: of :data:`thalweg.study.metrics.METRICS`.
+        metric: of :data:`thalweg.metrics.scores.METRICS`.
         baselines: models drawn hollow, below the others.
 
     Returns:

@@ -4,11 +4,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from thalweg.domain import read_domain
+from thalweg.analysis.river import AREA_CLASSES, area_class
+from thalweg.basin.domain import read_domain
+from thalweg.evaluation.statistics import read_skill
 from thalweg.figures.style import QUIET, WIDTH, legend_below, letter, looks, styled
-from thalweg.study.metrics import METRICS
-from thalweg.study.river import AREA_CLASSES, area_class
-from thalweg.study.statistics import read_skill
+from thalweg.metrics.scores import METRICS
 
 LEAST = -0.5  # where the axis of skill begins at the lowest
 FARTHEST = 92  # percentile of the differences' sizes that the axis reaches to
@@ -23,7 +23,7 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
         skill_csv: skill table.
         domain, experiment: which rows of it.
         models: models drawn, the routed one first.
-        metric: of :data:`thalweg.study.metrics.METRICS`, one that is 1 at best.
+        metric: of :data:`thalweg.metrics.scores.METRICS`, one that is 1 at best.
         labels: model -> label, in the study's order.
 
     Returns:

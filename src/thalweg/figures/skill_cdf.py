@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from thalweg.evaluation.statistics import read_skill
 from thalweg.figures.style import WIDTH, colour_range, legend_below, letter, looks, number, styled
-from thalweg.study.metrics import METRICS
-from thalweg.study.statistics import read_skill
+from thalweg.metrics.scores import METRICS
 
 LEAST = -1.0  # where the axis of a metric that is 1 at best begins
 MOST_COLUMNS = 3
@@ -18,7 +18,7 @@ def draw(skill_csv, metric="NSE", labels=None, shown=None):
 
     Args:
         skill_csv: skill table.
-        metric: of :data:`thalweg.study.metrics.METRICS`.
+        metric: of :data:`thalweg.metrics.scores.METRICS`.
         labels: model -> label, in the study's order.
         shown: list of (domain, experiment, models) to draw; None draws all.
 

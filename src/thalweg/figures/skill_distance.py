@@ -7,10 +7,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 from scipy.stats import spearmanr
 
+from thalweg.evaluation.blocks import read_blocks
+from thalweg.evaluation.statistics import read_skill, summarise
 from thalweg.figures.style import WIDTH, legend_below, letter, looks, number, styled
-from thalweg.study.metrics import METRICS
-from thalweg.study.spatial import read_blocks
-from thalweg.study.statistics import read_skill, summarise
+from thalweg.metrics.scores import METRICS
 
 CLASSES = 6  # of distance, at most
 LEAST_GAUGES = 8  # in a class: intervals of the median of fewer say little
@@ -25,10 +25,10 @@ def draw(skill_csv, split_csvs, domain, models, metric="NSE", labels=None, domai
 
     Args:
         skill_csv: skill table.
-        split_csvs: experiment -> table of :func:`thalweg.study.splits.make_splits`, with ``nearest_training_km``.
+        split_csvs: experiment -> table of :func:`thalweg.experiments.splits.make_splits`, with ``nearest_training_km``.
         domain: which rows of the skill table.
         models: models drawn.
-        metric: of :data:`thalweg.study.metrics.METRICS`, one that is 1 at best.
+        metric: of :data:`thalweg.metrics.scores.METRICS`, one that is 1 at best.
         labels: model -> label, in the study's order.
         domain_path: file of the domain, of whose blocks of near gauges intervals are; without it of single gauges.
 

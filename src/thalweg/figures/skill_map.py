@@ -5,11 +5,11 @@ from matplotlib import colormaps
 from matplotlib.colors import BoundaryNorm, Normalize
 from matplotlib.figure import Figure
 
-from thalweg.domain import read_domain
+from thalweg.basin.domain import read_domain
+from thalweg.evaluation.statistics import read_skill
 from thalweg.figures.maps import base, coast_of, extent_of, hollow, panel_size, rivers, scale_bar
 from thalweg.figures.style import OKABE_ITO, colour_range, letter, looks, number, styled, wrap
-from thalweg.study.metrics import METRICS
-from thalweg.study.statistics import read_skill
+from thalweg.metrics.scores import METRICS
 
 STEPS = np.linspace(0, 1, 6)  # classes of a metric that is 1 at best and 0 at the mean
 WORSE = OKABE_ITO[1]  # below 0
@@ -25,7 +25,7 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
         skill_csv: skill table.
         domain, experiment: which rows of it.
         models: names, a panel each.
-        metric: of :data:`thalweg.study.metrics.METRICS`.
+        metric: of :data:`thalweg.metrics.scores.METRICS`.
         labels: model -> label, in the study's order.
         map_folder: the unpacked ``map`` dataset; None draws no coast.
 

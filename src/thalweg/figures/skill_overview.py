@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from thalweg.figures.style import QUIET, WIDTH, colour_range, number, styled, wrap
-from thalweg.study.metrics import METRICS
+from thalweg.metrics.scores import METRICS
 
 SIGNIFICANCE = 0.05  # of p-values after Holm's correction
 CELL = (0.64, 0.3)  # inch
@@ -24,9 +24,9 @@ def draw(summary_csv, comparison_csv, metrics=("NSE", "KGE"), labels=None):
     """A panel per metric: a row per model, a column per experiment, a cell with the median and its interval.
 
     Args:
-        summary_csv: table of :func:`thalweg.study.statistics.summarise`.
-        comparison_csv: table of :func:`thalweg.study.statistics.compare` with these metrics.
-        metrics: of :data:`thalweg.study.metrics.METRICS`, for which higher is better.
+        summary_csv: table of :func:`thalweg.evaluation.statistics.summarise`.
+        comparison_csv: table of :func:`thalweg.evaluation.statistics.compare` with these metrics.
+        metrics: of :data:`thalweg.metrics.scores.METRICS`, for which higher is better.
         labels: model -> label, in the study's order.
 
     Returns:

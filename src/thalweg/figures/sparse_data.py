@@ -5,10 +5,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from thalweg.evaluation.blocks import read_blocks
+from thalweg.evaluation.statistics import read_skill, summarise
 from thalweg.figures.style import WIDTH, legend_below, letter, looks, styled
-from thalweg.study.metrics import METRICS
-from thalweg.study.spatial import read_blocks
-from thalweg.study.statistics import read_skill, summarise
+from thalweg.metrics.scores import METRICS
 
 SWEEPS = {  # name -> (label of the axis, what a level is multiplied by on it)
     "share": ("share of the training catchments [%]", 100),
@@ -26,7 +26,7 @@ def draw(skill_csv, domain, sweeps, models, metric="NSE", labels=None, domain_pa
         domain: which rows of it.
         sweeps: of :data:`SWEEPS`, name -> {experiment: level}; a level is a share (0 to 1) or a number of years.
         models: models drawn.
-        metric: of :data:`thalweg.study.metrics.METRICS`.
+        metric: of :data:`thalweg.metrics.scores.METRICS`.
         labels: model -> label, in the study's order.
         domain_path: file of the domain, of whose blocks of near gauges intervals are; without it of single gauges.
 

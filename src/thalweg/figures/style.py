@@ -11,7 +11,7 @@ from typing import NamedTuple
 import matplotlib
 import numpy as np
 
-from thalweg.store import atomic
+from thalweg.storage.store import atomic
 
 # Okabe & Ito (2008), Color Universal Design: told apart with the common kinds of colour blindness. Yellow comes last.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
@@ -146,7 +146,7 @@ def save(figure, path, provenance):
     Args:
         figure: matplotlib Figure.
         path: file name without suffix.
-        provenance: record of :func:`thalweg.store.provenance`.
+        provenance: record of :func:`thalweg.storage.store.provenance`.
 
     Returns:
         list of Path: the files written.

@@ -5,9 +5,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from thalweg.analysis.trends import SUFFIXES, UNIT
+from thalweg.evaluation.evidence import spearman
 from thalweg.figures.style import WIDTH, colour_range, legend_below, letter, looks, number, styled
-from thalweg.study.evidence import spearman
-from thalweg.study.trends import SUFFIXES, UNIT
 
 MOST_MODELS = 4
 TITLES = {
@@ -22,7 +22,7 @@ def draw(trends_csv, labels=None, models=None):
     """A panel for mean, high and low flow; a point per gauge and model.
 
     Args:
-        trends_csv: table of :func:`thalweg.study.trends.flow_trends` with a column model.
+        trends_csv: table of :func:`thalweg.analysis.trends.flow_trends` with a column model.
         labels: model -> label, in the study's order.
         models: those drawn, of which the first four are; None for all.
 

@@ -19,7 +19,7 @@ def draw(untrained_csv, labels=None, models=None):
     """Evapotranspiration against the water balance and baseflow index against the filter's, a point per gauge and model.
 
     Args:
-        untrained_csv: table of :func:`thalweg.study.untrained.inner_fluxes_of_all`.
+        untrained_csv: table of :func:`thalweg.analysis.internal_fluxes.inner_fluxes_of_all`.
         labels: model -> label, in the study's order.
         models: those drawn; None for all.
 

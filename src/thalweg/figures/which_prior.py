@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from thalweg.figures.style import QUIET, WIDTH, letter, number, styled
-from thalweg.study.which_prior_settings import PRIORS
+from thalweg.settings.twin import PRIORS
 
 PANELS = {
     "NSE": ("discharge (trained), NSE", 3),
@@ -20,7 +20,7 @@ def draw(confusion_csv):
     """A panel per quantity: a row per prior that made the discharge, a column per prior that learned it.
 
     Args:
-        confusion_csv: of :func:`thalweg.study.which_prior.confusion`.
+        confusion_csv: of :func:`thalweg.analysis.twin_priors.confusion`.
 
     Returns:
         matplotlib Figure. Cells state the median over catchments and are shaded by rank, the best darkest; the best is

@@ -19,7 +19,7 @@ import platformdirs
 import torch
 
 from thalweg.integrate import lanes
-from thalweg.store import atomic
+from thalweg.storage.store import atomic
 
 _LOADING = Lock()
 CHUNKS = 4  # pieces of work for each thread, so that one that is held up does not hold up all

@@ -1,7 +1,7 @@
 """Marching reaches down a river network: any process of one reach, with exact gradients.
 
 No reach feels what is downstream of it, so a reach can be marched through all time steps once those upstream are done. Reaches
-are taken level by level (:meth:`thalweg.network.River.levels`) with the same kernels that march units. On the CPU the
+are taken level by level (:meth:`thalweg.basin.network.River.levels`) with the same kernels that march units. On the CPU the
 reaches of a level stand in blocks of ``LANES``, each block's time series together in memory; sums over confluences and
 their adjoints are gathered, so that threads never write to the same place and results do not depend on their number.
 Levels too narrow to fill a block share one, a stack (:mod:`thalweg.integrate.stack`).
@@ -31,7 +31,7 @@ def route(process, river, lateral_inflow, parameters, state=None, backend=None, 
     Args:
         process: a :class:`~thalweg.processes.Process` of one reach, with the forcings ``inflow`` and ``lateral_inflow``
             and the flux ``discharge``.
-        river: the :class:`~thalweg.network.River`.
+        river: the :class:`~thalweg.basin.network.River`.
         lateral_inflow: tensor (time, reach), m3/s, mean over each step of the process.
         parameters: name -> tensor (reach,).
         state: name -> tensor (reach,) at the start; None takes the process's declared initial states.

@@ -7,7 +7,7 @@ def accumulate(river, local):
     """Sum of ``local`` over each reach and everything upstream: of lateral inflow, discharge as if nothing took time.
 
     Args:
-        river: the :class:`~thalweg.network.River`.
+        river: the :class:`~thalweg.basin.network.River`.
         local: tensor (..., reach).
 
     Returns:
@@ -30,7 +30,7 @@ def state_at_rest(process, river, lateral_inflow, parameters):
 
     Args:
         process: a process of one reach that has a ``rest``.
-        river: the :class:`~thalweg.network.River`.
+        river: the :class:`~thalweg.basin.network.River`.
         lateral_inflow: tensor (reach,), m3/s, as the mean of a first year or of the days before the start.
         parameters: name -> tensor (reach,).
 

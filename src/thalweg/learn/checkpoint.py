@@ -10,7 +10,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from thalweg.store import atomic
+from thalweg.storage.store import atomic
 
 
 def save(path, tensors, values):

@@ -1,6 +1,6 @@
 """Parameters of leaves learned through the equations of photosynthesis, and fitted curve by curve.
 
-A network maps attributes of a curve to the parameters of :func:`thalweg.processes.photosynthesis.leaf`; the equations give
+A network maps attributes of a curve to the parameters of :func:`thalweg.processes.vegetation.photosynthesis.leaf`; the equations give
 assimilation and conductance at every point; their errors train the network. Where the same curves are to be predicted at other
 points, every curve has an offset of its own, penalised by its square, so that curves share what they have in common.
 
@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from thalweg.learn.networks import perceptron
-from thalweg.processes.photosynthesis import G1, JMAX_RATIO, RESIDUAL_CONDUCTANCE, leaf, medlyn
+from thalweg.processes.vegetation.photosynthesis import G1, JMAX_RATIO, RESIDUAL_CONDUCTANCE, leaf, medlyn
 
 TYPICAL = {
     "Vcmax25": 50.0,
@@ -100,7 +100,7 @@ class Curves:
 
 
 def curves_of(sites, pathway="C3", dtype=torch.float32):
-    """The curves of one pathway of :class:`~thalweg.sites.Sites`.
+    """The curves of one pathway of :class:`~thalweg.basin.sites.Sites`.
 
     Returns:
         (Curves, positions): positions of the curves among the sites.

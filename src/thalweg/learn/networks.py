@@ -6,7 +6,7 @@ from torch import nn
 from thalweg.integrate import integrate
 from thalweg.learn.encoders import ParameterTransformer
 from thalweg.learn.scaling import PATCH_DAYS
-from thalweg.processes import unit_hydrograph
+from thalweg.processes.routing import unit_hydrograph
 
 HYDROGRAPH_DAYS = unit_hydrograph.ORDINATES - 1  # days before a window whose runoff still arrives in it
 RIVER_DAYS = 20  # days before a window that fill the river

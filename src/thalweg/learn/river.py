@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from thalweg.integrate import daily_means, disaggregate, route, state_at_rest
-from thalweg.processes.muskingum_cunge import PARAMETERS, muskingum_cunge
+from thalweg.processes.routing.muskingum_cunge import PARAMETERS, muskingum_cunge
 
 LEARNED = tuple(p for p in PARAMETERS if p.name in ("roughness", "width_coefficient", "width_exponent"))
 

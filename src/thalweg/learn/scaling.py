@@ -129,7 +129,7 @@ def fit_scaling(domain, units, days, discharge_mean, climate=True):
     """Scaling from the training units and days.
 
     Args:
-        domain: the :class:`~thalweg.domain.Domain`.
+        domain: the :class:`~thalweg.basin.domain.Domain`.
         units: positions of the training units.
         days: positions ``(first, last)`` of the training period, last excluded.
         discharge_mean: mean observed discharge of the training gauges in the period, mm/day.
@@ -170,7 +170,7 @@ def fit_site_scaling(sites, chosen, days, mean):
     Attributes above 0 that span orders of magnitude among the training sites, such as drainage areas, are taken as logarithms.
 
     Args:
-        sites: :class:`~thalweg.sites.Sites`.
+        sites: :class:`~thalweg.basin.sites.Sites`.
         chosen: positions of the training sites.
         days: positions ``(first, last)`` of the training period, last excluded.
         mean: of what was sampled, in its unit: the scale of a model without a process.

@@ -25,7 +25,7 @@ class Task:
     """What one training run needs.
 
     Attributes:
-        series: the :class:`~thalweg.learn.data.Series` of the training and validation gauges.
+        series: the :class:`~thalweg.learn.windows.Series` of the training and validation gauges.
         observed: observed discharge (time, gauge), mm/day, NaN where there is none or it may not be seen.
         deviation: its standard deviation over the training period (gauge,).
         training: mask (gauge,) of the gauges that count in the loss.
@@ -80,7 +80,7 @@ def train(build, task, settings, seed, path, label="", stop=None):
     Args:
         build: function without arguments that makes the model; called with the global generator seeded.
         task: the :class:`Task`.
-        settings: learning rate, steps, ... (:class:`thalweg.study.settings.Training`); ``window``, ``spin_up`` in days,
+        settings: learning rate, steps, ... (:class:`thalweg.settings.blocks.Training`); ``window``, ``spin_up`` in days,
             ``checkpoint_every`` in minutes.
         seed: seeds weights, dropout and sampling.
         path: the checkpoint file; written every ``checkpoint_every`` and at the end.

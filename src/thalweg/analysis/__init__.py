@@ -1,0 +1,1 @@
+"""What trained models tell: elasticity, internal fluxes, parameters, trends, floods, twin experiments."""

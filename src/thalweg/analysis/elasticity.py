@@ -1,0 +1,290 @@
+"""What trained models answer to another climate: elasticities of runoff, signs, warming.
+
+The elasticity of mean runoff Q to precipitation P is eps_P = dQ/dP * P/Q, likewise eps_PET to potential evapotranspiration
+(Schaake 1990; Sankarasubramanian et al. 2001, doi:10.1029/2000WR900330). Here they are centred differences of a simulation
+whose forcing is multiplied by 0.95 and 1.05, spin-up included. Attributes and scaling stay as they were trained, climate means
+of the training period too: the answer is of the same land under other weather, not of another place.
+
+Where runoff depends on P and PET alone and a doubling of both doubles it, Euler's theorem gives eps_P + eps_PET = 1. Stores that do
+not grow with the climate, and snow, take a sound model off 1 too, so that the deviation is a yardstick to compare models by. Fu's
+curve has 1 (Fu 1981; Zhang et al. 2004, doi:10.1029/2003WR002710), with phi = PET / P and one parameter w:
+
+    Q / P = (1 + phi^w)^(1/w) - phi
+
+Warming adds 2 K to temperature, once with potential evapotranspiration as it is and once with it growing as in Hargreaves'
+equation, by (T + 2 + 17.8) / (T + 17.8) (Hargreaves & Samani 1985, doi:10.13031/2013.26773).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.optimize import brentq
+
+from thalweg.evaluation.evidence import compared, correlated
+from thalweg.experiments.run import period, spatial_domain
+from thalweg.experiments.trained import gauge_windows, trained_models
+from thalweg.learn.windows import Series
+
+STEP = 0.05  # share by which forcing is changed, both ways
+WARMING = 2.0  # K
+HARGREAVES = 17.8  # degC below freezing at which Hargreaves' equation ends
+LONGEST = 3653  # days of the test period that are simulated
+ROUNDING = 1e-3  # elasticity that single precision may leave where there is none
+GREATEST_W = 50.0  # of Fu's curve, where it runs along its limits
+WARMED = ("warming_change", "warming_change_with_potential_evapotranspiration")
+FORCING = ("precipitation", "potential_evapotranspiration")
+
+
+def _scaled(name, factor):
+    return lambda forcing: {**forcing, name: factor * forcing[name]}
+
+
+def _warmer(forcing):
+    return {**forcing, "temperature": forcing["temperature"] + WARMING}
+
+
+def _warmer_and_thirstier(forcing):
+    above = (forcing["temperature"] + HARGREAVES).clamp(min=1.0)
+    return _scaled("potential_evapotranspiration", 1 + WARMING / above)(_warmer(forcing))
+
+
+CHANGES = {
+    "as_is": lambda forcing: forcing,
+    "wetter": _scaled("precipitation", 1 + STEP),
+    "drier": _scaled("precipitation", 1 - STEP),
+    "thirstier": _scaled("potential_evapotranspiration", 1 + STEP),
+    "less_thirsty": _scaled("potential_evapotranspiration", 1 - STEP),
+    "warmer": _warmer,
+    "warmer_and_thirstier": _warmer_and_thirstier,
+}
+
+
+def changed(window, scaling, change):
+    """A window whose forcing has been changed, with the networks' inputs made of it by the scaling as trained.
+
+    Args:
+        window: :class:`~thalweg.learn.windows.Window`.
+        scaling: :class:`~thalweg.learn.scaling.Scaling`.
+        change: function of name -> tensor (time, unit) to the same.
+
+    Returns:
+        Window
+    """
+    forcing = change(window.forcing)
+    like = window.sequence
+    mean, deviation = (like.new_tensor(values) for values in (scaling.forcing_mean, scaling.forcing_deviation))
+    sequence = (torch.stack([forcing[name] for name in scaling.forcing], dim=-1) - mean) / deviation
+    return replace(window, forcing=forcing, sequence=sequence)
+
+
+@torch.no_grad()
+def respond(domain, splits, settings, training, weights):
+    """Mean runoff of every seed of the first fold, under each change of the forcing, and what follows from it.
+
+    Args:
+        domain: the :class:`~thalweg.basin.domain.Domain`.
+        splits: table of :func:`~thalweg.experiments.splits.make_splits`; the first ten years of the test period are simulated.
+        settings, training: of the model.
+        weights: path of its weights.
+
+    Returns:
+        DataFrame with a row per seed and tested gauge: seed, gauge, runoff (mm/day), elasticity_precipitation,
+        elasticity_potential_evapotranspiration, elasticity_sum (dimensionless), warming_change and
+        warming_change_with_potential_evapotranspiration (percent of the runoff). All are NaN without runoff, and what
+        involves potential evapotranspiration also where the process does not read it.
+    """
+    models, scaling = trained_models(settings, weights)
+    first, last = _days(domain, splits)
+    gauges = tested(domain, splits)
+    series = Series(spatial_domain(domain, settings), scaling)
+    runoff = {name: np.full((len(models), len(domain.gauge_ids)), np.nan) for name in CHANGES}
+    for some, window, columns in gauge_windows(series, gauges, first, last, training):
+        for name, change in CHANGES.items():
+            other = changed(window, scaling, change)
+            for i, (_, model) in enumerate(models):
+                runoff[name][i, some] = model(other)[:, columns].double().mean(0).numpy()
+    base = np.where(runoff["as_is"] > 0, runoff["as_is"], np.nan)
+    elasticity = {
+        "elasticity_precipitation": (runoff["wetter"] - runoff["drier"]) / (2 * STEP * base),
+        "elasticity_potential_evapotranspiration": (runoff["thirstier"] - runoff["less_thirsty"]) / (2 * STEP * base),
+    }
+    columns = {
+        "runoff": runoff["as_is"],
+        **elasticity,
+        "elasticity_sum": sum(elasticity.values()),
+        "warming_change": 100 * (runoff["warmer"] / base - 1),
+        "warming_change_with_potential_evapotranspiration": 100 * (runoff["warmer_and_thirstier"] / base - 1),
+    }
+    if not _reads_potential_evapotranspiration(models[0][1]):
+        for name in ("elasticity_potential_evapotranspiration", "elasticity_sum", WARMED[1]):
+            columns[name] = np.full_like(base, np.nan)
+    return pd.concat(
+        [
+            pd.DataFrame({"seed": seed, "gauge": domain.gauge_ids} | {name: v[i] for name, v in columns.items()}).iloc[
+                gauges
+            ]
+            for i, (seed, _) in enumerate(models)
+        ],
+        ignore_index=True,
+    )
+
+
+def _reads_potential_evapotranspiration(model):
+    dynamic = getattr(model, "dynamic", True)
+    return bool(dynamic) or "potential_evapotranspiration" in model.process.forcing_names
+
+
+def _days(domain, splits):
+    first, last = period(splits[splits.fold == splits.fold.min()], "test", domain.forcing.time.values)
+    return first, min(last, first + LONGEST)
+
+
+def tested(domain, splits):
+    """Positions of the gauges that the first fold tests."""
+    rows = splits[splits.fold == splits.fold.min()].set_index("gauge").loc[domain.gauge_ids]
+    return np.flatnonzero(rows.test.values)
+
+
+def water_balance(domain, days, minimum_days):
+    """Means over the days of observed discharge of each gauge's catchment.
+
+    Args:
+        domain: the :class:`~thalweg.basin.domain.Domain`.
+        days: positions ``(first, last)``.
+        minimum_days: of observed discharge; gauges with fewer have NaN.
+
+    Returns:
+        DataFrame (gauge,) of precipitation, potential_evapotranspiration and observed_runoff, mm/day.
+    """
+    observed = domain.observed.values[:, slice(*days)]
+    known = np.isfinite(observed)
+    enough = known.sum(1) >= minimum_days
+
+    def mean(values):
+        total = np.where(known, values, 0).sum(1)
+        return np.divide(total, known.sum(1), out=np.full(len(total), np.nan), where=enough)
+
+    columns = {name: mean(domain.gauge_weights @ domain.forcing[name].values[slice(*days)].T) for name in FORCING}
+    return pd.DataFrame(columns | {"observed_runoff": mean(observed)}, index=pd.Index(domain.gauge_ids, name="gauge"))
+
+
+def fu_runoff(precipitation, potential_evapotranspiration, w):
+    """Mean runoff of Fu's curve, in the unit of the precipitation."""
+    phi = potential_evapotranspiration / precipitation
+    return precipitation * ((1 + phi**w) ** (1 / w) - phi)
+
+
+def fu_elasticities(precipitation, potential_evapotranspiration, w):
+    """Elasticities of runoff to precipitation and to potential evapotranspiration of Fu's curve; they sum to 1."""
+    phi = potential_evapotranspiration / precipitation
+    slope = (1 + phi**w) ** (1 / w - 1) * phi ** (w - 1) - 1
+    potential = slope * potential_evapotranspiration / fu_runoff(precipitation, potential_evapotranspiration, w)
+    return 1 - potential, potential
+
+
+def fit_fu(precipitation, potential_evapotranspiration, runoff):
+    """The w of Fu's curve that gives a catchment its mean runoff; all in one unit.
+
+    NaN where no w does: unless 0 < runoff < precipitation and evapotranspiration stays below its potential.
+    """
+    if not 0 < runoff < precipitation:
+        return np.nan
+
+    def excess(w):
+        return fu_runoff(precipitation, potential_evapotranspiration, w) - runoff
+
+    least = 1 + 1e-9
+    return brentq(excess, least, GREATEST_W) if excess(GREATEST_W) < 0 < excess(least) else np.nan
+
+
+def fu_table(balance):
+    """Fu's curve through the observed water balance of each catchment.
+
+    Args:
+        balance: of :func:`water_balance`.
+
+    Returns:
+        DataFrame (gauge,): ``balance`` with fu_w, fu_elasticity_precipitation and
+        fu_elasticity_potential_evapotranspiration; NaN where no curve goes through the balance.
+    """
+    w = np.array([fit_fu(*row) for row in balance.itertuples(index=False)])
+    precipitation, potential = fu_elasticities(balance.precipitation, balance.potential_evapotranspiration, w)
+    return balance.assign(
+        fu_w=w, fu_elasticity_precipitation=precipitation, fu_elasticity_potential_evapotranspiration=potential
+    )
+
+
+def respond_all(domain, splits, job, weights):
+    """The responses of all models of an experiment beside Fu's elasticities.
+
+    Args:
+        domain, splits: as of :func:`respond`.
+        job: :class:`~thalweg.experiments.trained.PhysicsJob`.
+        weights: name of a model -> path of its weights.
+
+    Returns:
+        DataFrame: the rows of :func:`respond` after the column model, with the columns of :func:`fu_table`.
+    """
+    tables = [
+        respond(domain, splits, job.models[name].model, job.models[name].training, path).assign(model=name)
+        for name, path in weights.items()
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    table.insert(0, "model", table.pop("model"))
+    fu = fu_table(water_balance(domain, _days(domain, splits), job.minimum_days))
+    return table.merge(fu, left_on="gauge", right_index=True, how="left")
+
+
+def response_evidence(table, blocks, reference, samples):
+    """Evidence of the table of :func:`respond_all`.
+
+    - ``elasticity_sum_deviation``: median over gauges of abs(eps_P + eps_PET - 1); a negative difference from the reference
+      means closer to 1;
+    - ``sign_violations``: share of gauges (mean over seeds) where runoff grows with potential evapotranspiration or falls
+      with precipitation;
+    - ``elasticity_to_budyko``: rank correlation over gauges of eps_P with Fu's, beside that of ``aridity``, PET / P, which
+      knows the climate alone;
+    - ``warming_change`` and ``warming_change_with_potential_evapotranspiration``: median over gauges of the change of runoff.
+
+    Args:
+        table: of :func:`respond_all`.
+        blocks: Series of the label of each gauge's block, by gauge.
+        reference: model that the others are compared with.
+        samples: resamples of blocks, and permutations.
+
+    Returns:
+        list of dict: rows of evidence without domain and experiment.
+    """
+    precipitation, potential, total = (
+        table[f"elasticity_{name}"] for name in ("precipitation", "potential_evapotranspiration", "sum")
+    )
+    violates = (potential > ROUNDING) | (precipitation < -ROUNDING)
+    table = table.assign(deviation=(total - 1).abs(), violates=violates.astype(float).where(total.notna()))
+    order = table.model.unique()
+    answers = ["deviation", "violates", "elasticity_precipitation", *WARMED]
+    means = table.groupby(["gauge", "model"])[answers].mean().unstack()
+    labels = blocks.loc[means.index].to_numpy()
+    rows = []
+    for answer, statistic, quantity, unit, test in (
+        ("deviation", np.median, "elasticity_sum_deviation", "dimensionless", "median of abs(eps_P + eps_PET - 1)"),
+        ("violates", np.mean, "sign_violations", "share of gauges", "share with dQ/dPET > 0 or dQ/dP < 0"),
+        *((name, np.median, name, "percent", f"median change of runoff, {WARMING:g} K warmer") for name in WARMED),
+    ):
+        rows += compared(
+            means[answer][order], labels, reference, statistic, samples, quantity=quantity, unit=unit, test=test
+        )
+    fu = table.groupby("gauge")[
+        ["fu_elasticity_precipitation", "potential_evapotranspiration", "precipitation"]
+    ].first()
+    return rows + correlated(
+        means.elasticity_precipitation[order],
+        fu.fu_elasticity_precipitation.to_numpy(),
+        (fu.potential_evapotranspiration / fu.precipitation).to_numpy(),
+        labels,
+        reference,
+        samples,
+        name="aridity",
+        quantity="elasticity_to_budyko",
+    )

@@ -1,0 +1,130 @@
+"""Errors of annual flood peaks, by how rare the flood is.
+
+The peak of a tested water year is its greatest observed daily discharge. Its return period is that in the log-Pearson III
+distribution of the gauge's observed annual maxima over the whole record (:mod:`thalweg.metrics.flood_frequency`); those of 25 years and
+more lie in the tail of records of a few decades, and are told in one class. The simulated peak is the greatest simulated
+discharge within three days of the observed one, so that a flood a day late is an error of timing and not of its size.
+"""
+
+import numpy as np
+import pandas as pd
+
+from thalweg.evaluation.blocks import block_bootstrap
+from thalweg.evaluation.evidence import compared
+from thalweg.metrics.calendar import water_year
+from thalweg.metrics.flood_frequency import FEWEST_DAYS, annual_maxima, return_period
+from thalweg.metrics.scores import PEAK_WINDOW
+
+EDGES = (2, 5, 10, 25)  # years
+CLASSES = ("below 2", "2 to 5", "5 to 10", "10 to 25", "above 25")
+RARE = 5  # years, from which a peak counts in the evidence
+COLUMNS = ("model", "return_period", "peaks", "gauges", "median_error", "low", "high", "median_absolute_error")
+
+
+def peak_errors(simulation, observed):
+    """The error of every tested annual peak.
+
+    Args:
+        simulation: Dataset with discharge (fold, seed, gauge, time) and observed (gauge, time), mm/day, NaN on days that are
+            not tested or were not observed.
+        observed: DataArray (gauge, time) of the whole record, mm/day.
+
+    Returns:
+        DataFrame with a row per gauge and tested water year with enough days: gauge, year, return_period (years), error and
+        absolute_error: simulated over observed peak less 1, and its size, each the mean over seeds and folds. Peaks without
+        flow, and those of gauges to which no distribution can be fitted, have no row.
+    """
+    maxima = annual_maxima(observed)
+    years = water_year(simulation.time.values)
+    seen = simulation.observed.values.astype(float)
+    runs = simulation.discharge.values.reshape(-1, *seen.shape)
+    known = np.isfinite(seen) & np.isfinite(runs).any(0)
+    rows = []
+    for position, gauge in enumerate(simulation.gauge.values.astype(str)):
+        days = np.flatnonzero(known[position])
+        for year in np.unique(years[days]):
+            within = days[years[days] == year]
+            if len(within) < FEWEST_DAYS:
+                continue
+            day = within[seen[position, within].argmax()]
+            peak = seen[position, day]
+            if peak <= 0:
+                continue
+            near = slice(max(day - PEAK_WINDOW, 0), day + PEAK_WINDOW + 1)
+            errors = np.fmax.reduce(runs[:, position, near], axis=1) / peak - 1
+            errors = errors[np.isfinite(errors)]
+            rows.append((gauge, year, peak, errors.mean(), np.abs(errors).mean()))
+    table = pd.DataFrame(rows, columns=["gauge", "year", "return_period", "error", "absolute_error"])
+    for gauge, peaks in table.groupby("gauge").return_period:
+        table.loc[peaks.index, "return_period"] = return_period(maxima.loc[gauge].values, peaks.to_numpy())
+    return table.dropna(subset="return_period").reset_index(drop=True)
+
+
+def return_class(years):
+    """The class of each return period (any shape): its position in :data:`CLASSES`."""
+    return np.digitize(years, EDGES)
+
+
+def errors_by_class(errors, blocks, samples):
+    """Errors of peaks by class of return period.
+
+    Args:
+        errors: of :func:`peak_errors`, with a column model.
+        blocks: Series of the label of each gauge's block, by gauge.
+        samples: resamples of blocks.
+
+    Returns:
+        DataFrame with the columns :data:`COLUMNS`: by model and class, the number of peaks and of the gauges they are of; over
+        peaks, the median error with its 95 % interval by the block bootstrap, and the median absolute error (dimensionless).
+    """
+    rows = []
+    for model, peaks in errors.groupby("model", sort=False):
+        for position, group in peaks.groupby(return_class(peaks.return_period)):
+            low, high = block_bootstrap(group.error, blocks.loc[group.gauge], np.median, samples)
+            rows.append(
+                {
+                    "model": model,
+                    "return_period": CLASSES[position],
+                    "peaks": len(group),
+                    "gauges": group.gauge.nunique(),
+                    "median_error": group.error.median(),
+                    "low": low,
+                    "high": high,
+                    "median_absolute_error": group.absolute_error.median(),
+                }
+            )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def peak_evidence(errors, blocks, reference, samples):
+    """Evidence of peaks of a return period of 5 years and more, ``peak_error_above_5_years``.
+
+    Of each model the median over gauges of a gauge's mean absolute error; against the reference the *improvement*, by how
+    much the error of the reference is the greater one: positive means that the model errs less.
+
+    Args:
+        errors, blocks, samples: as of :func:`errors_by_class`.
+        reference: model that the others are compared with, where it is among them.
+
+    Returns:
+        list of dict: rows of evidence without domain and experiment.
+    """
+    rare = errors[errors.return_period >= RARE]
+    values = rare.groupby(["gauge", "model"]).absolute_error.mean().unstack()[rare.model.unique()]
+    rows = compared(
+        values,
+        blocks.loc[values.index].to_numpy(),
+        reference,
+        np.median,
+        samples,
+        quantity=f"peak_error_above_{RARE}_years",
+        unit="dimensionless",
+        test="median of mean absolute relative errors of peaks",
+    )
+    return [_as_improvement(row) if row["reference"] else row for row in rows]
+
+
+def _as_improvement(row):
+    effect, low, high = row["effect"], row["low"], row["high"]
+    test = row["test"].replace("paired difference", "paired improvement")
+    return row | {"effect": -effect, "low": -high, "high": -low, "test": test}

@@ -1,0 +1,392 @@
+"""What gas exchange can teach of leaves: held-out points and curves, and parameters that are known because they are made.
+
+Every experiment predicts assimilation (and conductance) where it was not trained. Within curves, the network beside attributes has an
+offset for each curve; across curves, species and locations it has attributes alone, and so have its baselines: the mean of the
+training curves' fits, of those of the same plant type, and ridge regression on the same attributes.
+
+Parameters are judged against the fits of the curves themselves, which see the held-out curves and have errors of their own.
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from thalweg.evaluation.statistics import COLUMNS
+from thalweg.learn.leaf import Curves, LeafNetwork, curves_of, fit, learned, misfit, train
+from thalweg.processes.vegetation.photosynthesis import (
+    RESPONSES,
+    SEA_LEVEL,
+    STRESS,
+    VCMAX25,
+    leaf_fluxes,
+    temperature_response,
+    water_stress,
+)
+
+PENALTIES = np.logspace(-2, 5, 29)  # of ridge regression
+INNER_FOLDS = 5  # of training groups, to choose a penalty and the time to stop
+JUDGED = ("Vcmax25", "Jmax25", "Rd25", "g1")
+GROUPS = {"curves": None, "species": "species", "locations": "location"}  # experiment -> label that is held out whole
+KEYS = ["domain", "experiment", "model", "fold", "seed", "curve", "group"]  # of the learned parameters
+ONE_START = ((1.0, 1.0),)
+LEAST = 2  # samples for a score
+
+# Vcmax25 [umol m-2 s-1] and g1 [kPa**0.5] of seven plant types: FATES's defaults; De Kauwe et al. (2015).
+PLANT_TYPES = {
+    "needleleaf evergreen": (62.0, 2.35),
+    "broadleaf evergreen": (50.0, 4.12),
+    "broadleaf deciduous": (58.0, 4.45),
+    "needleleaf deciduous": (39.0, 2.35),
+    "shrub": (41.0, 4.70),
+    "C3 grass": (78.0, 5.25),
+    "crop": (65.0, 5.79),
+}
+POINTS = 12  # measurements of a synthetic leaf
+TEST_SHARE = 0.2
+
+
+def fits_of(sites):
+    """Every curve fitted alone, by the equations of its pathway.
+
+    Returns:
+        DataFrame: a row per curve: parameters at 25 degC, RMSE of assimilation [umol m-2 s-1], and where the data have fits of
+        their own, these, and ``Vcmax`` and ``Jmax`` at the same temperature.
+    """
+    tables = []
+    attributes = sites.attributes
+    for pathway in np.unique(attributes.pathway.values):
+        curves, positions = curves_of(sites, pathway, torch.float64)
+        found = fit(curves, **_starts(curves))
+        error = _errors(curves, found)["assimilation"]
+        table = pd.DataFrame({"curve": sites.site_ids[positions], "pathway": pathway, **found, "RMSE": _rmse(error)})
+        for name, variable in attributes.isel(site=positions).data_vars.items():
+            table[name] = variable.values
+        if "reference_temperature" in attributes and pathway == "C3":
+            temperature = torch.as_tensor(table.reference_temperature.values)
+            for name in ("Vcmax", "Jmax"):
+                table[name] = table[f"{name}25"] * temperature_response(temperature, *RESPONSES[name]).numpy()
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _starts(curves):
+    """A search for the root makes fits slow; with light and humidity varied they have one minimum."""
+    return {} if "intercellular_co2" in curves.forcing else {"starts": ONE_START}
+
+
+def _errors(curves, parameters):
+    """Modelled less measured: name -> array (point, curve), NaN where nothing was measured or a parameter is not known."""
+    like = next(iter(curves.forcing.values()))
+    given = {name: torch.as_tensor(np.nan_to_num(values, nan=1.0)).to(like) for name, values in parameters.items()}
+    with torch.no_grad():
+        predicted = curves.predict(given)
+    errors = {name: (predicted[name] - curves.samples[name]).numpy().astype(float) for name in curves.samples}
+    if "stomatal_conductance" in errors and "g1" in parameters:
+        unknown = ~np.isfinite(np.asarray(parameters["g1"], dtype=float)).ravel()
+        errors["stomatal_conductance"][:, unknown] = np.nan
+    return errors
+
+
+def _rmse(error):
+    return np.sqrt(np.nanmean(error**2, axis=0))
+
+
+def run_study(sites, settings):
+    """All experiments on the C3 curves of a dataset.
+
+    Args:
+        sites: :class:`~thalweg.basin.sites.Sites` of leaves.
+        settings: :class:`~thalweg.settings.leaf.LeafStudy`.
+
+    Returns:
+        dict of DataFrames: ``skill``, in the form of :mod:`thalweg.evaluation.statistics`; ``fits``, see :func:`fits_of`; ``parameters``,
+        learned ones of every curve where it was held out; ``points``, measured and modelled within curves.
+    """
+    fits = fits_of(sites)
+    curves, positions = curves_of(sites)
+    ids = sites.site_ids[positions]
+    fitted = fits.set_index("curve").loc[ids, [p.name for p in curves.parameters]]
+    labels = {name: v.values[positions] for name, v in sites.attributes.data_vars.items() if v.dtype.kind in "OU"}
+    inputs = np.stack([_input(sites.attributes[name].values[positions]) for name in sites.inputs], axis=1)
+    scores, points = _within(curves, inputs, ids, settings)
+    skill, parameters = [scores.assign(experiment="points")], []
+    for experiment in settings.held_out:
+        groups = labels.get(GROUPS[experiment]) if GROUPS[experiment] else ids
+        if groups is None or len(np.unique(groups)) < settings.folds:
+            continue
+        scores, found = _across(curves, inputs, ids, groups, labels.get("plant_type"), fitted, settings)
+        skill.append(scores.assign(experiment=experiment))
+        parameters.append(found.assign(experiment=experiment, domain=sites.name))
+    skill = pd.concat(skill, ignore_index=True).assign(study="leaf", domain=sites.name)
+    skill["experiment"] += skill.pop("suffix")
+    return {
+        "skill": skill[["study", *COLUMNS]],
+        "fits": fits.assign(domain=sites.name),
+        "parameters": pd.concat(parameters, ignore_index=True) if parameters else pd.DataFrame(columns=KEYS),
+        "points": points.assign(domain=sites.name),
+    }
+
+
+def _within(curves, inputs, ids, settings):
+    """Points held out within curves: (skill rows, modelled points)."""
+    number = np.arange(next(iter(curves.forcing.values())).shape[0])[:, None]
+    held_out = torch.as_tensor(number % settings.every == settings.every // 2).expand(-1, curves.size)
+    training, test = curves.only(~held_out), curves.only(held_out)
+    alone = _double(training)
+    found = {("least_squares", 0): fit(alone, **_starts(alone))}
+    scaled = _scaled(inputs, slice(None))
+    for seed in settings.seeds:
+        found["network", seed] = _train(training, scaled, settings, seed, curves.size)
+        found["one_set", seed] = _train(training, scaled[:, :0], settings, seed)
+    rows = [_score(test, values, model, 0, seed, ids) for (model, seed), values in found.items()]
+    points = pd.DataFrame(
+        {
+            "curve": np.tile(ids, len(number)),
+            "point": np.repeat(number[:, 0], len(ids)),
+            "held_out": held_out.numpy().ravel(),
+            **{name: values.numpy().ravel() for name, values in curves.forcing.items()},
+            **{name: values.numpy().ravel() for name, values in curves.samples.items()},
+        }
+    )
+    for model, seed in (("least_squares", 0), ("network", settings.seeds[0])):
+        for name, error in _errors(curves, found[model, seed]).items():
+            points[f"{name}_{model}"] = points[name] + error.ravel()
+    return pd.concat(rows, ignore_index=True), points[points.assimilation.notna()]
+
+
+def _across(curves, inputs, ids, groups, plant_type, fitted, settings):
+    """Whole groups of curves held out: (skill rows, parameters of the held-out curves)."""
+    rows, parameters = [], []
+    for fold, out in enumerate(folds_of(groups, settings.folds)):
+        kept = ~out
+        scaled = _scaled(inputs, kept)
+        known = np.log(fitted[kept])
+        models = {("mean", 0): pd.DataFrame([known.mean()] * out.sum())}
+        if plant_type is not None:
+            means = known.groupby(plant_type[kept]).mean()
+            models["plant_type", 0] = means.reindex(plant_type[out]).fillna(known.mean())
+        models["ridge", 0] = pd.DataFrame(
+            {name: ridge(scaled[kept], known[name].to_numpy(), groups[kept], scaled[out]) for name in known}
+        )
+        found = {key: {name: np.exp(table[name].to_numpy()) for name in table} for key, table in models.items()}
+        training = curves.take(np.flatnonzero(kept))
+        for seed in settings.seeds:
+            network = _network(training, scaled.shape[1], settings, seed)
+            validation = folds_of(groups[kept], INNER_FOLDS, seed)[0]
+            train(network, training, _tensor(scaled[kept]), settings.steps, settings.learning_rate, validation)
+            found["network", seed] = learned(network, _tensor(scaled[out]))
+        test = curves.take(np.flatnonzero(out))
+        for (model, seed), values in found.items():
+            rows.append(_score(test, values, model, fold, seed, ids[out]))
+            head = {"model": model, "fold": fold, "seed": seed, "curve": ids[out], "group": groups[out]}
+            fits = {f"{name}_fit": fitted.loc[out, name].to_numpy() for name in fitted}
+            parameters.append(pd.DataFrame(head | values | fits))
+    return pd.concat(rows, ignore_index=True), pd.concat(parameters, ignore_index=True)
+
+
+def folds_of(groups, folds, seed=0):
+    """Bool arrays (curve,), one per fold, that hold out whole groups; folds are about equally large."""
+    names, counts = np.unique(groups, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(-counts[order], kind="stable")]
+    sizes, place = np.zeros(folds), {}
+    for position in order:
+        fold = int(np.argmin(sizes))
+        place[names[position]] = fold
+        sizes[fold] += counts[position]
+    fold = np.array([place[group] for group in groups])
+    return [fold == number for number in range(folds) if (fold == number).any()]
+
+
+def ridge(inputs, targets, groups, wanted):
+    """Ridge regression, its penalty chosen by holding out groups of the training rows.
+
+    Args:
+        inputs, wanted: arrays (row, input), scaled alike.
+        targets: array (row,); NaN does not count.
+        groups: labels (row,).
+
+    Returns:
+        array: predictions for ``wanted``.
+    """
+    known = np.isfinite(targets)
+    inputs, targets, groups = inputs[known], targets[known], groups[known]
+    errors = np.zeros(len(PENALTIES))
+    for out in folds_of(groups, INNER_FOLDS):
+        predicted = _ridge(inputs[~out], targets[~out], inputs[out])
+        errors += ((predicted - targets[out]) ** 2).sum(1)
+    return _ridge(inputs, targets, wanted)[int(np.argmin(errors))]
+
+
+def _ridge(inputs, targets, wanted):
+    """Predictions with each of PENALTIES: array (penalty, row)."""
+    centre, mean = inputs.mean(0), targets.mean()
+    left, singular, right = np.linalg.svd(inputs - centre, full_matrices=False)
+    shrunk = singular / (singular**2 + PENALTIES[:, None]) * (left.T @ (targets - mean))
+    return mean + shrunk @ right @ (wanted - centre).T
+
+
+def _input(values):
+    """Traits and climate that cannot be 0 as logarithms, for they are spread like these (Wright et al. 2004)."""
+    return np.log(values) if (values > 0).all() else values
+
+
+def _scaled(inputs, rows):
+    """Attributes with mean 0 and deviation 1 over the training rows."""
+    deviation = inputs[rows].std(0)
+    return (inputs - inputs[rows].mean(0)) / np.where(deviation > 1e-9, deviation, 1.0)
+
+
+def _tensor(values):
+    return torch.as_tensor(values, dtype=torch.float32)
+
+
+def _double(curves):
+    double = [{n: v.double() for n, v in group.items()} for group in (curves.forcing, curves.samples)]
+    return Curves(*double, curves.pathway)
+
+
+def _network(curves, inputs, settings, seed, offsets=0):
+    torch.manual_seed(seed)
+    return LeafNetwork(curves.parameters, inputs, settings.hidden, offsets)
+
+
+def _train(curves, inputs, settings, seed, offsets=0):
+    network = _network(curves, inputs.shape[1], settings, seed, offsets)
+    return train(network, curves, _tensor(inputs), settings.steps, settings.learning_rate)
+
+
+def _score(test, parameters, model, fold, seed, ids):
+    """RMSE and bias of every curve that has LEAST samples, in the variable's unit."""
+    rows = []
+    for name, error in _errors(test, parameters).items():
+        suffix = "" if name == "assimilation" else "_conductance"
+        enough = (~np.isnan(error)).sum(0) >= LEAST
+        error = error[:, enough]
+        for metric, values in (("RMSE", _rmse(error)), ("bias", np.nanmean(error, axis=0))):
+            head = {"model": model, "fold": fold, "seed": seed, "suffix": suffix, "metric": metric}
+            rows.append(pd.DataFrame(head | {"gauge": ids[enough], "value": values}))
+    return pd.concat(rows, ignore_index=True)
+
+
+def parameter_skill(parameters, samples, seed=0):
+    """How well parameters of held-out curves are predicted, with 95 % intervals by resampling groups.
+
+    Args:
+        parameters: of :func:`run_study`.
+        samples: bootstrap resamples of groups.
+        seed: of the resampling.
+
+    Returns:
+        DataFrame: a row per domain, experiment, model and parameter: ``R2`` = 1 - SSE / SST and ``R2_log``, that of logarithms,
+        ``RMSE`` in the parameter's unit, each with ``_low`` and ``_high``; curves and groups. Predictions of several seeds are
+        averaged as logarithms.
+    """
+    generator = np.random.default_rng(seed)
+    names = [name for name in JUDGED if name in parameters]
+    rows = []
+    for (domain, experiment, model), table in parameters.groupby(["domain", "experiment", "model"], sort=False):
+        columns = [*names, *(f"{name}_fit" for name in names)]
+        logs = np.log(table.set_index(["curve", "group"])[columns]).groupby(level=[0, 1]).mean()
+        for name in names:
+            pair = logs[[name, f"{name}_fit"]].dropna()
+            codes, groups = pd.factorize(pair.index.get_level_values("group"))
+            members = [np.flatnonzero(codes == code) for code in range(len(groups))]
+            predicted, observed = pair.to_numpy().T
+            draws = []
+            for _ in range(samples):
+                chosen = np.concatenate([members[i] for i in generator.integers(0, len(groups), len(groups))])
+                draws.append(_agreement(predicted[chosen], observed[chosen]))
+            row = {"domain": domain, "experiment": experiment, "model": model, "parameter": name}
+            low, high = np.nanpercentile(draws, [2.5, 97.5], axis=0)
+            for i, measure in enumerate(("R2", "R2_log", "RMSE")):
+                row[measure] = _agreement(predicted, observed)[i]
+                row |= {f"{measure}_low": low[i], f"{measure}_high": high[i]}
+            rows.append(row | {"curves": len(pair), "groups": len(groups)})
+    return pd.DataFrame(rows)
+
+
+def _agreement(predicted, observed):
+    """R2, R2 of logarithms and RMSE of values given as logarithms."""
+    scores = []
+    for a, b in ((np.exp(predicted), np.exp(observed)), (predicted, observed)):
+        total = ((b - b.mean()) ** 2).sum()
+        scores.append(1 - ((a - b) ** 2).sum() / total if total > 0 else np.nan)
+    return (*scores, np.sqrt(np.mean((np.exp(predicted) - np.exp(observed)) ** 2)))
+
+
+def recover(settings):
+    """Vcmax25 of plant types and the soil-water stress exponent of soils, learned again from assimilation they made.
+
+    As Aboelyazeed et al. (2023, doi:10.5194/bg-20-2671-2023): B = 0.1 organic matter + 0.45 sand + 0.45 clay (shares); one network
+    takes the plant type to Vcmax25, another the soil to B; errors of net assimilation train both through the coupled equations.
+
+    Returns:
+        (table, leaves): DataFrame with a row per noise, seed and quantity: R2 over held-out leaves (of net assimilation: over their
+        points, without noise); DataFrame with a row per noise, seed and held-out leaf: true and learned.
+    """
+    table, leaves = [], []
+    for noise in settings.noise:
+        for seed in settings.seeds:
+            generator = np.random.default_rng(seed)
+            count = settings.recovery_leaves
+            types = np.arange(count) % len(PLANT_TYPES)
+            soil = np.stack([0.1 * generator.random(count), *generator.dirichlet((2, 2, 2), count).T[:2]], axis=1)
+            vcmax, g1 = (np.array([values[i] for values in PLANT_TYPES.values()])[types] for i in (0, 1))
+            truth = {"Vcmax25": _tensor(vcmax), "stress_exponent": _tensor(soil @ [0.1, 0.45, 0.45])}
+            weather = {
+                "absorbed_light": generator.uniform(100, 1700, (POINTS, count)),
+                "leaf_temperature": generator.uniform(10, 35, (POINTS, count)),
+                "vapour_pressure_deficit": generator.uniform(0.5, 3.0, (POINTS, count)),
+            }
+            weather = {name: _tensor(values) for name, values in weather.items()}
+            moisture = _tensor(generator.uniform(0.02, 0.8, (POINTS, count)))
+            out = np.arange(count) >= round((1 - TEST_SHARE) * count)
+            made = _assimilation(truth, weather, moisture, _tensor(g1))
+            observed = made * (1 + noise * _tensor(generator.standard_normal(made.shape)))
+            observed[:, out] = float("nan")
+            model = _Recovery(np.eye(len(PLANT_TYPES))[types], _scaled(soil, ~out), settings.hidden, seed)
+            optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+            schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.recovery_steps)
+            scales = {"assimilation": float(made.std())}
+            for _ in range(settings.recovery_steps):
+                optimiser.zero_grad()
+                simulated = _assimilation(model(), weather, moisture, _tensor(g1))
+                misfit({"assimilation": simulated}, {"assimilation": observed}, scales).backward()
+                optimiser.step()
+                schedule.step()
+            with torch.no_grad():
+                found = model()
+                pairs = {name: (found[name][out], truth[name][out]) for name in truth}
+                again = _assimilation(found, weather, moisture, _tensor(g1))
+            pairs["assimilation"] = again[:, out].ravel(), made[:, out].ravel()
+            for name, (a, b) in pairs.items():
+                head = {"noise": noise, "seed": seed, "quantity": name}
+                r2 = float(1 - (a - b).square().sum() / (b - b.mean()).square().sum())
+                bias = float((a - b).mean())
+                table.append(head | {"R2": r2, "bias": bias, "RMSE": float((a - b).square().mean().sqrt())})
+                if name != "assimilation":
+                    leaves.append(pd.DataFrame(head | {"leaf": np.flatnonzero(out), "true": b, "learned": a}))
+    return pd.DataFrame(table), pd.concat(leaves, ignore_index=True)
+
+
+class _Recovery(torch.nn.Module):
+    """Vcmax25 from the plant type, B from the soil."""
+
+    def __init__(self, types, soil, hidden, seed):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.types, self.soil = _tensor(types), _tensor(soil)
+        self.capacity = LeafNetwork((VCMAX25,), types.shape[1], hidden)
+        self.stress = LeafNetwork((STRESS,), soil.shape[1], hidden)
+
+    def forward(self):
+        return self.capacity(self.types) | self.stress(self.soil)
+
+
+def _assimilation(parameters, weather, moisture, g1):
+    """Net assimilation of leaves in drying soil, umol m-2 s-1: tensor (point, leaf)."""
+    stress = water_stress(moisture, parameters["stress_exponent"])
+    given = {"Vcmax25": parameters["Vcmax25"], "g1": g1}
+    co2 = torch.full_like(moisture, 400.0)
+    return leaf_fluxes(given, pressure=SEA_LEVEL, co2=co2, stress=stress, **weather)["assimilation"]

@@ -1,0 +1,99 @@
+"""Loads of nitrate down a network of sites: what arrives from above, what is gained beside the river, what is taken up on the way.
+
+Each site stands at the head of a reach to the site downstream, along which the whole load of the site loses by first-order uptake
+(:mod:`thalweg.processes.water_quality.load`) with the uptake velocity and the width learned at the site. Loads are marched down the network
+by the solve that routes water: what is gained joins at the head of a reach, so it does so in a reach of no length of its own.
+
+The uptake velocity was learned from concentrations site by site, where it acts along a learned length upstream. The balance
+asks what that velocity means between sites; it is no second fit.
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from thalweg.basin.network import River
+from thalweg.integrate import route
+from thalweg.processes.water_quality.load import carried, reach_of_load, relative_uptake
+
+KILOGRAMS_PER_DAY = 86.4  # in 1 mg/l times 1 m3/s
+TONNES_PER_YEAR = 0.36525  # in a kg/day
+VELOCITY = 0.5  # m/s of water, for the time a load is on its way; it does not bear on the mean
+SHORTEST = 0.01  # day in a reach
+SETTLING = 200  # days after which loads that enter evenly have come to rest
+
+
+def site_loads(sites, nitrate, parameters):
+    """The balance of loads at every site, in the mean over the days simulated.
+
+    Args:
+        sites: :class:`~thalweg.basin.sites.Sites` with a network and the forcing discharge [m3/s].
+        nitrate: simulated concentration (time, site), mg/l as N; NaN at sites that were not simulated, through which loads pass.
+        parameters: name -> array (site,): ``uptake_velocity`` [m/day], ``width_coefficient`` [m], ``width_exponent``.
+
+    Returns:
+        DataFrame with a row per simulated site: site, downstream, load (at the site), arriving (from the sites above), gained
+        (their difference; negative where the sites do not agree), uptake (on the way to the site downstream), all in t/year as
+        N; uptake_share (of the load), delivered_share (of the load, that reaches the last site).
+
+    Raises:
+        ValueError: when the sites have no network.
+    """
+    if sites.network is None:
+        raise ValueError(f"{sites.name}: the sites stand on no network; give network.csv, or leave loads out")
+    river = sites.river
+    discharge = sites.forcing.discharge.values
+    simulated = np.isfinite(nitrate).all(axis=0)
+    load = np.where(simulated, (nitrate * discharge).mean(axis=0) * KILOGRAMS_PER_DAY, np.nan)
+    mean = discharge.mean(0)
+    width = parameters["width_coefficient"] * mean ** parameters["width_exponent"]
+    length = np.nan_to_num(sites.network.length.values.astype(float))
+    uptake = relative_uptake(parameters["uptake_velocity"], width, length, mean)
+    uptake = np.where(np.isfinite(uptake), uptake, 0.0)
+    left = carried(torch.ones(len(load)), torch.zeros(len(load)), torch.as_tensor(uptake)).numpy()
+
+    arriving, delivered = np.zeros_like(load), np.ones_like(load)
+    for level in river.levels:
+        load[level] = np.where(simulated[level], load[level], arriving[level])
+        below = river.downstream[level]
+        np.add.at(arriving, below[below >= 0], (load * left)[level][below >= 0])
+    for level in river.levels[::-1]:
+        below = river.downstream[level]
+        delivered[level] = np.where(below >= 0, left[level] * delivered[below], 1.0)
+    gained = load - arriving
+    lost = load - _marched(river, gained, uptake, length / VELOCITY / 86400)
+    table = pd.DataFrame(
+        {
+            "site": sites.site_ids,
+            "downstream": sites.network.downstream.values.astype(str),
+            "load": load * TONNES_PER_YEAR,
+            "arriving": arriving * TONNES_PER_YEAR,
+            "gained": gained * TONNES_PER_YEAR,
+            "uptake": lost * TONNES_PER_YEAR,
+            "uptake_share": np.divide(lost, load, out=np.zeros_like(load), where=load > 0),
+            "delivered_share": delivered,
+        }
+    )
+    return table[simulated].reset_index(drop=True)
+
+
+def _marched(river, gained, uptake, days):
+    """The loads (reach,) that leave the reaches once steady gains at their heads have come to rest, in the unit of the gains."""
+    heads = [f"{name} head" for name in river.reach]
+    below = [heads[target] if target >= 0 else "" for target in river.downstream]
+    doubled = River([*heads, *river.reach], [*river.reach, *below], river.source)
+    none = np.zeros(len(heads))
+
+    def tensor(values):
+        return torch.as_tensor(np.asarray(values, dtype=float))
+
+    loads, _ = route(
+        reach_of_load(),
+        doubled,
+        tensor(np.concatenate([gained, none])).expand(SETTLING, -1).contiguous(),
+        {
+            "uptake": tensor(np.concatenate([none, uptake])),
+            "residence_time": tensor(np.maximum(np.concatenate([none, days]), SHORTEST)),
+        },
+    )
+    return loads[-1, len(heads) :].numpy()

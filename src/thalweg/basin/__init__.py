@@ -1,0 +1,1 @@
+"""The domain and its geometry: units, reaches, places, grids, delineation."""

@@ -1,0 +1,18 @@
+"""thalweg cost: benchmark files and training logs in, the table of what each experiment cost out."""
+
+from pathlib import Path
+
+from thalweg.experiments.cost import cost
+from thalweg.storage.store import provenance, write_table
+
+
+def arguments(parser):
+    parser.add_argument("--results", required=True, help="folder of the study")
+    parser.add_argument("--runs", nargs="+", required=True, metavar="DOMAIN/EXPERIMENT/MODEL", help="in it")
+    parser.add_argument("--output", required=True, help="seconds, memory and steps by run, experiment and in all, CSV")
+
+
+def run(args):
+    logs = [Path(args.results) / "models" / f"{name}.csv" for name in args.runs]
+    record = provenance({"runs": args.runs}, inputs=[path for path in logs if path.exists()])
+    write_table(cost(args.results, [tuple(name.split("/")) for name in args.runs]), args.output, record)

@@ -1,0 +1,48 @@
+"""thalweg leaf: gas exchange of leaves in, what is learned of them, held-out skill and fits out."""
+
+import json
+from pathlib import Path
+
+import torch
+
+from thalweg.analysis.leaf import parameter_skill, recover, run_study
+from thalweg.datasets import leaf, leaf_lce
+from thalweg.settings.blocks import settings_from
+from thalweg.settings.leaf import LeafStudy
+from thalweg.storage.fetch import read_record
+from thalweg.storage.store import provenance, write_netcdf, write_table
+
+BUILDERS = {"leaf": leaf.build, "leaf_stomata": leaf.build_stomata, "leaf_lce": leaf_lce.build}
+SYNTHETIC = "synthetic"
+
+
+def arguments(parser):
+    parser.add_argument(
+        "--kind", required=True, choices=[*BUILDERS, SYNTHETIC], help="dataset, or synthetic leaves to recover"
+    )
+    parser.add_argument("--dataset", help="folder of the fetched dataset; none for synthetic leaves")
+    parser.add_argument("--settings", required=True, help="the block leaf of the configuration, as JSON")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--output",
+        required=True,
+        help="folder of sites.nc, curves.csv, skill.csv, fits.csv, parameters.csv, parameter_skill.csv and points.csv; of "
+        "recovery.csv and leaves.csv for synthetic leaves",
+    )
+
+
+def run(args):
+    torch.set_num_threads(args.threads)
+    settings = settings_from(LeafStudy, args.settings)
+    if args.kind == SYNTHETIC:
+        record = provenance(json.loads(args.settings), seed=settings.seeds)
+        tables = dict(zip(("recovery", "leaves"), recover(settings)))
+    else:
+        sites, curves = BUILDERS[args.kind](args.dataset)
+        sources = {Path(args.dataset).name: read_record(args.dataset)}
+        record = provenance(json.loads(args.settings), seed=settings.seeds, sources=sources)
+        write_netcdf(sites.to_tree(), Path(args.output) / "sites.nc", record)
+        tables = {"curves": curves} | run_study(sites, settings)
+        tables["parameter_skill"] = parameter_skill(tables["parameters"], settings.bootstrap)
+    for name, table in tables.items():
+        write_table(table, Path(args.output) / f"{name}.csv", record)

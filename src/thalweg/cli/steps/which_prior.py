@@ -1,0 +1,42 @@
+"""thalweg which_prior: a domain in; which prior is found that made discharge at its catchments, out."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+
+from thalweg.analysis.twin_priors import run as which_prior
+from thalweg.basin.domain import read_domain
+from thalweg.settings.blocks import settings_from
+from thalweg.settings.twin import WhichPriorStudy
+from thalweg.storage.fingerprint import fingerprint
+from thalweg.storage.store import provenance, write_table
+
+TABLES = {
+    "scores": "scores of every generator, candidate, seed and catchment, CSV",
+    "confusion": "medians and ranks by generator and candidate, CSV",
+    "margins": "each generator's own prior against the best other, CSV",
+    "evidence": "what claims may rest on, CSV",
+}
+
+
+def arguments(parser):
+    parser.add_argument("--domain", required=True, help="netCDF of the domain")
+    parser.add_argument("--settings", required=True, help="the block which_prior of the configuration, as JSON")
+    parser.add_argument(
+        "--checkpoints", required=True, help="folder for checkpoints; an interrupted run resumes from it"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    for name, text in TABLES.items():
+        parser.add_argument(f"--{name}", required=True, help=text)
+
+
+def run(args):
+    torch.set_num_threads(args.threads)
+    settings = settings_from(WhichPriorStudy, args.settings)
+    key = [fingerprint("thalweg.cli.steps.which_prior"), hashlib.sha256(Path(args.domain).read_bytes()).hexdigest()]
+    tables = which_prior(read_domain(args.domain), settings, args.checkpoints, key)
+    record = provenance(json.loads(args.settings), seed=settings.seeds, inputs=[args.domain])
+    for name in TABLES:
+        write_table(tables[name], getattr(args, name), record)

@@ -1,0 +1,207 @@
+"""Leaf gas exchange of one genotype: curves of assimilation over CO2, a light response, stomatal conductance.
+
+The data are those that carry the tests of PhoTorch (Lei et al. 2025, doi:10.1007/s11120-025-01136-7). ``dfMAGIC043_lr.csv``
+holds eleven A-Ci curves of 160 to 180 points at four temperatures, measured while CO2 rises, so that neighbouring points say
+nearly the same, and one light response of six points. ``steadystate_stomatalconductance.csv`` holds fourteen series of conductance
+over light, temperature and humidity.
+
+Three things were not measured or are not in the tables: the absorbed share of light (taken as ABSORPTANCE), air pressure (taken
+as that of sea level) and, beside conductance, CO2 in the chamber (taken as CHAMBER_CO2). ``nonsteadystate_stomatalconductance.csv`` has
+neither assimilation nor steady stomata and is left out.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from thalweg.basin.domain import DataError, check_complete, check_range, require
+from thalweg.basin.sites import Sites
+
+CURVES = "dfMAGIC043_lr.csv"
+STOMATA = "steadystate_stomatalconductance.csv"
+FOLDER = "photorch/data/tests"
+GENOTYPE = "MAGIC043"
+
+ABSORPTANCE = 0.85  # of a leaf for photosynthetically active light, Bonan (2019), doi:10.1017/9781107339217
+SEA_LEVEL = 101.325  # kPa
+CHAMBER_CO2 = 400.0  # umol/mol
+FEWEST_POINTS = 5
+
+FORCING = {
+    "intercellular_co2": ("umol/mol", "CO2 between the cells of the leaf"),
+    "co2": ("umol/mol", "CO2 at the leaf's surface"),
+    "absorbed_light": ("umol/m**2/s", "photosynthetically active light absorbed by the leaf"),
+    "leaf_temperature": ("degC", "temperature of the leaf"),
+    "pressure": ("kPa", "air pressure"),
+    "vapour_pressure_deficit": ("kPa", "vapour pressure deficit between leaf and air"),
+}
+SAMPLES = {
+    "assimilation": ("umol/m**2/s", "net uptake of CO2"),
+    "stomatal_conductance": ("mol/m**2/s", "conductance of stomata to water vapour"),
+}
+LIMITS = {  # what a leaf and its chamber can be; beyond is an error of the file
+    "intercellular_co2": (0.0, 3000.0),
+    "co2": (0.0, 3000.0),
+    "absorbed_light": (0.0, 2500.0),
+    "leaf_temperature": (-10.0, 55.0),
+    "pressure": (50.0, 110.0),
+    "vapour_pressure_deficit": (0.0, 10.0),
+    "assimilation": (-25.0, 120.0),
+    "stomatal_conductance": (0.0, 5.0),
+}
+LIGHT = f"incident light times an absorptance of {ABSORPTANCE}"
+
+
+def read(path, columns):
+    """A table with the named columns; DataError when one is missing."""
+    try:
+        table = pd.read_csv(path, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"{path}: the file is missing; fetch the dataset again") from None
+    require(table, columns, path)
+    return table
+
+
+def sites_of_curves(name, curves, attributes, estimates, source):
+    """Curves as sites whose points take the place of days.
+
+    Args:
+        name: of the domain.
+        curves: curve id -> DataFrame with columns of FORCING and SAMPLES, a row per point in the order of measurement.
+        attributes: xarray Dataset (site,), in the same order.
+        estimates: forcing name -> how it was estimated, for what was not measured.
+        source: file or folder, for messages.
+
+    Returns:
+        Sites: a curve with fewer points than the longest repeats its last one as forcing and has no samples there.
+
+    Raises:
+        DataError: when a value is beyond LIMITS, or forcing has a gap.
+    """
+    longest = max(len(curve) for curve in curves.values())
+    columns = next(iter(curves.values())).columns
+    for curve, table in curves.items():
+        for column in columns:
+            place = f"{source}, curve {curve}"
+            if column in FORCING:
+                check_complete(table[column].values, column, place)
+            check_range(table[column].values, column, place, *LIMITS[column])
+
+    def stacked(column, fill):
+        return np.stack(
+            [
+                np.pad(values, (0, longest - len(values)), "edge" if fill is None else "constant", **(fill or {}))
+                for values in (table[column].to_numpy(float) for table in curves.values())
+            ],
+            axis=1,
+        )
+
+    coordinates = {"point": np.arange(longest), "site": list(curves)}
+    groups = {}
+    for group, described, fill in (("forcing", FORCING, None), ("samples", SAMPLES, {"constant_values": np.nan})):
+        variables = {}
+        for column in [column for column in columns if column in described]:
+            unit, text = described[column]
+            attrs = {"units": unit, "long_name": text}
+            if column in estimates:
+                attrs["estimate"] = estimates[column]
+            variables[column] = (("point", "site"), stacked(column, fill), attrs)
+        groups[group] = xr.Dataset(variables, coords=coordinates)
+    return Sites(name, groups["forcing"], attributes.assign_coords(site=list(curves)), groups["samples"])
+
+
+def build(folder):
+    """The curves of assimilation.
+
+    Args:
+        folder: of the fetched dataset ``leaf``.
+
+    Returns:
+        (Sites, table): DataFrame of curves with the number of points kept and left out, and why.
+
+    Raises:
+        DataError: naming file, curve and value of what cannot be right.
+    """
+    path = Path(folder) / FOLDER / CURVES
+    table = read(path, ["CurveID", "Ci", "A", "Qin", "Tleaf"])
+    table = pd.DataFrame(
+        {
+            "curve": [f"curve {number}" for number in table.CurveID],
+            "intercellular_co2": table.Ci,
+            "absorbed_light": ABSORPTANCE * table.Qin,
+            "leaf_temperature": table.Tleaf,
+            "pressure": SEA_LEVEL,
+            "assimilation": table.A,
+        }
+    )
+    curves, kept = select(table, table.assimilation.notna(), path)
+    kinds = ["light response" if len(curve) < 100 else "A-Ci" for curve in curves.values()]
+    estimates = {"absorbed_light": LIGHT, "pressure": "that of sea level"}
+    return sites_of_curves("leaf", curves, _attributes(curves, kinds), estimates, path), kept
+
+
+def build_stomata(folder):
+    """The series of steady stomatal conductance, with assimilation; see :func:`build`."""
+    path = Path(folder) / FOLDER / STOMATA
+    table = read(path, ["CurveID", "gsw", "Tleaf", "VPDleaf", "Qin", "A"])
+    table = pd.DataFrame(
+        {
+            "curve": [f"series {number}" for number in table.CurveID],
+            "co2": CHAMBER_CO2,
+            "absorbed_light": ABSORPTANCE * table.Qin,
+            "leaf_temperature": table.Tleaf,
+            "pressure": SEA_LEVEL,
+            "vapour_pressure_deficit": table.VPDleaf,
+            "assimilation": table.A,
+            "stomatal_conductance": table.gsw,
+        }
+    )
+    curves, kept = select(table, table.stomatal_conductance > 0, path, "conductance is not above 0")
+    estimates = {"co2": f"taken as {CHAMBER_CO2:g} umol/mol", "absorbed_light": LIGHT, "pressure": "that of sea level"}
+    kinds = ["stomata"] * len(curves)
+    return sites_of_curves("leaf_stomata", curves, _attributes(curves, kinds), estimates, path), kept
+
+
+def select(table, possible, source, reason="no assimilation"):
+    """Curves of at least FEWEST_POINTS possible points.
+
+    Args:
+        table: DataFrame with a column ``curve``.
+        possible: bool (row,), what is kept.
+        source, reason: for messages and the table: why the others are not.
+
+    Returns:
+        (curves, kept): curve id -> DataFrame without ``curve``; DataFrame of curve, points, left_out, reason, used.
+
+    Raises:
+        DataError: when no curve is left.
+    """
+    curves, rows = {}, []
+    for curve, group in table.groupby("curve", sort=False):
+        good = group[possible.loc[group.index]].drop(columns="curve").reset_index(drop=True)
+        left_out, why = len(group) - len(good), reason if len(good) < len(group) else ""
+        used = len(good) >= FEWEST_POINTS
+        if used:
+            curves[curve] = good
+        else:
+            why = f"fewer than {FEWEST_POINTS} points"
+        rows.append({"curve": curve, "points": len(good), "left_out": left_out, "reason": why, "used": used})
+    if not curves:
+        raise DataError(f"{source}: no curve has {FEWEST_POINTS} points; fetch the dataset again")
+    return curves, pd.DataFrame(rows)
+
+
+def _attributes(curves, kinds):
+    mean = [curve.leaf_temperature.mean() for curve in curves.values()]
+    label = {"role": "label"}
+    return xr.Dataset(
+        {
+            "mean_leaf_temperature": ("site", mean, {"units": "degC", "long_name": "mean over the curve"}),
+            "kind": ("site", kinds, label),
+            "genotype": ("site", [GENOTYPE] * len(curves), label),
+            "pathway": ("site", ["C3"] * len(curves), label),
+        },
+        coords={"site": list(curves)},
+    )

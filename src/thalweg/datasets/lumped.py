@@ -1,0 +1,272 @@
+"""Lumped catchments: each is one unit, one reach and one gauge.
+
+The readers of large-sample datasets bring series and attributes as arrays in the units of ``UNITS``; :func:`assemble` makes
+the domain of them and the table that says of every catchment what is known, what is doubtful and why it was left out.
+"""
+
+import re
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from thalweg.basin.domain import MILLIMETRES_PER_DAY, DataError, Domain, check_range
+from thalweg.forcing import evapotranspiration
+from thalweg.units import UnitError, convert, parse_unit
+
+# Forcing that catchments can have: name -> (unit, meaning, least and greatest value that can be).
+FORCING = {
+    "precipitation": ("mm/day", "precipitation", 0, 2000),
+    "temperature": ("degC", "mean air temperature", -80, 60),
+    "minimum_temperature": ("degC", "minimum air temperature", -90, 60),
+    "maximum_temperature": ("degC", "maximum air temperature", -80, 70),
+    "potential_evapotranspiration": ("mm/day", "potential evapotranspiration", 0, 50),
+    "shortwave_radiation": ("W/m**2", "solar radiation at the ground, mean of the day", 0, 600),
+    "net_shortwave_radiation": ("W/m**2", "solar radiation less what is reflected, mean of the day", -1, 600),
+    "vapour_pressure": ("hPa", "vapour pressure", 0, 80),
+    "day_length": ("hour", "time between sunrise and sunset", 0, 24),
+}
+PLAUSIBLE_MEAN = (0.3, 8.0)  # mm/day: mean potential evapotranspiration over years
+
+
+def spelled(unit):
+    """A unit with its powers as pint reads them, from the way files write them.
+
+    >>> spelled("W/m2"), spelled("m3 s-1"), spelled("mm/d")
+    ('W/m**2', 'm**3 s**-1', 'mm/d')
+    """
+    return re.sub(r"(?<=[A-Za-z])(-?[0-9])", r"**\1", str(unit))
+
+
+def depth_per_day(values, unit, what):
+    """Precipitation or evaporation in mm/day; a depth without a time is the total of the day.
+
+    Raises:
+        UnitError: when ``unit`` is neither a depth nor a depth per time; ``what`` names file and variable.
+    """
+    try:
+        total = parse_unit(unit).is_compatible_with(parse_unit("mm"))
+    except UnitError as error:
+        raise UnitError(f"{what}: {error}") from error
+    return convert(values, unit, "mm" if total else "mm/day", what)
+
+
+def volume_per_second(values, unit, area, what):
+    """Discharge in m3/s, from a flow or from a depth (per day) over the catchment.
+
+    Args:
+        values: discharge in ``unit``, the catchments on the last axis.
+        unit: of flow, depth or depth per time.
+        area: of the catchments, km2.
+        what: file and variable, for messages.
+
+    Raises:
+        UnitError: when ``unit`` is of none of these.
+    """
+    try:
+        flow = parse_unit(unit).is_compatible_with(parse_unit("m3/s"))
+    except UnitError as error:
+        raise UnitError(f"{what}: {error}") from error
+    if flow:
+        return convert(values, unit, "m3/s", what)
+    return depth_per_day(values, unit, what) * np.asarray(area) / MILLIMETRES_PER_DAY
+
+
+def ordered_extremes(minimum, maximum):
+    """Minimum and maximum temperature, exchanged where the minimum is the higher one.
+
+    Returns:
+        (minimum, maximum, days): arrays (time, catchment), and the days exchanged (catchment,).
+    """
+    exchanged = (minimum > maximum).sum(0)
+    return np.minimum(minimum, maximum), np.maximum(minimum, maximum), exchanged
+
+
+def add_potential_evapotranspiration(forcing, method, time, latitude, source):
+    """Compute potential evapotranspiration by a method of :mod:`thalweg.forcing.evapotranspiration` into ``forcing``.
+
+    Args:
+        forcing: variable name -> array (time, catchment), in the units of ``FORCING``.
+        method: its name.
+        time, latitude: dates (time,) and degrees north (catchment,).
+        source: file or folder, for messages.
+
+    Raises:
+        DataError: when temperature is lacking, or the extremes that the method needs.
+    """
+    if "temperature" not in forcing:
+        raise DataError(f"{source}: method {method!r} needs temperature, which is not there; give the series of it")
+    extremes = (forcing.get(name) for name in ("minimum_temperature", "maximum_temperature"))
+    forcing["potential_evapotranspiration"] = evapotranspiration.potential_evapotranspiration(
+        method, time, latitude, forcing["temperature"], *extremes, source=source
+    )
+
+
+def forcing_dataset(time, ids, values, source, meanings=None):
+    """Forcing as a Dataset (time, unit) in single precision, checked for values that cannot be.
+
+    Args:
+        time: dates (time,).
+        ids: of the catchments.
+        values: name in ``FORCING`` -> array (time, catchment); NaN passes.
+        source: file or folder, for messages.
+        meanings: name -> long name, in the place of the one in ``FORCING``.
+
+    Raises:
+        DataError: naming source, variable and the first value out of range.
+    """
+    variables = {}
+    for name, array in values.items():
+        unit, meaning, low, high = FORCING[name]
+        check_range(array, name, source, low, high)
+        meaning = (meanings or {}).get(name, meaning)
+        variables[name] = (
+            ("time", "unit"),
+            np.ascontiguousarray(array, np.float32),
+            {"units": unit, "long_name": meaning},
+        )
+    return xr.Dataset(variables, coords={"time": pd.DatetimeIndex(time, name="time"), "unit": np.asarray(ids, str)})
+
+
+def attribute_dataset(table, columns, source):
+    """Attributes as a Dataset (unit,), converted and checked to be complete.
+
+    Args:
+        table: DataFrame of the catchments by id.
+        columns: name -> (column of the table, its unit, unit here, meaning).
+        source: file or folder, for messages.
+
+    Raises:
+        DataError, UnitError: naming the first column that is not there or catchment that has no value.
+    """
+    attributes = xr.Dataset(coords={"unit": table.index.to_numpy(dtype=str)})
+    for name, (column, stated, unit, meaning) in columns.items():
+        if column not in table:
+            raise DataError(
+                f"{source}: attribute '{column}' is missing; there are {', '.join(map(str, table.columns))}"
+            )
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        if numbers.isna().any():
+            gap = table.index[numbers.isna()][0]
+            raise DataError(
+                f"{source}: attribute '{column}' of catchment '{gap}' is '{table[column][gap]}', and of "
+                f"{int(numbers.isna().sum()) - 1} more; it must be a number: leave the attribute or the catchments out"
+            )
+        values = convert(numbers.to_numpy(), stated, unit, what=f"{source}, attribute '{column}'")
+        attributes[name] = ("unit", values, {"units": unit, "long_name": meaning})
+    return attributes
+
+
+def assemble(name, forcing, attributes, discharge, table, minimum_days, flags=(), left_out=None, comment=""):
+    """The domain of lumped catchments and the table of all of them.
+
+    Args:
+        name: of the domain.
+        forcing: Dataset (time, unit).
+        attributes: Dataset (unit) with area, latitude and longitude.
+        discharge: m3/s, array (unit, time).
+        table: DataFrame by id with name, latitude, longitude and drainage_area_km2, and whatever else is to be said;
+            ``region``, where it is there, goes to the gauges.
+        minimum_days: days of discharge that a catchment needs to be kept.
+        flags: dict, what is doubtful -> where, bool (unit,).
+        left_out: reasons (unit,), "" where there is none.
+        comment: what was done to discharge.
+
+    Returns:
+        (Domain, DataFrame): the catchments kept; and every catchment with its water balance, flags and reason.
+
+    Raises:
+        DataError: when no catchment can be kept, or a value cannot be.
+    """
+    time = forcing.time
+    days = np.isfinite(discharge).sum(1)
+    reason = _reasons(forcing, days, minimum_days, left_out)
+    kept = reason == "kept"
+    table = table.rename_axis("gauge").reset_index()
+    table["days_with_discharge"] = days
+    balance = _water_balance(forcing, discharge, table.drainage_area_km2.to_numpy())
+    table = pd.concat([table, balance], axis=1)
+    table["flag"] = _joined({**dict(flags), **_doubts(balance)}, len(table))
+    table["kept"], table["reason"] = kept, reason
+    if not kept.any():
+        raise DataError(
+            f"{name}: no catchment of {len(table)} can be kept; the first, '{table.gauge[0]}', was left out: {reason[0]}"
+        )
+    if not kept.all():
+        forcing, attributes, discharge = forcing.isel(unit=kept), attributes.isel(unit=kept), discharge[kept]
+    rows = table[kept]
+    ids = rows.gauge.to_numpy(dtype=str)
+    network = xr.Dataset(
+        {"downstream": ("reach", np.full(len(ids), "")), "unit_reach": ("unit", ids)},
+        coords={"reach": ids, "unit": ids},
+    )
+    labels = [label for label in ("name", "region") if label in rows]
+    gauges = xr.Dataset(
+        {
+            **{label: ("gauge", rows[label].to_numpy(dtype=str)) for label in labels},
+            "reach": ("gauge", ids),
+            **{
+                place: ("gauge", rows[place].to_numpy(float), {"units": "degree"})
+                for place in ("latitude", "longitude")
+            },
+            "drainage_area": (
+                "gauge",
+                rows.drainage_area_km2.to_numpy(float),
+                {"units": "km2", "long_name": "area that discharge is related to"},
+            ),
+            "discharge": (
+                ("gauge", "time"),
+                np.ascontiguousarray(discharge, np.float32),
+                {"units": "m3/s", "long_name": "observed discharge", "comment": comment},
+            ),
+        },
+        coords={"gauge": ids, "time": time},
+    )
+    return Domain(name, forcing, attributes, network, gauges), table
+
+
+def _reasons(forcing, days, minimum_days, left_out):
+    """Why each catchment is left out, or "kept"."""
+    reason = np.full(len(days), "", dtype=object) if left_out is None else np.asarray(left_out, dtype=object).copy()
+    for variable, series in forcing.data_vars.items():
+        gaps = np.isnan(series.values).sum(0)
+        for position in np.flatnonzero((gaps > 0) & (reason == "")):
+            reason[position] = f"{variable} has {gaps[position]} days without a value"
+    reason[(reason == "") & (days < minimum_days)] = f"fewer than {minimum_days} days of discharge"
+    reason[reason == ""] = "kept"
+    return reason
+
+
+def _water_balance(forcing, discharge, area):
+    """Means over the days with discharge, mm/day, and their ratio."""
+    observed = np.isfinite(discharge)
+    count = np.maximum(observed.sum(1), 1)
+    means = {
+        f"{name}_mm_day": np.where(observed.T, forcing[name].values, 0).sum(0, dtype=float) / count
+        for name in ("precipitation", "potential_evapotranspiration")
+    }
+    runoff = np.where(observed, discharge, 0).sum(1, dtype=float) / count * MILLIMETRES_PER_DAY / area
+    ratio = runoff / np.where(means["precipitation_mm_day"] > 0, means["precipitation_mm_day"], np.nan)
+    balance = pd.DataFrame({**means, "runoff_mm_day": runoff, "runoff_ratio": ratio})
+    balance[~observed.any(1)] = np.nan
+    return balance
+
+
+def _doubts(balance):
+    """What no catchment of this Earth should have, or few."""
+    low, high = PLAUSIBLE_MEAN
+    potential = balance.potential_evapotranspiration_mm_day
+    return {
+        "more discharge than precipitation": balance.runoff_ratio.to_numpy() > 1,
+        f"mean potential evapotranspiration outside {low:g} to {high:g} mm/day": (
+            (potential < low) | (potential > high)
+        ).to_numpy(),
+    }
+
+
+def _joined(flags, size):
+    texts = np.full(size, "", dtype=object)
+    for text, where in flags.items():
+        for position in np.flatnonzero(where):
+            texts[position] += ("; " if texts[position] else "") + text
+    return texts

@@ -1,0 +1,1 @@
+"""Scores of simulations, statistics over places, evidence and claims."""

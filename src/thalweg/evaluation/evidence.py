@@ -1,0 +1,165 @@
+"""Rows of evidence: effects over gauges with intervals of whole blocks of neighbours, and tests against chance."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata, wilcoxon
+
+from thalweg.evaluation.blocks import block_bootstrap
+from thalweg.evaluation.statistics import FEWEST_PAIRS
+
+EVIDENCE_COLUMNS = (
+    *("domain", "experiment", "model", "reference", "quantity"),
+    *("effect", "low", "high", "p", "n", "unit", "test"),
+)
+EVIDENCE_KEYS = EVIDENCE_COLUMNS[:5]
+
+
+def read_evidence(path):
+    """Read a table of evidence written as CSV; a lacking reference is empty text.
+
+    Raises:
+        ValueError: naming the file and the first missing column.
+    """
+    table = pd.read_csv(path, dtype=dict.fromkeys((*EVIDENCE_KEYS, "unit", "test"), str))
+    missing = [column for column in EVIDENCE_COLUMNS if column not in table]
+    if missing:
+        raise ValueError(
+            f"{path}: column {missing[0]!r} is missing; a table of evidence has {', '.join(EVIDENCE_COLUMNS)}"
+        )
+    return table.fillna(dict.fromkeys((*EVIDENCE_KEYS, "unit", "test"), ""))
+
+
+def evidence_table(rows, domain, experiment):
+    """Rows without domain and experiment as a table with the columns ``EVIDENCE_COLUMNS``."""
+    return pd.DataFrame([{"domain": domain, "experiment": experiment, **row} for row in rows], columns=EVIDENCE_COLUMNS)
+
+
+def compared(values, blocks, reference, statistic, samples, **constant):
+    """A statistic of every model over gauges, and of its paired difference from the reference model.
+
+    Args:
+        values: DataFrame (gauge, model); a model with no value gets no row.
+        blocks: label of each gauge's block (gauge,).
+        reference: name of a model; where it has no values nothing is compared.
+        statistic: function of (gauge,) to a number.
+        samples: resamples of blocks.
+        constant: ``quantity`` and ``unit`` of the rows, and ``test``, the name of the statistic.
+
+    Returns:
+        list of dict: intervals from the block bootstrap; p of Wilcoxon's signed-rank test for a difference.
+    """
+    values = values.dropna(axis="columns", how="all")
+    name = constant.pop("test")
+    rows = []
+    for model in values:
+        pairs = [("", values[model])]
+        if reference in values and model != reference:
+            pairs.append((reference, values[model] - values[reference]))
+        for against, column in pairs:
+            known = column.dropna().to_numpy()
+            if len(known) == 0:
+                continue
+            low, high = block_bootstrap(column.to_numpy(), blocks, statistic, samples)
+            rows.append(
+                {
+                    **constant,
+                    "model": model,
+                    "reference": against,
+                    "effect": statistic(known),
+                    "low": low,
+                    "high": high,
+                    "p": signed_rank(known) if against else np.nan,
+                    "n": len(known),
+                    "test": f"{name}{' of the paired difference; signed-rank p' if against else ''}; block bootstrap",
+                }
+            )
+    return rows
+
+
+def correlated(simulated, target, trivial, blocks, reference, samples, name, quantity):
+    """Rank correlations of models with a target over gauges, beside those of a trivial predictor and the reference model.
+
+    Args:
+        simulated: DataFrame (gauge, model).
+        target, trivial: (gauge,).
+        blocks: label of each gauge's block (gauge,).
+        reference: name of a model; where it has no values nothing is compared with it.
+        samples: resamples of blocks, and permutations of gauges.
+        name: of the trivial predictor, in the columns model and reference.
+        quantity: of the rows.
+
+    Returns:
+        list of dict: Spearman's rho of each model and of the trivial predictor, with p by permutation of gauges; rho of
+        each model less the absolute rho of the trivial predictor; and less rho of the reference. Intervals are of the
+        block bootstrap. What has fewer than six gauges gets no row.
+    """
+    simulated = simulated.assign(**{name: trivial})
+    rows = []
+    for model in simulated:
+        alone = (simulated[[model]], _rho, "Spearman's rho; permutation p")
+        pairs = {"": alone}
+        if model != name:
+            pairs[name] = (simulated[[model, name]], _advantage, f"Spearman's rho less the absolute rho of {name}")
+            if reference in simulated and model != reference:
+                pairs[reference] = (simulated[[model, reference]], _difference, "difference of Spearman's rho")
+        for rival, (predictors, statistic, test) in pairs.items():
+            columns = np.column_stack([target, predictors])
+            known = columns[~np.isnan(columns).any(axis=1)]
+            if len(known) < FEWEST_PAIRS:
+                continue
+            low, high = block_bootstrap(columns, blocks, statistic, samples)
+            rows.append(
+                {
+                    "quantity": quantity,
+                    "model": model,
+                    "reference": rival,
+                    "effect": statistic(known),
+                    "low": low,
+                    "high": high,
+                    "p": np.nan if rival else permutation_p(*known.T, samples),
+                    "n": len(known),
+                    "unit": "dimensionless",
+                    "test": f"{test}; block bootstrap",
+                }
+            )
+    return rows
+
+
+def spearman(first, second):
+    """Spearman's rho of two arrays without NaN; 0 where one is constant, which follows nothing."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0
+    return np.corrcoef(rankdata(first), rankdata(second))[0, 1]
+
+
+def _rho(columns):
+    return spearman(columns[:, 0], columns[:, 1])
+
+
+def _advantage(columns):
+    return _rho(columns) - abs(_rho(columns[:, [0, 2]]))
+
+
+def _difference(columns):
+    return _rho(columns) - _rho(columns[:, [0, 2]])
+
+
+def permutation_p(first, second, samples, seed=0):
+    """Two-sided p of Spearman's rho when the gauges of one column (gauge,) are shuffled (Phipson & Smyth 2010)."""
+    generator = np.random.default_rng(seed)
+    first, second = rankdata(first), rankdata(second)
+    first, second = first - first.mean(), second - second.mean()
+    null = np.abs([generator.permutation(first) @ second for _ in range(samples)])
+    return (1 + np.sum(null >= abs(first @ second) * (1 - 1e-12))) / (1 + samples)
+
+
+def signed_rank(differences):
+    """Two-sided p of Wilcoxon's signed-rank test; NaN with fewer than six differences that are not 0."""
+    nonzero = differences[differences != 0]
+    if len(nonzero) < FEWEST_PAIRS:
+        return np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return wilcoxon(nonzero).pvalue

@@ -1,0 +1,248 @@
+"""Statistics of skill over gauges, seeds and models.
+
+A skill table is tidy: one value per row, with the columns of :data:`COLUMNS`. Gauges are the sample. Each gauge counts
+once, with its mean over seeds (and over folds, where it was tested in several): the average skill of one training run,
+not the skill of an ensemble mean. Neighbouring gauges share weather and water: intervals resample blocks of near gauges where
+the blocks are given, and single gauges, too narrowly, where they are not. The p-values of paired tests take gauges for
+independent. Both say how much the choice of gauges matters, not more.
+"""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata, wilcoxon
+
+from thalweg.evaluation.blocks import SAMPLES, block_bootstrap
+from thalweg.metrics.scores import METRICS
+
+COLUMNS = ("domain", "experiment", "model", "fold", "seed", "gauge", "metric", "value")
+FEWEST_PAIRS = 6  # with five pairs no two-sided signed-rank p-value can fall below 0.05 (its least is 2 / 2^5)
+
+
+def read_skill(path):
+    """Read a skill table written as CSV, gauge ids as text.
+
+    Raises:
+        ValueError: from :func:`check_skill`, naming the file.
+    """
+    return check_skill(pd.read_csv(path, dtype={"gauge": str}), path)
+
+
+def check_skill(skill, source="skill"):
+    """``skill`` itself, when it has the columns of a skill table and no row twice.
+
+    Raises:
+        ValueError: naming the first missing column, unknown metric or doubled row.
+    """
+    missing = [column for column in COLUMNS if column not in skill]
+    if missing:
+        raise ValueError(f"{source}: column {missing[0]!r} is missing; a skill table has {', '.join(COLUMNS)}")
+    unknown = [name for name in skill.metric.unique() if name not in METRICS]
+    if unknown:
+        raise ValueError(f"{source}: metric {unknown[0]!r} is not known; there are {', '.join(METRICS)}")
+    keys = [column for column in COLUMNS if column != "value"]
+    doubled = skill.duplicated(keys)
+    if doubled.any():
+        first = skill.loc[doubled.to_numpy(), keys].iloc[0].to_dict()
+        raise ValueError(f"{source}: there are two values for {first}; write each evaluation once")
+    return skill
+
+
+def summarise(skill, samples=SAMPLES, seed=0, blocks=None):
+    """Medians over gauges with their uncertainty.
+
+    Args:
+        skill: skill table; a column ``unit``, where there is one, says the unit of the series instead of mm/day.
+        samples: bootstrap resamples of blocks.
+        seed: of the resampling.
+        blocks: domain -> Series of the label of each gauge's block, by gauge id (:func:`~thalweg.evaluation.blocks.read_blocks`);
+            without one every gauge is its own.
+
+    Returns:
+        DataFrame: a row per domain, experiment, model and metric, in the table's own order, with
+
+        - ``gauges``: gauges with a value, and ``undefined``: gauges without one;
+        - ``median``: over gauges, of each gauge's mean over seeds and folds;
+        - ``low``, ``high``: 95 % percentile interval of that median by the block bootstrap; NaN for a single block;
+        - ``median_distance``: median over gauges of the distance to the metric's best value. For a bias it tells a
+          model that errs to both sides, whose ``median`` may be 0, from one that does not err;
+        - ``seeds``, ``seed_low``, ``seed_high``: number of seeds, and least and greatest median of a single seed;
+        - ``unit``, ``best``: of the metric.
+
+    Raises:
+        ValueError: from :func:`check_skill`.
+    """
+    check_skill(skill)
+    rows = []
+    for (domain, experiment, model, metric), group in skill.groupby(list(_GROUP), sort=False):
+        gauges = group.groupby("gauge").value.mean()
+        values = gauges.dropna().to_numpy()
+        label = labels_of(gauges.dropna().index, domain, blocks)
+        per_seed = group.groupby(["seed", "gauge"], dropna=False).value.mean().groupby("seed", dropna=False).median()
+        low, high = block_bootstrap(values, label, samples=samples, seed=seed)
+        best, unit = METRICS[metric].best, METRICS[metric].unit
+        if unit == "mm/day" and "unit" in group:
+            unit = group.unit.iloc[0]
+        rows.append(
+            {
+                **dict(zip(_GROUP, (domain, experiment, model, metric))),
+                "gauges": len(values),
+                "undefined": len(gauges) - len(values),
+                "median": np.median(values) if len(values) else np.nan,
+                "low": low,
+                "high": high,
+                "median_distance": np.median(np.abs(values - best)) if len(values) else np.nan,
+                "seeds": len(per_seed),
+                "seed_low": per_seed.min(),
+                "seed_high": per_seed.max(),
+                "unit": unit,
+                "best": best,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+_GROUP = ("domain", "experiment", "model", "metric")
+
+
+def compare(skill, metric, samples=SAMPLES, seed=0, blocks=None):
+    """Paired comparison of every two models on the gauges that both were tested on.
+
+    The pairs are gauges; a model's value at a gauge is its mean over seeds and folds. The *improvement* of ``model``
+    over ``reference`` at a gauge is the difference of their values where higher is better, and otherwise by how much
+    ``model`` is closer to the metric's best value: positive always means that ``model`` is better, in the metric's unit.
+
+    Args:
+        skill: skill table.
+        metric: name of the metric compared.
+        samples: bootstrap resamples of blocks.
+        seed: of the resampling.
+        blocks: as of :func:`summarise`.
+
+    Returns:
+        DataFrame: a row per domain, experiment and pair of models, with
+
+        - ``gauges``: pairs, and ``ties``: pairs without a difference, which the test drops (Wilcoxon 1945);
+        - ``median_improvement``, ``low``, ``high``: with the 95 % percentile interval by the block bootstrap;
+        - ``rank_biserial``: (W+ - W-) / (W+ + W-) with W the sums of signed ranks, from -1 to 1 (Kerby 2014,
+          doi:10.2466/11.IT.3.1);
+        - ``p``: two-sided Wilcoxon signed-rank test, exact up to 50 pairs without equal differences and by the normal
+          approximation otherwise;
+        - ``p_holm``: corrected after Holm (1979) for all pairs of models tested in the same domain and experiment;
+        - ``reason``: why ``p`` is NaN, empty when it is not.
+
+    Raises:
+        ValueError: when no row has ``metric``, or from :func:`check_skill`.
+    """
+    check_skill(skill)
+    chosen = skill[skill.metric == metric]
+    if chosen.empty:
+        raise ValueError(f"no row has metric {metric!r}; there are {', '.join(skill.metric.unique())}")
+    tables = []
+    for (domain, experiment), group in chosen.groupby(["domain", "experiment"], sort=False):
+        score = as_score(group.groupby(["model", "gauge"]).value.mean(), METRICS[metric]).unstack("model")
+        differences = {
+            (model, reference): (score[model] - score[reference]).dropna()
+            for model, reference in combinations(group.model.unique(), 2)
+        }
+        rows = [
+            {
+                "domain": domain,
+                "experiment": experiment,
+                "metric": metric,
+                "model": model,
+                "reference": reference,
+                **_paired(difference, labels_of(difference.index, domain, blocks), samples, seed),
+            }
+            for (model, reference), difference in differences.items()
+        ]
+        if rows:
+            table = pd.DataFrame(rows)
+            table.insert(table.columns.get_loc("p") + 1, "p_holm", holm(table.p.to_numpy()))
+            tables.append(table)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=_COMPARISON)
+
+
+_COMPARISON = (
+    *("domain", "experiment", "metric", "model", "reference", "gauges", "ties", "median_improvement"),
+    *("low", "high", "rank_biserial", "p", "p_holm", "reason"),
+)
+
+
+def as_score(value, metric):
+    """Values of a :class:`~thalweg.metrics.scores.Metric` as scores, of which higher is better."""
+    return value if metric.direction == "higher" else -(value - metric.best).abs()
+
+
+def labels_of(gauges, domain, blocks):
+    """Label of the block of each of some gauges (gauge,).
+
+    Args:
+        gauges: Index of gauge ids.
+        domain: name.
+        blocks: domain -> Series of labels by gauge id; None makes every gauge a block.
+
+    Raises:
+        ValueError: when a gauge has no block.
+    """
+    if blocks is None:
+        return np.arange(len(gauges))
+    label = blocks.get(domain, pd.Series(dtype=object)).reindex(gauges)
+    if label.isna().any():
+        raise ValueError(
+            f"{domain}: gauge {label.index[label.isna()][0]!r} has skill but no block; give the domain's file that it was simulated in"
+        )
+    return label.to_numpy()
+
+
+def _paired(improvement, label, samples, seed):
+    """What :func:`compare` tells of paired improvements (Series by gauge): a dict of its columns from ``gauges`` on."""
+    nonzero = improvement[improvement != 0]
+    low, high = block_bootstrap(improvement, label, samples=samples, seed=seed)
+    p, reason = signed_rank_p(improvement)
+    return {
+        "gauges": len(improvement),
+        "ties": len(improvement) - len(nonzero),
+        "median_improvement": improvement.median(),
+        "low": low,
+        "high": high,
+        "rank_biserial": _rank_biserial(improvement),
+        "p": p,
+        "reason": reason,
+    }
+
+
+def signed_rank_p(improvement):
+    """Wilcoxon's signed-rank test of paired improvements (gauge,) without NaN.
+
+    Returns:
+        (float, str): two-sided p, exact up to 50 pairs without equal differences and by the normal approximation otherwise;
+        and the reason why it is NaN, empty when it is not.
+    """
+    nonzero = np.asarray(improvement)[np.asarray(improvement) != 0]
+    if len(nonzero) < FEWEST_PAIRS:
+        return np.nan, f"{len(nonzero)} gauges differ; the test needs {FEWEST_PAIRS}"
+    equal = len(np.unique(np.abs(nonzero))) < len(nonzero)
+    return wilcoxon(nonzero, method="asymptotic" if equal or len(nonzero) > 50 else "exact").pvalue, ""
+
+
+def _rank_biserial(improvement):
+    nonzero = improvement[improvement != 0]
+    if len(nonzero) == 0:
+        return 0.0 if len(improvement) else np.nan
+    ranks = rankdata(np.abs(nonzero))
+    return np.sum(ranks * np.sign(nonzero)) / ranks.sum()
+
+
+def holm(p):
+    """Holm's step-down correction of p-values (test,); NaN marks a test that was not made and does not count.
+
+    Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
+    """
+    p = np.asarray(p, dtype=float)
+    corrected = np.full(len(p), np.nan)
+    order = np.argsort(p)[: np.isfinite(p).sum()]
+    factors = len(order) - np.arange(len(order))
+    corrected[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1)
+    return corrected

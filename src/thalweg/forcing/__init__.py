@@ -1,0 +1,1 @@
+"""Estimates of forcing that was not measured."""

@@ -1,0 +1,1 @@
+"""Metrics of hydrographs and samples, signatures, flood frequency."""

@@ -1,0 +1,1 @@
+"""Processes of a river reach, and the unit hydrograph."""

@@ -1,0 +1,1 @@
+"""Rainfall-runoff processes."""

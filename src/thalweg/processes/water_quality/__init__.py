@@ -1,0 +1,1 @@
+"""Water temperature, solutes, oxygen."""

@@ -1,0 +1,1 @@
+"""Keys, types, units and meaning of the configuration."""

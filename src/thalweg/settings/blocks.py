@@ -1,0 +1,352 @@
+"""Blocks of the configuration that single steps read: their keys, meaning, units and limits.
+
+:mod:`thalweg.settings.study` puts them together. A step is given its own block as JSON.
+"""
+
+import json
+from datetime import date
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from thalweg.units import parse_quantity
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be; the message gives the key's path, its value and what is allowed."""
+
+
+def validated(model, values, source="settings"):
+    """``values`` as ``model``; ConfigError lists every wrong key with its value and what is allowed."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors():
+            path = ".".join(str(part) for part in problem["loc"]) or "configuration"
+            given = "" if isinstance(problem["input"], dict) else f" (given: {problem['input']!r})"
+            message = problem["msg"].removeprefix("Value error, ")
+            if problem["type"] == "extra_forbidden":
+                message = "unknown key; allowed are " + ", ".join(_fields_at(model, problem["loc"][:-1]))
+            lines.append(f"  {path}: {message}{given}")
+        raise ConfigError(f"{source}: the configuration is not valid\n" + "\n".join(lines)) from None
+
+
+def settings_from(model, text):
+    """A settings block given to a verb as JSON; ConfigError when it is not valid."""
+    return validated(model, json.loads(text))
+
+
+def _fields_at(model, path):
+    for part in path:
+        field = model.model_fields.get(str(part))
+        candidates = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
+        models = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+        if not models:
+            return ["the keys of config/config.yaml"]
+        model = models[0]
+    return sorted(model.model_fields)
+
+
+def _quantity(unit, minimum=None):
+    def check(value):
+        if minimum is not None and value < minimum:
+            raise ValueError(f"must be at least {minimum:g} {unit}")
+        return value
+
+    return Annotated[
+        float,
+        BeforeValidator(partial(parse_quantity, to=unit)),
+        AfterValidator(check),
+        PlainSerializer(lambda value: f"{value:.12g} {unit}"),
+        WithJsonSchema({"type": "string", "description": f"a quantity with a unit of the dimension of '{unit}'"}),
+    ]
+
+
+Days = _quantity("days", 1)
+Hours = _quantity("hours", 0.25)
+Minutes = _quantity("minutes", 0)
+Area = _quantity("km2", 0)
+Share = Annotated[float, Field(ge=0, le=1)]
+Part = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def _period(value):
+    first, last = value
+    if last < first:
+        raise ValueError(f"ends on {last} before it begins on {first}; write [first day, last day]")
+    return value
+
+
+Period = Annotated[
+    tuple[date, date],
+    AfterValidator(_period),
+    PlainSerializer(lambda value: [str(value[0]), str(value[1])]),
+]
+
+
+class Settings(BaseModel):
+    """A block of the configuration; unknown keys fail."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DelawareSettings(Settings):
+    """The Delaware River Basin."""
+
+    period: Period = Field(("1979-01-01", "1980-12-31"), validate_default=True, description="first and last day used")
+    potential_evapotranspiration: Literal["hargreaves", "oudin", "hamon"] = Field(
+        "hargreaves", description="method, by pyet; hargreaves uses the daily temperature range"
+    )
+    minimum_days: Days = Field("700 days", validate_default=True, description="discharge that a gauge needs to be kept")
+    area_tolerance: Share = Field(0.2, description="greatest relative error of the network's area at a gauge")
+
+
+class SusquehannaSettings(Settings):
+    """The Susquehanna River Basin."""
+
+    period: Period = Field(("1984-01-01", "2020-12-31"), validate_default=True, description="first and last day used")
+    potential_evapotranspiration: Literal["oudin", "hamon"] = Field(
+        "oudin", description="method, by pyet; the data have no temperature extremes"
+    )
+    minimum_days: Days = Field(
+        "3650 days", validate_default=True, description="discharge that a gauge needs to be kept"
+    )
+
+
+class CevennesSettings(Settings):
+    """The Cance and Lez catchments: rain grids to catchments."""
+
+    scheme: Literal["conservative", "bilinear", "nearest"] = Field(
+        "conservative", description="regridding; conservative keeps the volume of rain"
+    )
+    maximum_subcatchment_area: Area = Field(
+        "50 km2", validate_default=True, description="larger sub-catchments between gauges are split"
+    )
+
+
+class ProcessModel(Settings):
+    """A differentiable model: a process whose parameters a network learns."""
+
+    kind: Literal["process"] = "process"
+    label: str = Field(description="name in figures")
+    process: Literal[
+        "hbv",
+        "hbv_implicit",
+        "hbv_canopy",
+        "hbv_neural",
+        "gr4j",
+        "exp_hydro",
+        "xinanjiang",
+        "sac_sma",
+        "prms",
+    ] = Field(
+        "hbv",
+        description="the prior; hbv_implicit is HBV 1.1p by backward Euler, hbv_canopy evaporates through leaves that photosynthesise, hbv_neural has a small network for recharge",
+    )
+    capillary_rise: bool = Field(True, description="HBV 1.1p (true) or 1.0 (false)")
+    integrator: Literal["fused", "reference"] = Field(
+        "fused", description="fused: compiled kernels; reference: a slow loop of tensor operations, to check them by"
+    )
+    components: Annotated[int, Field(ge=1, le=16)] = Field(4, description="parallel parameter sets, averaged")
+    network: Literal["attributes", "transformer", "none"] = Field(
+        "attributes",
+        description="attributes: a perceptron on unit attributes; transformer: on attributes and the forcing of the training period; none: one parameter set for all units",
+    )
+    hidden: Count = Field(64, description="width of the network; of a transformer a multiple of 4")
+    layers: Count = Field(2, description="hidden layers of the perceptron, or layers of the transformer")
+    pretrain_steps: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="steps in which the transformer first learns, without discharge, to fill in hidden forcing and attributes of all units; 0 for none",
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout in the network")
+    dynamic: list[str] = Field([], description="parameters learned per day by an LSTM on forcing and attributes")
+    spatial: Literal["distributed", "lumped"] = Field(
+        "distributed", description="run on every unit, or on the mean of each gauge's catchment"
+    )
+    routing: Literal["none", "unit_hydrograph", "river"] = Field(
+        "unit_hydrograph",
+        description="none: runoff of the units upstream is summed; unit_hydrograph: a learned delay of each unit; river: that delay on the hillslope, then Muskingum-Cunge through the network",
+    )
+    river_step: Hours = Field("6 hours", validate_default=True, description="time step in the river; a part of a day")
+    river_hidden: Count = Field(16, description="width of the network from attributes of reaches to their parameters")
+    training: dict[str, Any] = Field({}, description="overrides of the training block for this model")
+
+    @model_validator(mode="after")
+    def _transformer_has_heads(self):
+        if self.network == "transformer" and self.hidden % 4:
+            raise ValueError(f"hidden is {self.hidden}, but a transformer has 4 heads: its width is a multiple of 4")
+        if self.network != "transformer" and self.pretrain_steps:
+            raise ValueError(
+                f"pretrain_steps is {self.pretrain_steps}, but network is {self.network}: only a transformer is pretrained"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _river_needs_reaches(self):
+        if self.routing == "river":
+            if self.spatial == "lumped":
+                raise ValueError("routing is river, but spatial is lumped: whole catchments have no reaches")
+            if abs(24 / self.river_step - round(24 / self.river_step)) > 1e-6 or self.river_step > 24:
+                raise ValueError(f"river_step is {self.river_step:g} hours, which does not divide a day")
+        return self
+
+
+class SequenceModel(Settings):
+    """An LSTM from forcing and attributes to runoff, without a process."""
+
+    kind: Literal["sequence"] = "sequence"
+    label: str = Field(description="name in figures")
+    hidden: Count = Field(64, description="width of the LSTM")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout before the output")
+    spatial: Literal["distributed", "lumped"] = Field("lumped", description="as for a process")
+    training: dict[str, Any] = Field({}, description="overrides of the training block for this model")
+
+
+class ClimatologyModel(Settings):
+    """Mean discharge of the calendar day over the training period and gauges: nothing is learned."""
+
+    kind: Literal["climatology"] = "climatology"
+    label: str = Field(description="name in figures")
+    smoothing: Days = Field("31 days", validate_default=True, description="running mean over the calendar")
+
+
+class EnsembleModel(Settings):
+    """The mean of other models' discharge, over their seeds too: nothing is trained."""
+
+    kind: Literal["ensemble"] = "ensemble"
+    label: str = Field(description="name in figures")
+    members: Annotated[list[str], Field(min_length=1)] = Field(description="names of the models block")
+
+
+Model = Annotated[ProcessModel | SequenceModel | ClimatologyModel | EnsembleModel, Field(discriminator="kind")]
+
+
+class Training(Settings):
+    """How every model is trained."""
+
+    loss: Literal["nse_batch", "rmse_combination", "kge", "nse_kge", "log_likelihood"] = Field(
+        "nse_batch",
+        description="nse_batch divides squared errors by each gauge's variance; nse_kge adds each gauge's distance from the best Kling-Gupta efficiency; log_likelihood is that of log-normal errors, with samples below a detection limit as censored",
+    )
+    optimiser: Literal["adam", "adadelta"] = Field("adam", description="torch optimiser")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(0.01, description="at the first step")
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="cosine falls to 5 % of the rate at the last step"
+    )
+    steps: Count = Field(150, description="optimiser steps at most")
+    window: Days = Field("730 days", validate_default=True, description="days simulated with gradients in a step")
+    spin_up: Days = Field(
+        "365 days",
+        validate_default=True,
+        description="days before the window, without gradient or loss; the record's first days are repeated where there are none",
+    )
+    gauges_per_step: Count = Field(1000, description="gauges drawn in a step; all when there are fewer")
+    gradient_clip: Annotated[float, Field(gt=0)] = Field(1.0, description="greatest norm of the gradient")
+    validate_every: Count = Field(10, description="steps between validations")
+    patience: Count = Field(5, description="validations without improvement before training stops")
+    checkpoint_every: Minutes = Field("5 minutes", validate_default=True, description="time between checkpoints")
+    climate_attributes: bool = Field(
+        True,
+        description="add nine climate indices of the training period to the attributes",
+    )
+
+
+class TrainingJob(Settings):
+    """What the verbs train and simulate are given: one model of one experiment."""
+
+    model: Model
+    training: Training
+    seeds: list[int]
+    validation_share: Annotated[float, Field(ge=0, lt=1)]
+    device: Literal["cpu", "cuda"]
+
+
+SAME_GAUGES = ("temporal", "differential", "extremes")  # the gauges that train are those that are tested
+HELD_OUT = ("ungauged_basins", "ungauged_regions")  # folds of gauges, each tested once
+Areas = tuple[Area, Area]
+
+
+class Split(Settings):
+    """Who trains and who is tested."""
+
+    kind: Literal[
+        "temporal", "ungauged_basins", "ungauged_regions", "inner_gauges", "differential", "extremes", "scale"
+    ] = Field(
+        description="temporal: same gauges, other years; ungauged_basins (PUB): random folds of gauges; ungauged_regions (PUR): folds of near gauges; inner_gauges: train at the last gauges downstream, test at those upstream of them; differential: train on the wetter, drier, colder or warmer half of each gauge's years, test on the other; extremes: train on the years whose greatest flood is below a return period, test on those above; scale: train at catchments of some areas, test at others"
+    )
+    train: Period = Field(description="training period")
+    test: Period = Field(description="test period")
+    folds: Count = Field(1, description="folds of gauges; 1 unless gauges are held out")
+    tested_folds: Count | None = Field(None, description="only the first so many folds are run; null for all")
+    regions: Literal["distance", "hydrologic_units"] = Field(
+        "distance",
+        description="of ungauged_regions: clusters of near gauges, or the seven groups of hydrologic units of the United States (folds: 7)",
+    )
+    train_on: Literal["wet", "dry", "cold", "warm"] | None = Field(
+        None, description="of differential: the half of the years that trains"
+    )
+    return_period: Annotated[float, Field(gt=1)] = Field(
+        5, description="of extremes: years; of each gauge's own log-Pearson III distribution"
+    )
+    train_areas: Areas | None = Field(None, description="of scale: least and greatest area that trains")
+    test_areas: Areas | None = Field(None, description="of scale: least and greatest area that is tested")
+    training_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="share of the training gauges that are used: nested random subsets"
+    )
+    training_years: Count | None = Field(
+        None, description="only the last so many years of the training period are used; null for all"
+    )
+    validation: Literal["gauges", "period", "none"] = Field(
+        "gauges",
+        description="early stopping on a share of the training gauges, or of the end of the training period; none holds nothing out and watches the training itself",
+    )
+    validation_share: Part = Field(0.15, description="share held out from training for early stopping")
+
+    @model_validator(mode="after")
+    def _folds_fit_the_kind(self):
+        if self.kind not in HELD_OUT and self.folds != 1:
+            raise ValueError(f"folds is {self.folds}, but an experiment of kind {self.kind} has 1")
+        if self.kind in HELD_OUT and self.folds < 2:
+            raise ValueError("folds is 1, but held-out gauges need at least 2")
+        if self.tested_folds and self.tested_folds > self.folds:
+            raise ValueError(f"tested_folds is {self.tested_folds}, but there are {self.folds} folds")
+        if self.regions == "hydrologic_units" and self.folds != 7:
+            raise ValueError(f"folds is {self.folds}, but the groups of hydrologic units are 7")
+        if (self.kind == "differential") != (self.train_on is not None):
+            raise ValueError(f"kind is {self.kind} and train_on {self.train_on}: a differential split needs both")
+        if (self.kind == "scale") != (self.train_areas is not None and self.test_areas is not None):
+            raise ValueError("a split of kind scale, and only that, needs train_areas and test_areas")
+        if self.kind in ("differential", "extremes") and self.train != self.test:
+            raise ValueError(
+                f"a split of kind {self.kind} divides the years of one period: train and test must be equal"
+            )
+        if self.kind == "temporal" and self.test[0] <= self.train[1] and self.train[0] <= self.test[1]:
+            raise ValueError(
+                f"the test period {self.test[0]}..{self.test[1]} overlaps the training period {self.train[0]}..{self.train[1]}"
+            )
+        return self
+
+
+class Experiment(Split):
+    """A split and the models that are compared on it."""
+
+    models: list[str] = Field(description="names of the models block")
+    training: dict[str, Any] = Field(
+        {}, description="overrides of the training block for all models of this experiment"
+    )
+    seeds: Annotated[list[int], Field(min_length=1)] | None = Field(
+        None, description="every model of this experiment is trained once per seed; null for those of the study"
+    )

@@ -1,0 +1,280 @@
+"""The configuration of a study: its blocks, the defaults, and what has to agree between blocks.
+
+These models are the one source: they validate a configuration before the workflow is planned, and
+:mod:`thalweg.settings.files` writes the JSON schema and the commented default file from them.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from thalweg.settings.blocks import (
+    CevennesSettings,
+    ClimatologyModel,
+    Count,
+    Days,
+    DelawareSettings,
+    EnsembleModel,
+    Experiment,
+    Model,
+    ProcessModel,
+    SequenceModel,
+    Settings,
+    SusquehannaSettings,
+    Training,
+)
+from thalweg.settings.canopy import CanopyStudy
+from thalweg.settings.catchments import Catchments
+from thalweg.settings.claims import Claim, default_claims
+from thalweg.settings.leaf import LeafStudy
+from thalweg.settings.sites import Sites
+from thalweg.settings.twin import WhichPriorStudy
+
+TRAINED = ("process", "sequence")  # kinds of models that are trained
+
+
+class Domains(Settings):
+    """Where the data are from and how they are read; null leaves a domain out."""
+
+    delaware: DelawareSettings | None = DelawareSettings()
+    susquehanna: SusquehannaSettings | None = SusquehannaSettings()
+    cevennes: CevennesSettings | None = CevennesSettings()
+    catchments: dict[str, Catchments] = Field(
+        {}, description="name: datasets of whole catchments; kind is camels_us, caravan, france or own_catchments"
+    )
+
+    def gauged(self):
+        """Settings of the domains that have gauges, by name."""
+        rivers = {"delaware": self.delaware, "susquehanna": self.susquehanna}
+        return {name: settings for name, settings in (rivers | self.catchments).items() if settings is not None}
+
+
+PRIORS = {
+    "gr4j": "δGR4J",
+    "exp_hydro": "δEXP-HYDRO",
+    "xinanjiang": "δXinanjiang",
+    "sac_sma": "δSAC-SMA",
+    "prms": "δPRMS",
+}
+
+
+def _models():
+    return {
+        "hbv": ProcessModel(label="δHBV 1.1p", components=8),
+        "lstm": SequenceModel(
+            label="LSTM",
+            dropout=0.2,
+            training={"steps": 300, "patience": 5, "window": "365 days", "spin_up": "270 days", "gauges_per_step": 32},
+        ),
+        "hbv-river": ProcessModel(label="δHBV 1.1p, routed", components=8, routing="river"),
+        "hbv-unrouted": ProcessModel(label="δHBV 1.1p, no routing", components=8, routing="none"),
+        "hbv-canopy": ProcessModel(label="δHBV, canopy", components=8, process="hbv_canopy"),
+        "hbv-one-set": ProcessModel(
+            label="HBV 1.1p, one parameter set", network="none", components=1, training={"learning_rate": 0.05}
+        ),
+        "climatology": ClimatologyModel(label="Climatology"),
+        "ensemble": EnsembleModel(label="mean of LSTM and δHBV", members=["lstm", "hbv"]),
+        **{
+            name.replace("_", "-"): ProcessModel(label=label, components=8, process=name)
+            for name, label in PRIORS.items()
+        },
+        "hbv-neural": ProcessModel(label="δHBV, recharge by a network", components=8, process="hbv_neural"),
+    }
+
+
+def _experiments():
+    models = ["hbv", "lstm", "hbv-one-set", "climatology"]
+    years = ("1979-01-01", "1980-12-31")
+    record = ("1985-10-01", "2020-09-30")
+    priors = [*(name.replace("_", "-") for name in PRIORS), "hbv-neural"]
+    few = {
+        f"gauges-{round(100 * share)}": Experiment(
+            kind="ungauged_basins",
+            train=years,
+            test=years,
+            folds=3,
+            tested_folds=1,
+            training_share=share,
+            models=["hbv", "lstm"],
+        )
+        for share in (0.15, 0.4, 1.0)
+    }
+    halves = {
+        f"{one}-to-{other}": Experiment(
+            kind="differential",
+            train_on=one,
+            train=record,
+            test=record,
+            validation="none",
+            models=["hbv", "lstm"],
+            training={"steps": 200, "window": "730 days"},
+        )
+        for one, other in (("wet", "dry"), ("dry", "wet"))
+    }
+    return {
+        "delaware": {
+            "temporal": Experiment(
+                kind="temporal",
+                train=("1979-01-01", "1979-12-31"),
+                test=("1980-01-01", "1980-12-31"),
+                models=[*models, "hbv-river", "hbv-unrouted", "hbv-canopy", "ensemble", *priors],
+            ),
+            "inner": Experiment(
+                kind="inner_gauges", train=years, test=years, models=["hbv", "hbv-river", "hbv-unrouted"]
+            ),
+            "pub": Experiment(kind="ungauged_basins", train=years, test=years, folds=5, models=[*models, "ensemble"]),
+            "pur": Experiment(kind="ungauged_regions", train=years, test=years, folds=4, models=[*models, "ensemble"]),
+            **few,
+        },
+        "susquehanna": {
+            "temporal": Experiment(
+                kind="temporal",
+                train=("1985-01-01", "2002-12-31"),
+                test=("2003-01-01", "2020-12-31"),
+                validation="period",
+                models=[*models, "hbv-canopy"],
+                training={"steps": 600, "patience": 15, "window": "730 days"},
+            ),
+            **halves,
+            "extremes": Experiment(
+                kind="extremes",
+                train=record,
+                test=record,
+                validation="none",
+                models=["hbv", "lstm"],
+                training={"steps": 200, "window": "730 days"},
+            ),
+        },
+    }
+
+
+class Evaluation(Settings):
+    """Metrics and their uncertainty."""
+
+    metrics: list[str] = Field(
+        [
+            "NSE",
+            "KGE",
+            "KGE_2012",
+            "FHV",
+            "FLV_linear",
+            "FLV_log",
+            "PBIAS",
+            "RMSE_low",
+            "RMSE_high",
+            "peak_timing",
+        ],
+        description="names in thalweg.metrics.scores",
+    )
+    minimum_days: Days = Field(
+        "300 days", validate_default=True, description="days with both series that a metric needs"
+    )
+    bootstrap_samples: Count = Field(2000, description="resamples of blocks of gauges for intervals of medians")
+
+
+class Study(Settings):
+    """A study: everything that the workflow reads."""
+
+    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] = Field(
+        "default", description="name; results go to results/<study>"
+    )
+    data: str = Field("data", description="folder for downloaded data, shared by all studies")
+    mirror: str | None = Field(
+        None, description="folder looked in first for downloads, by hash; THALWEG_MIRROR does the same"
+    )
+    device: Literal["cpu", "cuda"] = Field("cpu", description="where models are trained")
+    threads: Count = Field(1, description="threads of one training job; jobs run side by side")
+    seeds: Annotated[list[int], Field(min_length=1)] = Field(
+        [0, 1, 2], description="every model is trained once per seed"
+    )
+    domains: Domains = Field(
+        Domains(), description="where the data are from and how they are read; null leaves one out"
+    )
+    models: dict[str, Model] = Field(default_factory=_models, description="what is compared; null removes one")
+    training: Training = Field(Training(), description="how every model is trained")
+    experiments: dict[str, dict[str, Experiment]] = Field(
+        default_factory=_experiments,
+        description="domain, experiment name: who trains and who is tested; null removes one",
+    )
+    evaluation: Evaluation = Field(Evaluation(), description="metrics and their uncertainty")
+    which_prior: WhichPriorStudy | None = Field(
+        WhichPriorStudy(),
+        description="which prior is better, on discharge that a known prior made; null leaves it out",
+    )
+    claims: dict[str, Claim] = Field(
+        default_factory=default_claims,
+        description="what is claimed, and the comparison and margin that decide it; null removes one",
+    )
+    leaf: LeafStudy | None = Field(
+        LeafStudy(), description="photosynthesis, learned from curves of gas exchange; null leaves it out"
+    )
+    canopy: CanopyStudy | None = Field(
+        CanopyStudy(), description="the canopy of a flux tower, learned and held against baselines; null leaves it out"
+    )
+    sites: Sites | None = Field(
+        default_factory=Sites,
+        description="water temperature and quality, learned where something is sampled; null leaves it out",
+    )
+
+    def training_of(self, model, experiment=None):
+        """The training settings of a model: the training block, the model's overrides, then the experiment's.
+
+        Args:
+            model: name of the model.
+            experiment: the :class:`~thalweg.settings.blocks.Experiment`; None leaves its overrides out.
+        """
+        overrides = self.models[model].training | (experiment.training if experiment else {})
+        return Training.model_validate({**self.training.model_dump(mode="json"), **overrides})
+
+    @model_validator(mode="after")
+    def _names_and_periods_agree(self):
+        for name in self.domains.catchments:
+            if name in type(self.domains).model_fields:
+                raise ValueError(f"domains.catchments.{name}: another domain has that name; choose another")
+        for name, model in self.models.items():
+            if model.kind in TRAINED:
+                try:
+                    self.training_of(name)
+                except ValueError as error:
+                    raise ValueError(f"models.{name}.training: {error}") from error
+            for member in getattr(model, "members", ()):
+                if member not in self.models or self.models[member].kind == "ensemble":
+                    raise ValueError(f"models.{name}.members: {member!r} is not a model, or is itself an ensemble")
+        gauged = self.domains.gauged()
+        for domain, experiments in self.experiments.items():
+            if domain not in gauged:
+                raise ValueError(
+                    f"experiments.{domain}: there is no such domain with gauges; there are {', '.join(gauged)}"
+                )
+            for name, experiment in experiments.items():
+                self._check_experiment(f"experiments.{domain}.{name}", gauged[domain].period, experiment)
+        if self.which_prior:
+            if self.which_prior.domain not in gauged:
+                raise ValueError(
+                    f"which_prior.domain: {self.which_prior.domain!r} is no domain with gauges; there are "
+                    f"{', '.join(gauged)}: name one of them, or set which_prior: null"
+                )
+            self._check_periods("which_prior", gauged[self.which_prior.domain].period, self.which_prior)
+        return self
+
+    def _check_periods(self, where, days, experiment):
+        for part in ("train", "test"):
+            first, last = getattr(experiment, part)
+            if first < days[0] or last > days[1]:
+                raise ValueError(
+                    f"{where}.{part}: {first}..{last} is not within the data, whose domain has the period {days[0]}..{days[1]}"
+                )
+
+    def _check_experiment(self, where, days, experiment):
+        self._check_periods(where, days, experiment)
+        for model in experiment.models:
+            if model not in self.models:
+                raise ValueError(f"{where}.models: {model!r} is not among the models: {', '.join(self.models)}")
+            if self.models[model].kind in TRAINED:
+                try:
+                    self.training_of(model, experiment)
+                except ValueError as error:
+                    raise ValueError(f"{where}.training: {error}") from error
+            lacking = [one for one in getattr(self.models[model], "members", ()) if one not in experiment.models]
+            if lacking:
+                raise ValueError(f"{where}.models: {model!r} needs its member {lacking[0]!r} in the same experiment")

@@ -1,0 +1,1 @@
+"""Catalogue, download, atomic output with provenance, fingerprints of code."""

@@ -1,1 +1,0 @@
-"""The study: configuration, experiments, simulation, evaluation."""
