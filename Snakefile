@@ -11,7 +11,8 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from thalweg.storage.fingerprint import fingerprint
-from thalweg.settings.files import ConfigError, read_study, resolved
+from thalweg.schema import ConfigError
+from thalweg.settings.files import read_study, resolved
 
 min_version("9.0")
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from thalweg.basin.sites import Sites
 
 from thalweg.basin.domain import Domain
-from thalweg.basin.sites import Sites
 from thalweg.storage.catalogue import load_catalogue
 from thalweg.storage.fetch import FetchError, fetch
 
@@ -88,16 +88,19 @@ def make_domain(units=12, days=500, seed=0, gauges=4, geometry=False):
     discharge = np.stack([rain[:, p - p % 3 : p + 1].mean(1) for p in places]) * np.array(drainage)[:, None] / 86.4
     stations = xr.Dataset(
         {
-            "name": ("gauge", [f"station {p}" for p in places]),
-            "reach": ("gauge", [f"r{p}" for p in places]),
-            "latitude": ("gauge", attributes.latitude.values[places], {"units": "degree"}),
-            "longitude": ("gauge", attributes.longitude.values[places], {"units": "degree"}),
-            "drainage_area": ("gauge", drainage, {"units": "km2"}),
-            "discharge": (("gauge", "time"), discharge, {"units": "m3/s"}),
+            "name": ("place", [f"station {p}" for p in places]),
+            "reach": ("place", [f"r{p}" for p in places]),
+            "latitude": ("place", attributes.latitude.values[places], {"units": "degree"}),
+            "longitude": ("place", attributes.longitude.values[places], {"units": "degree"}),
+            "drainage_area": ("place", drainage, {"units": "km2"}),
         },
-        coords={"gauge": [f"g{p}" for p in places], "time": time},
+        coords={"place": [f"g{p}" for p in places]},
     )
-    return Domain("synthetic", forcing, attributes, network, stations)
+    observed = xr.Dataset(
+        {"discharge": (("time", "place"), discharge.T, {"units": "m3/s"})},
+        coords={"time": time, "place": stations.place.values},
+    )
+    return Domain("synthetic", forcing, attributes, network, stations, observed)
 
 
 @pytest.fixture

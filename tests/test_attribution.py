@@ -105,7 +105,7 @@ def test_a_planted_relation_is_found_and_nothing_else(domain, splits):
     assert pair.p_familywise == pytest.approx(1 / 201)
     assert pair.expected == -1
     assert (table[table.parameter != "CFMAX"].p_familywise > 0.05).all()
-    drained = len(np.unique(domain.gauge_weights.indices))
+    drained = len(np.unique(domain.catchment_weights.indices))
     assert (table.units == drained).all()
     icc = table.groupby("parameter").icc_seeds.first()
     assert icc["FC"] > 0.99

@@ -16,7 +16,7 @@ from thalweg.integrate import integrate
 from thalweg.processes.runoff.hbv import hbv
 from thalweg.processes.runoff.hbv_canopy import hbv_canopy
 from thalweg.processes.vegetation import penman_monteith as pm
-from thalweg.settings.blocks import ConfigError, settings_from
+from thalweg.schema import ConfigError, settings_from
 from thalweg.settings.canopy import CanopyStudy
 
 DAYS, UNITS, COMPONENTS = 240, 3, 2

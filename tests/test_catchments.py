@@ -157,9 +157,9 @@ def both_forms(written, tmp_path):
 
 def test_camels_us_is_a_domain_of_lumped_catchments(both_forms):
     domain, table = camels_us.build(both_forms[0], YEARS)
-    assert list(domain.unit_ids) == list(domain.gauge_ids) == IDS
-    assert (domain.gauge_weights.toarray() == np.eye(3)).all()
-    assert list(domain.gauges.region.values) == ["01", "01", "17"]
+    assert list(domain.unit_ids) == list(domain.place_ids) == IDS
+    assert (domain.catchment_weights.toarray() == np.eye(3)).all()
+    assert list(domain.places.region.values) == ["01", "01", "17"]
     assert set(camels_us.KRATZERT_2019) | {"latitude", "longitude"} == set(domain.attributes.data_vars)
     assert len(camels_us.KRATZERT_2019) == 27
     assert domain.attributes.slope.values == pytest.approx(0.025)
@@ -184,21 +184,21 @@ def test_camels_us_areas_that_differ_are_flagged_and_depths_rescaled(both_forms)
     np.testing.assert_allclose(table.area_ratio, RATIO, rtol=1e-6)
     assert list(table.rescaled) == [False, True, True]
     assert list(table.flag.str.contains("area of the forcing files")) == [False, True, True]
-    np.testing.assert_allclose(domain.gauges.drainage_area, AREA)
+    np.testing.assert_allclose(domain.places.drainage_area, AREA)
     plain, unscaled = camels_us.build(both_forms[0], ATTRIBUTE_YEARS, rescale_discharge=False)
     assert not unscaled.rescaled.any()
-    np.testing.assert_array_equal(plain.gauges.discharge, domain.gauges.discharge)
-    np.testing.assert_allclose(domain.observed, plain.observed * RATIO[:, None], rtol=1e-5)
+    np.testing.assert_array_equal(plain.observed.discharge, domain.observed.discharge)
+    np.testing.assert_allclose(domain.observed_runoff, plain.observed * RATIO[:, None], rtol=1e-5)
     with xr.open_dataset(both_forms[0] / "timeseries.nc", engine="h5netcdf") as file:
         np.testing.assert_allclose(plain.observed, file.discharge, rtol=1e-5)
-    assert "2 of 3 catchments" in domain.gauges.discharge.attrs["comment"]
+    assert "2 of 3 catchments" in domain.observed.discharge.attrs["comment"]
 
 
 def test_camels_us_text_and_netcdf_agree(both_forms):
     netcdf, text = (camels_us.build(folder, YEARS)[0] for folder in both_forms)
     for name in netcdf.forcing.data_vars:
         np.testing.assert_allclose(text.forcing[name], netcdf.forcing[name], rtol=1e-4, atol=1e-4, err_msg=name)
-    np.testing.assert_allclose(text.gauges.discharge, netcdf.gauges.discharge, rtol=1e-4)
+    np.testing.assert_allclose(text.observed.discharge, netcdf.observed.discharge, rtol=1e-4)
     np.testing.assert_allclose(text.observed, netcdf.observed, rtol=1e-4)
     xr.testing.assert_allclose(text.attributes, netcdf.attributes)
 
@@ -215,7 +215,7 @@ def test_camels_us_benchmark_and_ids(both_forms):
     assert list(camels_us.build(both_forms[0], YEARS, catchments="benchmark")[0].unit_ids) == [IDS[0], IDS[2]]
     domain = camels_us.build(both_forms[0], YEARS, catchments=[IDS[2], IDS[0]])[0]
     assert list(domain.unit_ids) == [IDS[2], IDS[0]]
-    np.testing.assert_allclose(domain.gauges.drainage_area, [800, 100])
+    np.testing.assert_allclose(domain.places.drainage_area, [800, 100])
     with pytest.raises(DataError, match=r"basins_531.txt: the list .* is missing"):
         camels_us.build(both_forms[1], YEARS, catchments="benchmark")
     with pytest.raises(DataError, match="catchment '1234' is not there"):
@@ -300,7 +300,7 @@ def test_camels_us_missing_discharge_and_short_records_are_left_out(both_forms):
     assert list(table.reason) == ["no file of discharge", "fewer than 730 days of discharge", "kept"]
     assert list(domain.unit_ids) == IDS[2:]
     domain, table = camels_us.build(text, YEARS, minimum_days=0)
-    assert np.isnan(domain.gauges.discharge.sel(gauge=IDS[1])).all()
+    assert np.isnan(domain.observed.discharge.sel(place=IDS[1])).all()
     with pytest.raises(DataError, match="no catchment of 3 can be kept"):
         camels_us.build(text, ("2009-01-01", "2012-12-31"))
 
@@ -320,7 +320,7 @@ def test_camels_us_on_disk(both_forms, tmp_path):
     write_netcdf(domain.to_tree(), tmp_path / "domain.nc", {})
     again = read_domain(tmp_path / "domain.nc")
     xr.testing.assert_identical(again.forcing, domain.forcing)
-    assert list(again.gauges.region.values) == ["01", "01", "17"]
+    assert list(again.places.region.values) == ["01", "01", "17"]
 
 
 ERA5_LAND = ("2000-01-01", "2002-12-31")
@@ -406,7 +406,7 @@ def test_caravan_computes_penman_monteith_where_it_is_lacking(tmp_path, form):
     assert table.potential_evapotranspiration_is[0] == "computed, penman_monteith"
     assert table.licence[0] == "licenses/hysets/license_hysets.md"
     assert table.time_zone[0] == ("Europe/Berlin" if form == "netcdf" else "local")
-    np.testing.assert_allclose(domain.gauges.discharge[0], caravan_series().streamflow * 10, rtol=1e-5)
+    np.testing.assert_allclose(domain.observed.discharge[0], caravan_series().streamflow * 10, rtol=1e-5)
     np.testing.assert_allclose(
         domain.forcing.vapour_pressure.values[:, 0],
         10 * pyet.calc_e0(caravan_series().dewpoint_temperature_2m_mean),
@@ -436,8 +436,8 @@ def test_caravan_keeps_one_of_each_gauge(tmp_path):
     write_caravan(tmp_path, "camelsgb", "camelsgb_1", "csv", 48.1, 864.0)
     domain, table = caravan.build(tmp_path, ERA5_LAND)
     assert set(domain.unit_ids) == {"camels_1", "lamah_1", "camelsgb_1"}
-    assert table.set_index("gauge").duplicate_of["grdc_1"] == "camels_1"
-    assert table.set_index("gauge").reason["grdc_1"] == "the same gauge as camels_1"
+    assert table.set_index("place").duplicate_of["grdc_1"] == "camels_1"
+    assert table.set_index("place").reason["grdc_1"] == "the same gauge as camels_1"
     assert len(caravan.build(tmp_path, ERA5_LAND, duplicate_distance=0.05)[0].unit_ids) == 4
 
 
@@ -526,10 +526,10 @@ def test_own_catchments(tmp_path, form):
     domain, table = own_catchments.build(own(tmp_path / "mine", form), PERIOD, "hargreaves", minimum_days=300)
     assert list(domain.unit_ids) == ["007", "ford"]
     assert domain.name == "mine"
-    assert float(domain.gauges.drainage_area[0]) == pytest.approx(43.2, rel=1e-6)
-    assert domain.observed.values[0] == pytest.approx(1.0, rel=1e-5)
+    assert float(domain.places.drainage_area[0]) == pytest.approx(43.2, rel=1e-6)
+    assert domain.observed_runoff.values[0] == pytest.approx(1.0, rel=1e-5)
     assert domain.forcing.temperature.values == pytest.approx(2.0)
-    assert list(domain.gauges.region.values) == ["north", "south"]
+    assert list(domain.places.region.values) == ["north", "south"]
     assert domain.attributes.clay.attrs["units"] == "percent"
     assert table.runoff_ratio[0] == pytest.approx(1 / 2.54, rel=1e-5)
     assert list(table.flag) == ["", ""]
@@ -633,8 +633,8 @@ def test_the_verb_builds_own_catchments_and_keeps_the_hashes_of_their_files(tmp_
     outputs = ["--output", str(output), "--table", str(table)]
     main(["step", "domain", "mine", "--dataset", str(folder), "--settings", json.dumps(settings), *outputs])
     assert (
-        read_domain(output).gauge_ids.tolist()
-        == pd.read_csv(table, dtype={"gauge": str}).query("reason == 'kept'").gauge.tolist()
+        read_domain(output).place_ids.tolist()
+        == pd.read_csv(table, dtype={"place": str}).query("reason == 'kept'").place.tolist()
     )
     files = read_provenance(table)["datasets"]["mine"]["files"]
     assert files["attributes.csv"] == hashlib.sha256((folder / "attributes.csv").read_bytes()).hexdigest()
@@ -665,13 +665,15 @@ def test_settings_are_chosen_by_kind():
 def test_real_camels_us_few_catchments():
     ids = ["01022500", "02381600", "12048000"]
     domain, table = camels_us.build(real("camels-us-569"), ("1989-10-01", "2009-09-30"), catchments=ids)
-    table = table.set_index("gauge")
+    table = table.set_index("place")
     assert table.area_ratio["01022500"] == pytest.approx(1.02454, abs=1e-5)
     assert table.area_ratio["02381600"] == pytest.approx(2.506, abs=1e-3)
     assert list(table.rescaled) == [False, True, False]
     assert table.days_with_temperatures_exchanged["12048000"] > 0
     attributes = pd.read_csv(real("camels-us-569") / "attributes/camels_hydro.txt", sep=";", dtype={"gauge_id": str})
-    np.testing.assert_allclose(domain.observed.mean("time"), attributes.set_index("gauge_id").q_mean[ids], rtol=1e-5)
+    np.testing.assert_allclose(
+        domain.observed_runoff.mean("time"), attributes.set_index("gauge_id").q_mean[ids], rtol=1e-5
+    )
 
 
 def test_real_camels_us_text_and_netcdf_agree(tmp_path):
@@ -687,7 +689,7 @@ def test_real_camels_us_text_and_netcdf_agree(tmp_path):
     packing = {"precipitation": 0.005, "shortwave_radiation": 0.025, "vapour_pressure": 0.0011, "day_length": 0.0006}
     for name in text.forcing.data_vars:
         np.testing.assert_allclose(text.forcing[name], netcdf.forcing[name], atol=packing.get(name, 0.006), rtol=0)
-    np.testing.assert_allclose(text.gauges.discharge, netcdf.gauges.discharge, rtol=1e-4)
+    np.testing.assert_allclose(text.observed.discharge, netcdf.observed.discharge, rtol=1e-4)
 
 
 def test_climate_indices_are_those_published():
@@ -747,7 +749,7 @@ def test_real_camels_us_whole():
 
 def test_real_caravan():
     domain, table = caravan.build(real("caravan-sample"), ("1985-01-01", "2010-12-31"))
-    table = table.set_index("gauge")
+    table = table.set_index("place")
     assert table.kept.all()
     assert list(table.flag.str.contains("ERA5-Land")) == [True, True, False]
     assert (table.era5_land_mm_day > 11).sum() == 2
@@ -759,10 +761,10 @@ def test_real_caravan():
 def test_real_france():
     domain, table = france.build(real("france"), ("1999-01-01", "2018-12-31"))
     assert len(domain.unit_ids) == 19
-    row = table.set_index("gauge").loc["A273011002"]
+    row = table.set_index("place").loc["A273011002"]
     assert row["name"] == "La Bruche à Russ [Wisches]"
     assert row.drainage_area_km2 == pytest.approx(224.04)
-    assert domain.observed.sel(gauge="A273011002").values[:3] == pytest.approx([2.109, 1.990, 2.445], abs=1e-3)
+    assert domain.observed_runoff.sel(place="A273011002").values[:3] == pytest.approx([2.109, 1.990, 2.445], abs=1e-3)
     assert domain.attributes.elevation_10.sel(unit="A273011002") == 444
     assert table.runoff_ratio.between(0.2, 0.7).all()
     assert table.days_with_discharge.sum() == 19 * 7305 - 1212

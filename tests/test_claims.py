@@ -14,7 +14,7 @@ from thalweg.evaluation.claims import SYMBOLS, effect_text, gain, judge, page
 from thalweg.evaluation.evidence import EVIDENCE_COLUMNS, read_evidence
 from thalweg.evaluation.statistics import holm
 from thalweg.figures.claims import COLOURS, MARKERS, draw
-from thalweg.settings.blocks import ConfigError, validated
+from thalweg.schema import ConfigError, validated
 from thalweg.settings.claims import FAMILIES, ClaimsJob, default_claims
 from thalweg.storage.store import write_netcdf
 
@@ -33,7 +33,7 @@ def skill_table(values, metric="NSE", domain="valley"):
                 "model": model,
                 "fold": 0,
                 "seed": seed,
-                "gauge": GAUGES,
+                "place": GAUGES,
                 "metric": metric,
                 "value": value + NOISE[seed] * (1 if model == "ours" else -1),
             }
@@ -222,14 +222,14 @@ def test_evidence_that_is_lacking_or_undefined_is_not_tested():
 
 def test_gauges_without_a_common_value_are_not_tested():
     skill = skill_table({("later", "ours"): 0.7, ("later", "theirs"): 0.6})
-    first = skill.gauge.isin(GAUGES[:30])
+    first = skill.place.isin(GAUGES[:30])
     skill.loc[first == (skill.model == "ours"), "value"] = np.nan
     assert verdict(skill, claim()).reason == "no gauge has NSE of both ours and theirs"
 
 
 def test_few_gauges_or_blocks_decide_nothing():
     skill = skill_table({("later", "ours"): 0.9, ("later", "theirs"): 0.6})
-    few = verdict(skill[skill.gauge.isin(GAUGES[::12])], claim())
+    few = verdict(skill[skill.place.isin(GAUGES[::12])], claim())
     assert (few.verdict, few.reason) == ("undecided", "gauges: 5, blocks: 5; a verdict needs 10 and 5")
     one_place = {"valley": pd.Series("all", index=GAUGES)}
     assert verdict(skill, claim(), blocks=one_place).reason == "gauges: 60, blocks: 1; a verdict needs 10 and 5"
@@ -288,8 +288,8 @@ def test_the_default_claims_cover_the_families_that_the_default_study_can_test()
 
 
 def gauges_of(places, region=None):
-    dataset = xr.Dataset({"latitude": ("gauge", places[:, 0]), "longitude": ("gauge", places[:, 1])})
-    return dataset if region is None else dataset.assign(region=("gauge", region))
+    dataset = xr.Dataset({"latitude": ("place", places[:, 0]), "longitude": ("place", places[:, 1])})
+    return dataset if region is None else dataset.assign(region=("place", region))
 
 
 def test_blocks_are_regions_where_there_are_some_and_near_gauges_otherwise():
@@ -337,7 +337,7 @@ def test_the_interval_of_blocks_covers_the_truth():
             low, high = block_bootstrap(values, label, np.mean, samples=200)
             held[name] += low < 0 < high
     assert held["blocks"] >= 88
-    assert held["gauges"] < 60
+    assert held["places"] < 60
 
 
 def test_block_bootstrap_of_pairs_leaves_out_what_is_missing():
@@ -392,7 +392,7 @@ def test_the_figure_shows_every_verdict_in_its_colour_and_symbol(mixed, tmp_path
 
 def test_the_verb_writes_the_table_and_the_page(tmp_path, domain):
     skill = skill_table({("later", "ours"): 0.75, ("later", "theirs"): 0.7}, domain="synthetic")
-    skill = skill[skill.gauge.isin(GAUGES[:4])].replace({"gauge": dict(zip(GAUGES, domain.gauge_ids))})
+    skill = skill[skill.place.isin(GAUGES[:4])].replace({"place": dict(zip(GAUGES, domain.place_ids))})
     skill.to_csv(tmp_path / "skill.csv", index=False)
     evidence_table(0.02, 0.0, 0.04).to_csv(tmp_path / "evidence.csv", index=False)
     write_netcdf(domain.to_tree(), tmp_path / "synthetic.nc", {})

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from thalweg.settings.blocks import ConfigError
+from thalweg.schema import ConfigError
 from thalweg.settings.files import default_text, merge, read_study, resolved, schema_text
 from thalweg.settings.study import Study
 

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from thalweg.basin.domain import DataError, Domain, check_dates, read_domain
+from thalweg.basin.domain import GROUPS, DataError, Domain, check_dates, read_domain
 from thalweg.forcing.evapotranspiration import METHODS, potential_evapotranspiration
 from thalweg.storage.store import provenance, write_netcdf
 
 
 def rebuilt(domain, **changes):
-    parts = {name: getattr(domain, name) for name in ("forcing", "attributes", "network", "gauges")}
+    parts = {name: getattr(domain, name) for name in GROUPS}
     return Domain("synthetic", **{**parts, **changes})
 
 
@@ -18,30 +18,30 @@ def test_round_trip(domain, tmp_path):
     write_netcdf(domain.to_tree(), tmp_path / "domain.nc", provenance())
     back = read_domain(tmp_path / "domain.nc")
     assert back.name == "synthetic"
-    np.testing.assert_allclose(back.observed.values, domain.observed.values)
-    assert (back.gauge_units != domain.gauge_units).nnz == 0
+    np.testing.assert_allclose(back.observed_runoff.values, domain.observed_runoff.values)
+    assert (back.catchment_units != domain.catchment_units).nnz == 0
     assert back.forcing.precipitation.attrs["units"] == "mm/day"
 
 
 def test_weights_are_shares_of_the_catchments_area(domain):
-    weights = domain.gauge_weights.toarray()
+    weights = domain.catchment_weights.toarray()
     np.testing.assert_allclose(weights.sum(1), 1)
     assert (weights[0] > 0).sum() == 1
     assert (weights[-1] > 0).sum() == 3
 
 
 def test_depth_and_volume_agree(domain):
-    depth = domain.observed.values[1]
-    volume = domain.gauges.discharge.values[1] * 86400
-    np.testing.assert_allclose(depth / 1000 * domain.gauges.drainage_area.values[1] * 1e6, volume)
+    depth = domain.observed_runoff.values[1]
+    volume = domain.observed.discharge.values[1] * 86400
+    np.testing.assert_allclose(depth / 1000 * domain.places.drainage_area.values[1] * 1e6, volume)
 
 
 def test_lumping_keeps_the_water(domain):
     lumped = domain.lumped()
-    rain = domain.gauge_weights @ domain.forcing.precipitation.values.T
+    rain = domain.catchment_weights @ domain.forcing.precipitation.values.T
     np.testing.assert_allclose(lumped.forcing.precipitation.values.T, rain)
-    np.testing.assert_allclose(lumped.observed.values, domain.observed.values)
-    np.testing.assert_allclose(lumped.gauge_weights.toarray(), np.eye(4))
+    np.testing.assert_allclose(lumped.observed_runoff.values, domain.observed_runoff.values)
+    np.testing.assert_allclose(lumped.catchment_weights.toarray(), np.eye(4))
 
 
 def test_units_that_drain_nowhere_belong_to_no_gauge(domain):
@@ -49,7 +49,7 @@ def test_units_that_drain_nowhere_belong_to_no_gauge(domain):
     reach[0] = ""
     dry = rebuilt(domain, network=domain.network.assign(unit_reach=("unit", reach)))
     with pytest.raises(DataError, match="no unit drains to gauge 'g0'"):
-        _ = dry.gauge_weights
+        _ = dry.catchment_weights
 
 
 def test_a_missing_variable_is_named(domain):
@@ -65,16 +65,16 @@ def test_a_wrong_unit_is_named(domain):
 
 
 def test_a_negative_discharge_is_named(domain):
-    gauges = domain.gauges.copy(deep=True)
+    gauges = domain.places.copy(deep=True)
     gauges.discharge.values[2, 7] = -3.5
     with pytest.raises(DataError, match=r"synthetic/gauges.*'discharge' is -3\.5 at position \(2, 7\)"):
-        rebuilt(domain, gauges=gauges)
+        rebuilt(domain, places=gauges)
 
 
 def test_gaps_are_refused_in_forcing_and_allowed_in_discharge(domain):
-    gauges = domain.gauges.copy(deep=True)
+    gauges = domain.places.copy(deep=True)
     gauges.discharge.values[0, 0] = np.nan
-    rebuilt(domain, gauges=gauges)
+    rebuilt(domain, places=gauges)
     forcing = domain.forcing.copy(deep=True)
     forcing.temperature.values[3, 1] = np.nan
     with pytest.raises(DataError, match=r"'temperature' is nan at position \(3, 1\)"):

@@ -13,7 +13,8 @@ from thalweg.learn import pretrain
 from thalweg.learn.encoders import HistoryEncoder, ParameterTransformer
 from thalweg.learn.scaling import MOST_PATCHES, PATCH_DAYS, Scaling, fit_scaling
 from thalweg.learn.windows import Series
-from thalweg.settings.blocks import ConfigError, ProcessModel, Split, Training, validated
+from thalweg.schema import ConfigError, validated
+from thalweg.settings.blocks import ProcessModel, Split, Training
 
 TRAINING = Training(steps=12, window="200 days", spin_up="60 days", validate_every=4)
 TRANSFORMER = ProcessModel(label="", components=2, hidden=8, network="transformer")
@@ -210,7 +211,7 @@ def test_a_transformer_trains_and_is_simulated(domain, splits, tmp_path):
     tensors, values, log = run(domain, splits, TRANSFORMER, tmp_path, longer)
     assert log.validation_loss.iloc[-1] < log.validation_loss.iloc[0]
     simulation, parameters = simulate_experiment(domain, splits, TRANSFORMER, longer, tensors, values)
-    tested = splits.set_index("gauge").loc[domain.gauge_ids].test.values
+    tested = splits.set_index("place").loc[domain.place_ids].test.values
     assert np.isfinite(simulation.discharge.values[0, 0, tested]).all()
     assert parameters.FC.std() > 0
 

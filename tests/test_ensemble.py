@@ -12,17 +12,17 @@ def member(values, model="m", days=3):
     discharge = np.broadcast_to(np.asarray(values, float)[None, :, None, None], (1, len(values), 1, days)).copy()
     return xr.Dataset(
         {
-            "discharge": (("fold", "seed", "gauge", "time"), discharge, {"units": "mm/day"}),
-            "observed": (("gauge", "time"), np.ones((1, days))),
+            "discharge": (("fold", "seed", "place", "time"), discharge, {"units": "mm/day"}),
+            "observed": (("place", "time"), np.ones((1, days))),
         },
-        coords={"fold": [0], "seed": range(len(values)), "gauge": ["g"], "time": np.arange(days)},
+        coords={"fold": [0], "seed": range(len(values)), "place": ["g"], "time": np.arange(days)},
         attrs={"model": model},
     )
 
 
 def test_members_count_once_whatever_their_number_of_seeds():
     mean = ensemble([member([1.0, 3.0, 5.0]), member([7.0])])
-    assert mean.discharge.dims == ("fold", "seed", "gauge", "time")
+    assert mean.discharge.dims == ("fold", "seed", "place", "time")
     assert mean.seed.values.tolist() == [0]
     np.testing.assert_allclose(mean.discharge, 5.0)
     assert mean.discharge.attrs["units"] == "mm/day"

@@ -77,14 +77,14 @@ def domain_path(folder):
         ),
         xr.Dataset(
             {
-                "name": ("gauge", [f"River at town {gauge}" for gauge in GAUGES]),
-                "reach": ("gauge", REACHES[:8]),
-                "latitude": quantity("gauge", latitude[:8], "degree"),
-                "longitude": quantity("gauge", longitude[:8], "degree"),
-                "drainage_area": quantity("gauge", area.cumsum()[:8], "km2"),
-                "discharge": quantity(("gauge", "time"), rng.gamma(0.5, 3, (8, 366)), "m3/s"),
+                "name": ("place", [f"River at town {gauge}" for gauge in GAUGES]),
+                "reach": ("place", REACHES[:8]),
+                "latitude": quantity("place", latitude[:8], "degree"),
+                "longitude": quantity("place", longitude[:8], "degree"),
+                "drainage_area": quantity("place", area.cumsum()[:8], "km2"),
+                "discharge": quantity(("place", "time"), rng.gamma(0.5, 3, (8, 366)), "m3/s"),
             },
-            coords={"gauge": GAUGES, "time": TIME},
+            coords={"place": GAUGES, "time": TIME},
         ),
     )
     write_netcdf(domain.to_tree(), folder / "delaware.nc", {})
@@ -223,7 +223,7 @@ def test_skill_cdf_has_a_panel_per_experiment_a_line_per_model_and_states_median
 
 def test_skill_cdf_states_the_share_left_of_the_axis(folder):
     skill = skill_table(models=("hbv",))
-    skill.loc[skill.gauge == "01", "value"] = -30.0
+    skill.loc[skill.place == "01", "value"] = -30.0
     skill.to_csv(folder / "low.csv", index=False)
     axes = skill_cdf.draw(folder / "low.csv").axes[0]
     assert axes.get_xlim() == (-1, 1)
@@ -258,10 +258,10 @@ def simulations(folder):
         paths[model] = folder / f"{model}.nc"
         run = xr.Dataset(
             {
-                "discharge": quantity(("fold", "seed", "gauge", "time"), discharge, "mm/day"),
-                "observed": quantity(("gauge", "time"), observed, "mm/day"),
+                "discharge": quantity(("fold", "seed", "place", "time"), discharge, "mm/day"),
+                "observed": quantity(("place", "time"), observed, "mm/day"),
             },
-            coords={"fold": [0, 1], "seed": [0, 1], "gauge": GAUGES, "time": TIME},
+            coords={"fold": [0, 1], "seed": [0, 1], "place": GAUGES, "time": TIME},
         )
         write_netcdf(run, paths[model], {})
     return paths
@@ -283,7 +283,7 @@ def test_hydrographs_show_best_median_and_worst_gauge(domain_path, simulations, 
 
 def test_hydrographs_draw_seed_mean_and_range_of_the_tested_days(domain_path, simulations, skill_csv):
     figure = hydrographs.draw(domain_path, simulations, skill_csv, "delaware", "temporal")
-    run = xr.open_dataset(simulations["hbv"], engine="h5netcdf").discharge.sel(fold=1, gauge="07", time=TIME[31:])
+    run = xr.open_dataset(simulations["hbv"], engine="h5netcdf").discharge.sel(fold=1, place="07", time=TIME[31:])
     flow = figure.axes[1]
     assert flow.lines[0].get_ydata() == pytest.approx(run.mean("seed").values)
     outline = flow.collections[0].get_paths()[0].vertices[:, 1]
@@ -302,7 +302,7 @@ def test_hydrographs_show_rain_over_the_whole_catchment(domain_path, simulations
 
 def test_hydrographs_of_few_gauges_draw_each_once(domain_path, simulations, folder):
     skill = skill_table(models=("hbv",))
-    skill[skill.gauge == "02"].to_csv(folder / "single.csv", index=False)
+    skill[skill.place == "02"].to_csv(folder / "single.csv", index=False)
     figure = hydrographs.draw(domain_path, simulations, folder / "single.csv", "delaware", "temporal")
     assert len(figure.axes) == 2
     assert legend(figure.axes[1].get_legend())[1] == "no NSE"

@@ -16,7 +16,7 @@ def record(maxima, day="02-01"):
     series = pd.Series(1.0, index=DAYS)
     for year, value in enumerate(maxima, 1981):
         series[f"{year}-{day}"] = value
-    return xr.DataArray(series.to_numpy()[None], dims=("gauge", "time"), coords={"gauge": ["a"], "time": DAYS})
+    return xr.DataArray(series.to_numpy()[None], dims=("place", "time"), coords={"place": ["a"], "time": DAYS})
 
 
 def symmetric(mean, deviation, count=15):

@@ -99,14 +99,14 @@ def test_held_out_gauges_and_days_cannot_leak(model, tmp_path):
     table = make_splits(domain, Split(kind="ungauged_basins", train=PERIOD, test=LATER, folds=3))
     table = table[table.fold == 0]
     learns = (table.train | table.validation).values
-    units = np.unique(domain.gauge_weights[learns].indices)
+    units = np.unique(domain.catchment_weights[learns].indices)
     others = np.setdiff1d(np.arange(24), units)
     days = len(pd.date_range(*PERIOD))
     assert len(others) > 0
 
     changed = copy.deepcopy(domain)
-    changed.gauges.discharge.values[~learns] *= 3
-    changed.gauges.discharge.values[:, days:] = 99.0
+    changed.observed.discharge.values[~learns] *= 3
+    changed.observed.discharge.values[:, days:] = 99.0
     changed.attributes.elevation.values[others] += 500
     for name in changed.forcing.data_vars:
         changed.forcing[name].values[:, others] += 1.0
@@ -137,7 +137,7 @@ def test_a_window_without_days_before_it_repeats_the_first_days(domain):
 
 def test_drainage_is_the_weighted_mean_over_catchments(domain):
     runoff = torch.rand(10, 12)
-    expected = runoff.numpy() @ domain.gauge_weights.toarray().T
+    expected = runoff.numpy() @ domain.catchment_weights.toarray().T
     drainage = Series(domain, fit_scaling(domain, range(12), (0, 100), 1.0)).drainage
     np.testing.assert_allclose(drainage.mean(runoff).numpy(), expected, rtol=1e-5)
     assert drainage.river is None
@@ -157,7 +157,7 @@ def test_simulating_the_units_of_some_gauges_gives_what_simulating_all_gives_the
     assert window.attributes.shape[0] < len(domain.unit_ids)
     whole = model(series.window(100, 200, 50))[:, some]
     torch.testing.assert_close(model(window)[:, columns], whole, rtol=1e-10, atol=1e-12)
-    window, columns = series.window_of(torch.arange(len(domain.gauge_ids)), 100, 200, 50)
+    window, columns = series.window_of(torch.arange(len(domain.place_ids)), 100, 200, 50)
     assert window.places is None
 
 
@@ -168,7 +168,7 @@ def test_only_the_years_of_a_gauge_that_train_are_seen():
     split = make_splits(
         domain, Split(kind="differential", train=period, test=period, train_on="wet", validation="none")
     )
-    gauges = domain.gauges.copy(deep=True)
+    gauges = domain.places.copy(deep=True)
     unseen = ~counted_days(split, "train", domain.forcing.time.values).T
     assert unseen.any() and not unseen.all()
     gauges.discharge.values[unseen] = 999.0
@@ -195,7 +195,7 @@ def test_a_process_model_is_the_process_with_its_parameters_and_the_hydrograph(d
         fluxes, _ = integrate(hbv(), window.forcing, static, backend="reference")
         expected = route(fluxes["runoff"].mean(-1), routing["route_a"], routing["route_b"])[80:]
     torch.testing.assert_close(result, window.drainage.mean(expected), rtol=1e-4, atol=1e-5)
-    assert result.shape == (60, len(domain.gauge_ids))
+    assert result.shape == (60, len(domain.place_ids))
     for parameter in hbv().parameters:
         values = static[parameter.name]
         assert parameter.low <= values.min() <= values.max() <= parameter.high
@@ -214,7 +214,7 @@ def test_a_routed_model_sends_the_water_of_the_units_through_the_reaches():
         result = model(window)
         runoff, before = model.runoff(window)
         discharge, first, last, lateral = model.river.march(runoff, window.drainage)
-    assert result.shape == (300, len(domain.gauge_ids))
+    assert result.shape == (300, len(domain.place_ids))
     volume = 6 * 3600 * (lateral.double().sum() - discharge[:, window.drainage.river.outlets].double().sum())
     stored = last.double().sum() - first.double().sum()
     assert abs(volume - stored) < 1e-6 * 6 * 3600 * lateral.double().sum()
@@ -396,31 +396,31 @@ def test_simulation_is_of_tested_gauges_and_days_only(domain, tmp_path):
     for model in (HBV, LSTM):
         tensors, values, _ = train_experiment(domain, splits, model, TRAINING, [0, 1], tmp_path, "key", 0.2)
         simulation, parameters = simulate_experiment(domain, splits, model, TRAINING, tensors, values)
-        shape = dict(fold=2, seed=2, gauge=4, time=len(pd.date_range(*LATER)))
+        shape = dict(fold=2, seed=2, place=4, time=len(pd.date_range(*LATER)))
         assert dict(simulation.sizes) == shape
         for i, (_, fold) in enumerate(splits.groupby("fold")):
             known = simulation.discharge.isel(fold=i).notnull().all(("seed", "time")).values
-            assert (known == fold.set_index("gauge").loc[domain.gauge_ids].test.values).all()
+            assert (known == fold.set_index("place").loc[domain.place_ids].test.values).all()
         assert (parameters is None) == (model is LSTM)
-    assert simulation.observed.values == pytest.approx(domain.observed.sel(time=slice(*LATER)).values)
+    assert simulation.observed.values == pytest.approx(domain.observed_runoff.sel(time=slice(*LATER)).values)
 
 
 def test_climatology_uses_the_past_of_the_gauge_or_that_of_others():
     domain = make_domain(days=1000)
     later = ("2001-01-01", "2001-12-31")
     table = make_splits(domain, Split(kind="temporal", train=PERIOD, test=later))
-    changed = domain.gauges.copy(deep=True)
+    changed = domain.places.copy(deep=True)
     changed.discharge.values[:, 366:] = 1e6
     other = Domain("synthetic", domain.forcing, domain.attributes, domain.network, changed)
     first, second = climatology(domain, table, 31), climatology(other, table, 31)
     np.testing.assert_array_equal(first.discharge.values, second.discharge.values)
-    mean = domain.observed.sel(time=slice(*PERIOD)).mean("time").values
+    mean = domain.observed_runoff.sel(time=slice(*PERIOD)).mean("time").values
     np.testing.assert_allclose(first.discharge.values[0, 0].mean(-1), mean, rtol=0.05)
     folds = make_splits(domain, Split(kind="ungauged_basins", train=PERIOD, test=PERIOD, folds=2))
     unseen = climatology(domain, folds, 31).discharge
     for i, (_, fold) in enumerate(folds.groupby("fold")):
-        fold = fold.set_index("gauge").loc[domain.gauge_ids]
-        others = domain.observed.sel(time=slice(*PERIOD)).values[(fold.train | fold.validation).values].mean()
+        fold = fold.set_index("place").loc[domain.place_ids]
+        others = domain.observed_runoff.sel(time=slice(*PERIOD)).values[(fold.train | fold.validation).values].mean()
         assert unseen.isel(fold=i, seed=0).values[fold.test.values].mean() == pytest.approx(others, rel=0.05)
 
 
@@ -435,10 +435,10 @@ def test_synthetic_truth_is_recovered(tmp_path):
     truth["FC"] = 200 * torch.exp(0.5 * relative.clamp(-2, 2))
     forcing = {n: torch.as_tensor(domain.forcing[n].values) for n in hbv().forcing_names}
     fluxes, _ = integrate(hbv(), forcing, truth)
-    weights = domain.gauge_weights
+    weights = domain.catchment_weights
     depth = weights @ fluxes["runoff"][:, :, 0].T.numpy()
-    gauges = domain.gauges.copy(deep=True)
-    gauges["discharge"] = (("gauge", "time"), depth * gauges.drainage_area.values[:, None] / 86.4, {"units": "m3/s"})
+    gauges = domain.places.copy(deep=True)
+    gauges["discharge"] = (("place", "time"), depth * gauges.drainage_area.values[:, None] / 86.4, {"units": "m3/s"})
     domain = Domain("synthetic", domain.forcing, domain.attributes, domain.network, gauges)
     split = Split(
         kind="temporal", train=("2001-01-01", "2001-12-31"), test=("2002-01-01", "2002-12-30"), validation_share=0.1

@@ -104,7 +104,7 @@ def distant(tmp_path):
         pd.DataFrame(
             {
                 "fold": fold,
-                "gauge": GAUGES,
+                "place": GAUGES,
                 "test": tested == fold,
                 "nearest_training_km": np.where(tested == fold, DISTANCE, 0),
             }
@@ -131,7 +131,7 @@ def test_skill_falls_with_distance_where_it_does(distant):
 
 
 def test_classes_of_distance_hold_enough_gauges(tmp_path):
-    split = pd.DataFrame({"fold": 0, "gauge": GAUGES[:17], "test": True, "nearest_training_km": DISTANCE[:17]})
+    split = pd.DataFrame({"fold": 0, "place": GAUGES[:17], "test": True, "nearest_training_km": DISTANCE[:17]})
     split.to_csv(tmp_path / "pub.csv", index=False)
     skill_csv = write(tmp_path / "skill.csv", rows("pub", "hbv", QUALITY[:17], gauges=GAUGES[:17]))
     figure = skill_distance.draw(skill_csv, {"pub": tmp_path / "pub.csv"}, "delaware", ["hbv"])

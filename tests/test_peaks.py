@@ -24,16 +24,16 @@ BLOCKS = pd.Series(np.arange(12) // 2, index=GAUGES)
 def observed():
     generator = np.random.default_rng(0)
     flow = generator.gamma(0.3, 4.0, (len(GAUGES), len(DAYS))) + 0.1
-    return xr.DataArray(flow, dims=("gauge", "time"), coords={"gauge": GAUGES, "time": DAYS})
+    return xr.DataArray(flow, dims=("place", "time"), coords={"place": GAUGES, "time": DAYS})
 
 
 def made(observed, *seeds):
     return xr.Dataset(
         {
-            "discharge": (("fold", "seed", "gauge", "time"), np.stack(seeds)[None]),
-            "observed": (("gauge", "time"), observed.values),
+            "discharge": (("fold", "seed", "place", "time"), np.stack(seeds)[None]),
+            "observed": (("place", "time"), observed.values),
         },
-        coords={"fold": [0], "seed": range(len(seeds)), "gauge": observed.gauge, "time": observed.time},
+        coords={"fold": [0], "seed": range(len(seeds)), "place": observed.place, "time": observed.time},
     )
 
 
@@ -50,7 +50,7 @@ def test_four_fifths_of_the_flow_errs_by_a_fifth_in_every_class(observed):
 def test_return_periods_are_those_of_the_whole_record_whatever_is_tested(observed):
     simulated = observed.values.copy()
     simulated[:, DAYS < "1990-10-01"] = np.nan
-    errors = peak_errors(made(observed, simulated), observed).set_index(["gauge", "year"])
+    errors = peak_errors(made(observed, simulated), observed).set_index(["place", "year"])
     maxima = annual_maxima(observed)
     assert set(errors.index.unique("year")) == set(range(1991, 2001))
     for gauge in GAUGES[:3]:
@@ -66,7 +66,7 @@ def test_seeds_that_err_to_both_sides_have_no_mean_error_but_an_absolute_one(obs
 
 @pytest.mark.parametrize(("days", "found"), [(3, 1.0), (-3, 1.0), (4, 0.1)])
 def test_a_flood_is_looked_for_within_three_days(days, found):
-    flow = xr.DataArray(np.ones((1, len(DAYS))), dims=("gauge", "time"), coords={"gauge": ["a"], "time": DAYS})
+    flow = xr.DataArray(np.ones((1, len(DAYS))), dims=("place", "time"), coords={"place": ["a"], "time": DAYS})
     for year in range(1971, 2001):
         flow.loc["a", f"{year}-03-10"] = 10.0 + year % 7
     simulated = np.roll(flow.values, days, axis=1)
@@ -77,7 +77,7 @@ def test_a_flood_is_looked_for_within_three_days(days, found):
 
 
 def test_years_with_gaps_dry_years_and_short_records_have_no_peak(observed):
-    gauge = observed.isel(gauge=[0]).copy()
+    gauge = observed.isel(place=[0]).copy()
     gauge.loc["g0", "1980-12-01":"1981-03-01"] = np.nan
     gauge.loc["g0", "1984-10-01":"1985-09-30"] = 0.0
     errors = peak_errors(made(gauge, gauge.values), gauge)
@@ -117,7 +117,7 @@ def test_between_equal_models_one_in_twenty_tests_finds_a_difference():
     blocks = pd.Series(range(30), index=gauges)
     found = []
     for _ in range(200):
-        table = pd.DataFrame({"gauge": gauges * 2, "model": ["hbv"] * 30 + ["lstm"] * 30, "return_period": 9.0})
+        table = pd.DataFrame({"place": gauges * 2, "model": ["hbv"] * 30 + ["lstm"] * 30, "return_period": 9.0})
         rows = peak_evidence(table.assign(absolute_error=generator.random(60)), blocks, "lstm", 2)
         found += [row["p"] for row in rows if row["reference"]]
     assert len(found) == 200 and 0.01 < np.mean(np.array(found) < 0.05) < 0.10
@@ -134,7 +134,7 @@ def test_only_rare_floods_count_in_the_evidence(observed):
 def test_the_verb_writes_classes_and_evidence_and_a_figure_is_drawn_of_them(tmp_path):
     domain = make_domain(units=24, days=4500, gauges=8)
     write_netcdf(domain.to_tree(), tmp_path / "domain.nc", {})
-    observed = domain.observed
+    observed = domain.observed_runoff
     for model, factor in (("hbv", 0.9), ("lstm", 0.7)):
         simulation = made(observed, factor * observed.values).assign_attrs(model=model)
         write_netcdf(simulation, tmp_path / f"{model}.nc", {})

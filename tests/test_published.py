@@ -42,7 +42,7 @@ def skill(values, experiment="temporal", model="hbv", metric="NSE", seeds=(-0.02
         for gauge, value in zip(GAUGES, values)
         for seed, off in enumerate(seeds)
     ]
-    return pd.DataFrame(rows, columns=["domain", "experiment", "model", "fold", "seed", "gauge", "metric", "value"])
+    return pd.DataFrame(rows, columns=["domain", "experiment", "model", "fold", "seed", "place", "metric", "value"])
 
 
 def job(**experiments):
@@ -55,7 +55,7 @@ def test_pairs_by_hand(folder):
     ours = DHBV + np.array([0.1] * 7 + [-0.05] * 3)
     table = compare_published(skill(ours), folder, BLOCKS, job(temporal=EARLIER | {"ungauged": False}))
     row = table.set_index("reference").loc["published dHBV 1.1p"]
-    assert row.gauges == 10
+    assert row.places == 10
     assert row["median"] == pytest.approx(np.median(ours))
     assert row.reference_median == pytest.approx((0.53 + 0.64) / 2)
     assert row.median_difference == pytest.approx(0.1)
@@ -123,7 +123,7 @@ def test_missing_files_and_columns_are_named(folder):
 
 def test_the_verb_writes_medians_and_no_score_of_a_single_catchment(folder, tmp_path):
     domain = make_domain(units=30, gauges=10)
-    domain.gauges["gauge"] = GAUGES
+    domain.places["place"] = GAUGES
     write_netcdf(domain.to_tree(), tmp_path / "us.nc", {})
     skill(DHBV + 0.1).to_csv(tmp_path / "skill.csv", index=False)
     settings = {"experiments": {"us/temporal": EARLIER | {"ungauged": False}}, "bootstrap_samples": 50}

@@ -41,17 +41,17 @@ def test_delaware_wet_and_dry_year(built):
 
 def test_delaware_areas_of_kept_gauges_agree(built):
     domain, table = built
-    area = domain.gauge_units @ domain.attributes.area.values
-    stated = domain.gauges.drainage_area.values
+    area = domain.catchment_units @ domain.attributes.area.values
+    stated = domain.places.drainage_area.values
     assert np.abs(area / stated - 1).max() <= 0.2
     assert table[~table.kept].reason.str.len().min() > 10
-    np.testing.assert_allclose(area, domain.network.drainage_area.sel(reach=domain.gauges.reach.values).values)
+    np.testing.assert_allclose(area, domain.network.drainage_area.sel(reach=domain.places.reach.values).values)
 
 
 def test_delaware_runoff_ratio_is_plausible(built):
     domain, _ = built
-    rain = domain.gauge_weights @ domain.forcing.precipitation.values.T
-    ratio = domain.observed.sum("time").values / rain.sum(1)
+    rain = domain.catchment_weights @ domain.forcing.precipitation.values.T
+    ratio = domain.observed_runoff.sum("time").values / rain.sum(1)
     assert 0.4 < np.median(ratio) < 0.65
 
 
@@ -116,10 +116,10 @@ def test_susquehanna(susquehanna_folder):
     assert len(table) == 6
     rain = domain.forcing.precipitation.mean("unit").resample(time="YE").sum()
     assert 850 < rain.min() < rain.max() < 1800  # mm a year: centimetres were converted
-    marietta = domain.gauges.drainage_area.sel(gauge="Sb6_2").item()
+    marietta = domain.places.drainage_area.sel(place="Sb6_2").item()
     assert marietta == pytest.approx(67314, rel=0.02)  # 25 990 square miles at Marietta
-    ratio = domain.observed.sel(time=slice("1985", "2020")).sum("time") / (
-        domain.gauge_weights @ domain.forcing.precipitation.sel(time=slice("1985", "2020")).values.T
+    ratio = domain.observed_runoff.sel(time=slice("1985", "2020")).sum("time") / (
+        domain.catchment_weights @ domain.forcing.precipitation.sel(time=slice("1985", "2020")).values.T
     ).sum(1)
     assert ((ratio > 0.35) & (ratio < 0.65)).all()
 

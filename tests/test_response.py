@@ -152,7 +152,7 @@ def test_as_is_is_the_simulation_of_the_experiment(domain, weights):
     periods = {"train": ("2001-01-01", "2001-11-30"), "test": ("2000-01-01", "2000-12-31")}
     splits = make_splits(domain, Split(kind="temporal", **periods))
     path, training = weights(HBV), Training(spin_up="1200 days")
-    table = response.respond(domain, splits, HBV, training, path).set_index(["seed", "gauge"])
+    table = response.respond(domain, splits, HBV, training, path).set_index(["seed", "place"])
     simulation, _ = simulate_experiment(domain, splits, HBV, training, *checkpoint.load(path))
     mean = simulation.discharge.sel(fold=0).mean("time").to_series().dropna()
     assert table.runoff.to_numpy() == pytest.approx(mean.loc[table.index].to_numpy(), rel=1e-5)
@@ -177,8 +177,8 @@ def test_process_and_sequence_in_one_table_with_evidence(domain, splits, weights
     assert (hbv.elasticity_precipitation > 0).all()
     assert (hbv.elasticity_potential_evapotranspiration < 0).all()
     balance = response.water_balance(domain, (366, 700), 300)
-    assert balance.observed_runoff.to_numpy() == pytest.approx(domain.observed.values[:, 366:].mean(1))
-    blocks = pd.Series(np.arange(8) % 5, index=domain.gauge_ids)
+    assert balance.observed_runoff.to_numpy() == pytest.approx(domain.observed_runoff.values[:, 366:].mean(1))
+    blocks = pd.Series(np.arange(8) % 5, index=domain.place_ids)
     rows = pd.DataFrame(response.response_evidence(table, blocks, "lstm", 50))
     assert not rows.duplicated(["model", "reference", "quantity"]).any()
     violations = rows[rows.quantity == "sign_violations"].set_index(["model", "reference"]).effect
@@ -204,7 +204,7 @@ def test_the_figure_states_deviation_and_wrong_signs(tmp_path):
     table = pd.DataFrame(
         {
             "model": ["a"] * 4 + ["b"] * 4 + ["no PET"] * 4,
-            "gauge": [f"0{i}" for i in range(4)] * 3,
+            "place": [f"0{i}" for i in range(4)] * 3,
             "elasticity_precipitation": [1.5, 2.0, 2.5, 3.0] * 2 + [1.0] * 4,
             "elasticity_potential_evapotranspiration": [-0.5, -1.0, -1.5, -2.0, 0.1, 0.1, -0.1, -0.1] + [np.nan] * 4,
             "fu_elasticity_precipitation": [1.4, 2.1, 2.2, 2.9] * 3,
@@ -225,7 +225,7 @@ def test_violations_are_counted_by_sign():
     table = pd.DataFrame(
         {
             "model": "lstm",
-            "gauge": [f"g{i}" for i in range(8)],
+            "place": [f"g{i}" for i in range(8)],
             "elasticity_precipitation": [2.0, 2.0, -0.1, 2.0, 2.0, 2.0, 2.0, 2.0],
             "warming_change": -1.0,
             "warming_change_with_potential_evapotranspiration": -8.0,
@@ -236,7 +236,7 @@ def test_violations_are_counted_by_sign():
         }
     )
     table["elasticity_sum"] = table.elasticity_precipitation + table.elasticity_potential_evapotranspiration
-    blocks = pd.Series(np.arange(8), index=table.gauge)
+    blocks = pd.Series(np.arange(8), index=table.place)
     rows = pd.DataFrame(response.response_evidence(table, blocks, "hbv", 20)).set_index(["model", "quantity"])
     effects = rows[rows.reference == ""].effect.to_dict()
     assert effects["lstm", "sign_violations"] == 2 / 8

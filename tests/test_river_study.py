@@ -71,13 +71,13 @@ def domain():
         ),
         xr.Dataset(
             {
-                "reach": ("gauge", GAUGED),
-                "latitude": quantity("gauge", latitude[chosen], "degree"),
-                "longitude": quantity("gauge", longitude[chosen], "degree"),
-                "drainage_area": quantity("gauge", area[chosen], "km2"),
-                "discharge": quantity(("gauge", "time"), rng.gamma(0.5, 3, (len(gauge), 100)), "m3/s"),
+                "reach": ("place", GAUGED),
+                "latitude": quantity("place", latitude[chosen], "degree"),
+                "longitude": quantity("place", longitude[chosen], "degree"),
+                "drainage_area": quantity("place", area[chosen], "km2"),
+                "discharge": quantity(("place", "time"), rng.gamma(0.5, 3, (len(gauge), 100)), "m3/s"),
             },
-            coords={"gauge": gauge, "time": TIME},
+            coords={"place": gauge, "time": TIME},
         ),
     )
 
@@ -125,11 +125,11 @@ def files(domain, parameters, skill, tmp_path_factory):
         run = xr.Dataset(
             {
                 "discharge": quantity(
-                    ("fold", "seed", "gauge", "time"), observed[None, None] * [[[[0.8]], [[0.9]]]], ""
+                    ("fold", "seed", "place", "time"), observed[None, None] * [[[[0.8]], [[0.9]]]], ""
                 ),
-                "observed": quantity(("gauge", "time"), observed, "mm/day"),
+                "observed": quantity(("place", "time"), observed, "mm/day"),
             },
-            coords={"fold": [0], "seed": [3, 4], "gauge": [f"g-{name}" for name in GAUGED], "time": TIME},
+            coords={"fold": [0], "seed": [3, 4], "place": [f"g-{name}" for name in GAUGED], "time": TIME},
         )
         write_netcdf(run, folder / "simulations" / f"{model}.nc", {})
     return folder
@@ -163,11 +163,11 @@ def test_classes_of_drainage_area_begin_at_their_first_number():
 
 
 def test_skill_by_drainage_area_pairs_the_routed_model_with_each_other_one(domain, skill):
-    area = pd.Series(domain.gauges.drainage_area.values, domain.gauge_ids)
+    area = pd.Series(domain.places.drainage_area.values, domain.place_ids)
     table = skill_by_area(skill, area, "routed", MODELS, samples=50)
     assert set(table.metric) == {"NSE", "KGE"}
     nse = table[table.metric == "NSE"].set_index(["area_class", "model"])
-    gauges = nse.gauges.unstack("model")
+    gauges = nse.places.unstack("model")
     assert (gauges.nunique(axis=1) == 1).all()
     assert gauges.routed.to_dict() == dict(zip([*AREA_CLASSES, "all"], [4, 4, 1, 9]))
     assert nse["median"]["all", "routed"] == pytest.approx(0.4)
@@ -198,7 +198,7 @@ def test_roughness_by_stream_order(domain, parameters):
 
 def test_roughness_without_stated_n_or_other_seeds_is_told_all_the_same(domain, parameters):
     bare = Domain(
-        domain.name, domain.forcing, domain.attributes, domain.network.drop_vars(["manning_n", "width"]), domain.gauges
+        domain.name, domain.forcing, domain.attributes, domain.network.drop_vars(["manning_n", "width"]), domain.places
     )
     table = roughness_by_order(bare, parameters.isel(seed=[0]))
     assert table[["dataset", "width_m", "seed_spread", "rank_correlation_dataset"]].isna().all(axis=None)

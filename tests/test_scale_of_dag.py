@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from thalweg.figures.style import looks
-from thalweg.settings.blocks import ConfigError
+from thalweg.schema import ConfigError
 from thalweg.settings.files import read_study
 
 ROOT = Path(__file__).parents[1]

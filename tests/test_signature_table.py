@@ -19,13 +19,13 @@ def simulation(simulated, observed):
     """A simulation of one fold: ``simulated`` (seed, gauge, time), ``observed`` (gauge, time)."""
     return xr.Dataset(
         {
-            "discharge": (("fold", "seed", "gauge", "time"), np.asarray(simulated)[None]),
-            "observed": (("gauge", "time"), observed),
+            "discharge": (("fold", "seed", "place", "time"), np.asarray(simulated)[None]),
+            "observed": (("place", "time"), observed),
         },
         coords={
             "fold": [0],
             "seed": range(len(simulated)),
-            "gauge": [f"g{i}" for i in range(len(observed))],
+            "place": [f"g{i}" for i in range(len(observed))],
             "time": pd.date_range("2000-10-01", periods=observed.shape[1]),
         },
         attrs={"domain": "somewhere", "experiment": "temporal", "model": "hbv"},
@@ -46,7 +46,7 @@ def test_a_perfect_simulation_keeps_every_order_and_median():
     observed = rivers()
     table = signature_table(simulation([observed, observed], observed))
     assert list(table.columns) == list(COLUMNS) and list(table.signature) == list(SIGNATURES)
-    assert (table.gauges == GAUGES).all()
+    assert (table.places == GAUGES).all()
     assert table.spearman.to_numpy() == pytest.approx(1)
     assert table.simulated.to_numpy() == pytest.approx(table.observed.to_numpy())
     assert set(table.model) == {"hbv"}
@@ -89,12 +89,12 @@ def test_gauges_not_tested_or_short_do_not_count_and_few_have_no_rank():
     observed = rivers()
     simulated = observed.copy()
     simulated[0], simulated[1, 300:] = np.nan, np.nan
-    assert (signature_table(simulation([simulated], observed)).gauges == GAUGES - 2).all()
-    assert column(signature_table(simulation([simulated], observed), minimum_days=300), "gauges")["mean_flow"] == 11
+    assert (signature_table(simulation([simulated], observed)).places == GAUGES - 2).all()
+    assert column(signature_table(simulation([simulated], observed), minimum_days=300), "places")["mean_flow"] == 11
     few = signature_table(simulation([simulated[:7]], observed[:7]))
     assert few.spearman.isna().all() and few.observed.notna().all()
     none = signature_table(simulation([np.full_like(observed, np.nan)], observed))
-    assert (none.gauges == 0).all() and none.observed.isna().all()
+    assert (none.places == 0).all() and none.observed.isna().all()
 
 
 def test_the_verb_writes_the_models_below_one_another(tmp_path):

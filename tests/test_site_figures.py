@@ -6,9 +6,9 @@ import pytest
 import xarray as xr
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.text import Annotation, Text
+from thalweg.basin.sites import Sites, read_sites
 
 from thalweg.basin.domain import DataError
-from thalweg.basin.sites import Sites, read_sites
 from thalweg.figures import heat_budget, parameter_attribute, site_network, site_series, site_skill, style
 from thalweg.storage.store import write_netcdf
 
@@ -153,7 +153,7 @@ def write_study(folder, days=420, count=22, seeds=(0, 1)):
                         away = (simulated[i, j, k] - observed[k])[tests[i, k]]
                         key = ("thames", "thames", experiment, model, fold, seed, sites.site_ids[k])
                         rows += [(*key, "RMSE", np.sqrt(np.mean(away**2))), (*key, "bias", away.mean())]
-    columns = ["study", "domain", "experiment", "model", "fold", "seed", "gauge", "metric", "value"]
+    columns = ["study", "domain", "experiment", "model", "fold", "seed", "place", "metric", "value"]
     pd.DataFrame(rows, columns=columns).to_csv(folder / "skill.csv", index=False)
     write_netcdf(parameters(sites, shade, seeds), folder / "parameters.nc", {})
     write_netcdf(internals(sites, truth["water_temperature"], shade), folder / "internals.nc", {})
@@ -221,7 +221,7 @@ def read(path):
 def skill_of(folder, experiment, model, metric="RMSE"):
     skill = pd.read_csv(folder / "skill.csv")
     skill = skill[(skill.experiment == experiment) & (skill.model == model) & (skill.metric == metric)]
-    return skill.groupby("gauge").value.mean()
+    return skill.groupby("place").value.mean()
 
 
 def legend(holder):
@@ -299,7 +299,7 @@ def test_series_of_a_concentration_are_logarithmic_with_censored_samples_as_tria
 
 def test_series_show_the_last_days_and_each_of_few_sites_once(folder):
     skill = pd.read_csv(folder / "skill.csv")
-    skill[skill.gauge == "TC4"].to_csv(folder / "single.csv", index=False)
+    skill[skill.place == "TC4"].to_csv(folder / "single.csv", index=False)
     runs = simulations(folder, "temporal", ["temperature"])
     figure = site_series.draw(folder / "sites.nc", folder / "single.csv", runs, most_days=90)
     assert len(figure.axes) == 1
@@ -380,7 +380,7 @@ def test_skill_draws_every_site_and_baselines_hollow_below_the_others(folder):
 
 def test_skill_counts_what_lies_beyond_the_axis(folder):
     skill = pd.read_csv(folder / "skill.csv")
-    skill.loc[(skill.model == "lstm") & (skill.gauge == "TC1"), "value"] = 500.0
+    skill.loc[(skill.model == "lstm") & (skill.place == "TC1"), "value"] = 500.0
     skill.to_csv(folder / "outlier.csv", index=False)
     axes = site_skill.draw(folder / "outlier.csv", "thames", EXPERIMENTS, LABELS).axes[0]
     assert axes.get_xlim()[1] < 300
@@ -392,7 +392,7 @@ def test_skill_of_other_metrics_states_their_direction(folder):
     assert axes.get_xlabel() == "bias [mg/l]\n(nearest to 0 is best)"
     assert axes.get_xlim()[0] == -axes.get_xlim()[1]
     skill = pd.read_csv(folder / "skill.csv").assign(metric="NSE", value=lambda table: 1 - table.value.abs())
-    skill.drop_duplicates(["experiment", "model", "fold", "seed", "gauge"]).to_csv(folder / "nse.csv", index=False)
+    skill.drop_duplicates(["experiment", "model", "fold", "seed", "place"]).to_csv(folder / "nse.csv", index=False)
     axes = site_skill.draw(folder / "nse.csv", "thames", EXPERIMENTS, LABELS, metric="NSE").axes[0]
     assert axes.get_xlabel() == "NSE [dimensionless]\n(more is better)"
     assert axes.get_xlim()[1] == 1
@@ -532,7 +532,7 @@ def test_network_joins_sites_and_numbers_them_downstream(folder):
 
 def test_network_colours_the_sites_by_skill(folder):
     skill = pd.read_csv(folder / "skill.csv")
-    skill[skill.gauge != "TC3"].to_csv(folder / "one_less.csv", index=False)
+    skill[skill.place != "TC3"].to_csv(folder / "one_less.csv", index=False)
     figure = site_network.draw(
         folder / "sites.nc", folder / "one_less.csv", "lstm", experiment="temporal", unit="degC", labels=LABELS
     )

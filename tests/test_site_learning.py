@@ -7,11 +7,6 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
-
-from conftest import make_sites
-from thalweg.analysis.loads import site_loads
-from thalweg.basin.domain import DataError
-from thalweg.cli import main
 from thalweg.evaluation.site_score import score_sites
 from thalweg.experiments.site_run import (
     build_site_model,
@@ -21,10 +16,7 @@ from thalweg.experiments.site_run import (
     train_site_experiment,
 )
 from thalweg.experiments.site_splits import make_site_splits
-from thalweg.learn.losses import log_likelihood
 from thalweg.learn.site_windows import SiteSeries, known_parameters
-from thalweg.processes.water_quality.concentration_discharge import concentration_discharge
-from thalweg.settings.blocks import ConfigError, Training, settings_from
 from thalweg.settings.sites import (
     SiteJob,
     SiteProcessModel,
@@ -32,6 +24,15 @@ from thalweg.settings.sites import (
     SiteSequenceModel,
     SiteSplit,
 )
+
+from conftest import make_sites
+from thalweg.analysis.loads import site_loads
+from thalweg.basin.domain import DataError
+from thalweg.cli import main
+from thalweg.learn.losses import log_likelihood
+from thalweg.processes.water_quality.concentration_discharge import concentration_discharge
+from thalweg.schema import ConfigError, settings_from
+from thalweg.settings.blocks import Training
 from thalweg.storage.store import write_netcdf
 
 CURVE = SiteProcessModel(label="", process="concentration_discharge")
@@ -245,7 +246,7 @@ def test_the_verbs_take_sites_to_scores(sites, tmp_path):
     settings = json.dumps({"bootstrap_samples": 50, "compared": ["RMSE"]})
     main(["step", "summarise", "--scores", paths["scores.csv"], *tables, "--settings", settings])
     summary = pd.read_csv(tmp_path / "summary.csv")
-    assert set(summary.unit) == {"mg/l"} and (summary.gauges == 6).all()
+    assert set(summary.unit) == {"mg/l"} and (summary.places == 6).all()
 
 
 def on_a_river():

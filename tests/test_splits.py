@@ -24,9 +24,9 @@ def nested():
 @pytest.mark.parametrize("kind", ["ungauged_basins", "ungauged_regions"])
 def test_nested_gauges_never_straddle(nested, kind):
     table = make_splits(nested, split_of(kind, 3))
-    units = nested.gauge_units.toarray() > 0
+    units = nested.catchment_units.toarray() > 0
     for _, fold in table.groupby("fold"):
-        fold = fold.set_index("gauge").loc[nested.gauge_ids]
+        fold = fold.set_index("place").loc[nested.place_ids]
         learns = (fold.train | fold.validation).values
         shared = units[learns][:, None, :] & units[fold.test.values][None]
         assert not shared.any()
@@ -34,14 +34,14 @@ def test_nested_gauges_never_straddle(nested, kind):
         assert not (fold.train & fold.validation).any()
         left_out = ~(learns | fold.test.values)
         assert (fold.reason[left_out] != "").all()
-    assert (table.groupby("gauge").test.sum() <= 1).all()
+    assert (table.groupby("place").test.sum() <= 1).all()
     assert table.reason.str.startswith("left out").any()
 
 
 def test_every_gauge_belongs_to_one_fold(nested):
     table = make_splits(nested, split_of("ungauged_basins", 5))
     inside = table.reason.str.startswith("left out of the test")
-    assert ((table.test | inside).groupby(table.gauge).sum() == 1).all()
+    assert ((table.test | inside).groupby(table.place).sum() == 1).all()
 
 
 def test_regions_are_farther_from_their_training_gauges_than_random_folds(nested):
@@ -64,7 +64,7 @@ def test_temporal_trains_and_tests_the_same_gauges(nested):
 
 
 def test_a_gauge_below_a_diversion_is_tested_but_does_not_train(nested):
-    gauges = nested.gauges.copy(deep=True)
+    gauges = nested.places.copy(deep=True)
     gauges.discharge.values[0] *= 0.01
     diverted = type(nested)(nested.name, nested.forcing, nested.attributes, nested.network, gauges)
     row = make_splits(diverted, split_of("ungauged_regions", 2)).query("gauge == 'g0'")
@@ -80,8 +80,8 @@ def test_distances_to_training_gauges_are_zero_for_training_gauges(nested):
 
 
 def test_inner_gauges_are_tested_by_a_model_of_the_last_gauges_downstream(nested):
-    table = make_splits(nested, split_of("inner_gauges", 1)).set_index("gauge").loc[nested.gauge_ids]
-    units = nested.gauge_units.toarray() > 0
+    table = make_splits(nested, split_of("inner_gauges", 1)).set_index("place").loc[nested.place_ids]
+    units = nested.catchment_units.toarray() > 0
     learns = (table.train | table.validation).values
     for position in np.flatnonzero(table.test.values):
         holds = (units & units[position]).sum(1) == units[position].sum()
@@ -138,7 +138,7 @@ def test_subsets_of_training_gauges_are_nested_and_tested_alike(nested):
         )
         for share in (0.2, 0.5, 1.0)
     }
-    used = {share: set(table.gauge[table.train]) for share, table in tables.items()}
+    used = {share: set(table.place[table.train]) for share, table in tables.items()}
     assert used[0.2] < used[0.5] < used[1.0]
     assert len(used[0.5]) == round(0.5 * len(used[1.0]))
     assert all(table.test.equals(tables[1.0].test) for table in tables.values())
@@ -155,7 +155,7 @@ def test_only_the_last_years_of_the_training_period_are_used(years):
 
 
 def test_scale_trains_on_small_catchments_and_tests_large_ones(nested):
-    area = nested.gauges.drainage_area.values
+    area = nested.places.drainage_area.values
     middle = float(np.median(area))
     table = make_splits(
         nested, split_of("scale", 1, train_areas=("0 km2", f"{middle} km2"), test_areas=(f"{middle} km2", "1e9 km2"))
@@ -165,12 +165,12 @@ def test_scale_trains_on_small_catchments_and_tests_large_ones(nested):
 
 
 def test_hydrologic_units_are_the_regions(nested):
-    numbers = np.resize([1, 3, 4, 9, 8, 14, 17], len(nested.gauge_ids))
-    gauges = nested.gauges.assign(region=("gauge", np.array([f"{number:02d}" for number in numbers])))
+    numbers = np.resize([1, 3, 4, 9, 8, 14, 17], len(nested.place_ids))
+    gauges = nested.places.assign(region=("place", np.array([f"{number:02d}" for number in numbers])))
     domain = type(nested)(nested.name, nested.forcing, nested.attributes, nested.network, gauges)
     table = make_splits(domain, split_of("ungauged_regions", 7, regions="hydrologic_units"))
     for _, fold in table[table.test].groupby("fold"):
-        assert len(set(numbers[np.isin(domain.gauge_ids, fold.gauge)])) == 1
+        assert len(set(numbers[np.isin(domain.place_ids, fold.place)])) == 1
     with pytest.raises(DataError, match="region"):
         make_splits(nested, split_of("ungauged_regions", 7, regions="hydrologic_units"))
 

@@ -30,22 +30,22 @@ def test_the_median_is_over_gauges_of_means_over_seeds():
     # Gauge means 0.5, 0.4, 0.9. A pooled median of the six values would be 0.65.
     row = summarise(table({"hbv": {0: [0.3, 0.0, 0.9], 1: [0.7, 0.8, 0.9]}})).iloc[0]
     assert row["median"] == pytest.approx(0.5)
-    assert (row.gauges, row.undefined, row.seeds) == (3, 0, 2)
+    assert (row.places, row.undefined, row.seeds) == (3, 0, 2)
     assert (row.seed_low, row.seed_high) == (pytest.approx(0.3), pytest.approx(0.8))
     assert row.median_distance == pytest.approx(0.5)
 
 
 def test_a_gauge_tested_in_two_folds_counts_once():
     skill = table({"hbv": {0: [0.2, 0.4, 0.6]}})
-    again = skill[skill.gauge == "00"].assign(fold=1, value=1.0)
+    again = skill[skill.place == "00"].assign(fold=1, value=1.0)
     row = summarise(pd.concat([skill, again])).iloc[0]
-    assert row.gauges == 3
+    assert row.places == 3
     assert row["median"] == pytest.approx(0.6)
 
 
 def test_gauges_without_a_value_are_counted_and_left_out():
     row = summarise(table({"hbv": {0: [0.2, np.nan, 0.6]}})).iloc[0]
-    assert (row.gauges, row.undefined) == (2, 1)
+    assert (row.places, row.undefined) == (2, 1)
     assert row["median"] == pytest.approx(0.4)
     assert np.isnan(summarise(table({"hbv": {0: [np.nan]}})).iloc[0]["median"])
 
@@ -77,10 +77,10 @@ def test_the_verb_resamples_the_blocks_of_each_domain(tmp_path):
     values = np.repeat(generator.normal(0.6, 0.2, 5), 12) + generator.normal(0, 0.01, 60)
     one = table({"hbv": {0: values}, "lstm": {0: values - 0.1}})
     pd.concat([one, one.assign(domain="thames")]).to_csv(tmp_path / "scores.csv", index=False)
-    place = {"latitude": ("gauge", np.arange(60) // 12 * 2.0), "longitude": ("gauge", np.arange(60) % 12 * 0.01)}
-    gauges = xr.Dataset(place, {"gauge": [f"0{gauge}" for gauge in range(60)]})
+    place = {"latitude": ("place", np.arange(60) // 12 * 2.0), "longitude": ("place", np.arange(60) % 12 * 0.01)}
+    gauges = xr.Dataset(place, {"place": [f"0{gauge}" for gauge in range(60)]})
     for domain in ("delaware", "thames"):
-        gauges.to_netcdf(tmp_path / f"{domain}.nc", group="gauges", engine="h5netcdf")
+        gauges.to_netcdf(tmp_path / f"{domain}.nc", group="places", engine="h5netcdf")
     outputs = [f"--{name}={tmp_path}/{name}.csv" for name in ("skill", "summary", "comparison")]
     settings = json.dumps({"bootstrap_samples": 200, "compared": ["NSE"]})
     command = ["step", "summarise", "--scores", f"{tmp_path}/scores.csv", "--settings", settings, *outputs]
@@ -137,7 +137,7 @@ def test_comparison_of_pairs_by_hand():
     reference = np.linspace(0.1, 0.7, 7)
     better = reference + np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, -0.05])
     row = compare(table({"hbv": {0: better}, "lstm": {0: reference}}), "NSE").iloc[0]
-    assert (row.model, row.reference, row.gauges, row.ties) == ("hbv", "lstm", 7, 0)
+    assert (row.model, row.reference, row.places, row.ties) == ("hbv", "lstm", 7, 0)
     assert row.median_improvement == pytest.approx(0.3)
     assert row.low <= 0.3 <= row.high
     assert row.rank_biserial == pytest.approx((27 - 1) / 28)
@@ -157,7 +157,7 @@ def test_a_positive_improvement_means_the_model_is_better(metric, good, bad):
 
 def test_pairs_are_the_gauges_that_both_models_have():
     skill = table({"hbv": {0: [0.5] * 10}, "lstm": {0: [0.1, 0.2, 0.3, 0.4, 0.0, 0.15, 0.25, np.nan]}})
-    assert compare(skill, "NSE").gauges.iloc[0] == 7
+    assert compare(skill, "NSE").places.iloc[0] == 7
 
 
 def test_too_few_or_tied_gauges_give_no_p_and_a_reason():
@@ -169,7 +169,7 @@ def test_too_few_or_tied_gauges_give_no_p_and_a_reason():
     assert (same.ties, same.rank_biserial, same.median_improvement) == (20, 0, 0)
     disjoint = table({"hbv": {0: [0.5, np.nan]}, "lstm": {0: [np.nan, 0.5]}})
     row = compare(disjoint, "NSE").iloc[0]
-    assert row.gauges == 0 and np.isnan(row.rank_biserial) and np.isnan(row.median_improvement)
+    assert row.places == 0 and np.isnan(row.rank_biserial) and np.isnan(row.median_improvement)
 
 
 def test_equal_differences_use_the_normal_approximation():
@@ -216,4 +216,4 @@ def test_errors_name_what_is_wrong(tmp_path):
     with pytest.raises(ValueError, match="no row has metric 'KGE'; there are NSE"):
         compare(skill, "KGE")
     skill.to_csv(tmp_path / "skill.csv", index=False)
-    assert list(read_skill(tmp_path / "skill.csv").gauge) == ["00", "01"]
+    assert list(read_skill(tmp_path / "skill.csv").place) == ["00", "01"]

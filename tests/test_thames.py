@@ -80,7 +80,7 @@ def test_what_cannot_be_is_set_aside_and_told(built):
 
 def test_discharge_is_the_gauges_where_there_is_one(built):
     sites, table = built
-    gauged = table[table.discharge_source.str.startswith("gauge", na=False)].set_index("site")
+    gauged = table[table.discharge_source.str.startswith("place", na=False)].set_index("site")
     assert set(gauged.index) == {"thames_swinford", "evenlode_cassington", "cherwell_hampton_poyle", "ray_islip"}
     assert (gauged.discharge_nse > 0.999).all()
     assert sites.forcing.discharge.sel(site="thames_swinford", time="2009-03-03").item() == pytest.approx(23.7)

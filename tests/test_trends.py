@@ -21,10 +21,10 @@ def made(discharge, observed, time=DAYS, model="hbv"):
     gauges = [f"g{i}" for i in range(len(observed))]
     return xr.Dataset(
         {
-            "discharge": (("fold", "seed", "gauge", "time"), np.asarray(discharge, dtype=float)[None]),
-            "observed": (("gauge", "time"), observed),
+            "discharge": (("fold", "seed", "place", "time"), np.asarray(discharge, dtype=float)[None]),
+            "observed": (("place", "time"), observed),
         },
-        coords={"fold": [0], "seed": range(len(discharge)), "gauge": gauges, "time": time},
+        coords={"fold": [0], "seed": range(len(discharge)), "place": gauges, "time": time},
         attrs={"domain": "synthetic", "experiment": "temporal", "model": model},
     )
 
@@ -70,7 +70,7 @@ def test_planted_slopes_are_found_in_all_flows_per_decade():
         np.testing.assert_allclose(rows.observed_slope, 10 * slopes, atol=1e-9)
         np.testing.assert_allclose(rows.simulated_slope, 10 * slopes, atol=1e-9, err_msg="mean of both seeds")
         np.testing.assert_allclose(rows.precipitation_slope, 20 * slopes, atol=1e-9)
-    assert table.set_index(["gauge", "flow"]).observed_p.loc["g3", "mean"] < 1e-3
+    assert table.set_index(["place", "flow"]).observed_p.loc["g3", "mean"] < 1e-3
 
 
 def test_years_that_are_not_tested_do_not_count_and_eight_are_needed():
@@ -79,7 +79,7 @@ def test_years_that_are_not_tested_do_not_count_and_eight_are_needed():
     simulated[0, YEARS == 1995] = np.nan
     simulated[1, YEARS >= 1998] = np.nan
     table = flow_trends(made([simulated], observed), observed)
-    assert dict(table.groupby("gauge").years.first()) == {"g0": 9}, "the second gauge has seven years"
+    assert dict(table.groupby("place").years.first()) == {"g0": 9}, "the second gauge has seven years"
     assert trend_evidence(table[:0].assign(model="hbv"), pd.Series(dtype=float), "lstm", 10) == []
 
 
@@ -124,11 +124,11 @@ def test_no_trend_is_found_in_noise():
 def files(tmp_path):
     domain = make_domain(units=24, days=3700, gauges=8)
     write_netcdf(domain.to_tree(), tmp_path / "domain.nc", {})
-    window = domain.observed.isel(time=slice(31, None))
+    window = domain.observed_runoff.isel(time=slice(31, None))
     generator = np.random.default_rng(0)
     for model in ("hbv", "lstm"):
         seeds = window.values * generator.gamma(20, 1 / 20, (2, *window.shape))
-        simulation = made(seeds, window.values, window.time.values, model).assign_coords(gauge=domain.gauge_ids)
+        simulation = made(seeds, window.values, window.time.values, model).assign_coords(place=domain.place_ids)
         write_netcdf(simulation, tmp_path / f"{model}.nc", {})
     return tmp_path
 

@@ -116,7 +116,7 @@ def test_snow_water_is_what_fell_and_has_not_melted():
 def test_inner_fluxes_balance_within_the_catchment(domain, splits, weights):
     path = weights(HBV)
     table = inner_fluxes(domain, splits, HBV, TRAINING, path)
-    assert list(table.gauge) == list(domain.gauge_ids)
+    assert list(table.place) == list(domain.place_ids)
     first = 366 + 273  # days before the test period
     forcing = domain.lumped().forcing.isel(time=slice(first, first + 365)).mean("time")
     assert (table.evapotranspiration.to_numpy() <= forcing.potential_evapotranspiration.values + 1e-5).all()
@@ -130,8 +130,8 @@ def test_days_without_discharge_do_not_count(domain, splits, weights):
     """Discharge known in summer only: evapotranspiration is that of summer, above the year's mean."""
     path = weights(HBV)
     summer = copy.deepcopy(domain)
-    month = pd.DatetimeIndex(domain.gauges.time.values).month
-    summer.gauges.discharge.values[:, (month < 6) | (month > 8)] = np.nan
+    month = pd.DatetimeIndex(domain.places.time.values).month
+    summer.observed.discharge.values[:, (month < 6) | (month > 8)] = np.nan
     whole, part = (inner_fluxes(each, splits, HBV, TRAINING, path) for each in (domain, summer))
     assert (part.evapotranspiration > whole.evapotranspiration).all()
     assert (part.baseflow_index == whole.baseflow_index).all()
@@ -149,9 +149,9 @@ def test_the_table_of_all_processes_and_its_evidence(domain, splits, weights):
     inside = (table.observed_runoff > 0) & (table.observed_runoff < table.precipitation)
     assert (table.balance_evapotranspiration.notna() == inside).all()
     # Where the truth is the simulation of hbv itself, it has no bias and a perfect rank.
-    truth = table.gauge.map(table[table.model == "hbv"].set_index("gauge").evapotranspiration)
+    truth = table.place.map(table[table.model == "hbv"].set_index("place").evapotranspiration)
     table["balance_evapotranspiration"] = truth
-    blocks = pd.Series(np.arange(8) % 5, index=domain.gauge_ids)
+    blocks = pd.Series(np.arange(8) % 5, index=domain.place_ids)
     rows = pd.DataFrame(untrained_evidence(table, blocks, "", 30))
     assert not rows.duplicated(["model", "reference", "quantity"]).any()
     effects = rows.set_index(["model", "reference", "quantity"]).effect
@@ -165,7 +165,7 @@ def test_the_figure_states_rank_correlations_and_leaves_out_what_is_not_there(tm
     table = pd.DataFrame(
         {
             "model": ["hbv"] * 4 + ["gr4j"] * 4,
-            "gauge": [f"0{i}" for i in range(4)] * 2,
+            "place": [f"0{i}" for i in range(4)] * 2,
             "evapotranspiration": [1.0, 2.0, 3.0, 4.0, 4.0, 3.0, 2.0, 1.0],
             "balance_evapotranspiration": [1.0, 2.0, 3.0, np.nan] * 2,
             "budyko_evapotranspiration": [1.0, 2.0, 3.0, 4.0] * 2,

@@ -30,7 +30,8 @@ from thalweg.learn.scaling import fit_scaling
 from thalweg.learn.windows import Series
 from thalweg.metrics.scores import nse
 from thalweg.processes.routing import unit_hydrograph
-from thalweg.settings.blocks import ConfigError, Training, validated
+from thalweg.schema import ConfigError, validated
+from thalweg.settings.blocks import Training
 from thalweg.settings.twin import PRIORS, WhichPriorStudy
 from thalweg.storage.store import write_netcdf
 
@@ -63,13 +64,13 @@ def learned(many, tmp_path_factory):
 
 def test_catchments_are_drawn_once_and_for_all_and_are_whole(many):
     few = chosen_catchments(many, 8)
-    assert list(few.gauge_ids) == list(chosen_catchments(many, 8).gauge_ids)
-    assert len(few.gauge_ids) == 8 and set(few.gauge_ids) <= set(many.gauge_ids)
+    assert list(few.place_ids) == list(chosen_catchments(many, 8).place_ids)
+    assert len(few.place_ids) == 8 and set(few.place_ids) <= set(many.place_ids)
     whole = many.lumped()
-    at = [list(whole.unit_ids).index(gauge) for gauge in few.gauge_ids]
+    at = [list(whole.unit_ids).index(gauge) for gauge in few.place_ids]
     np.testing.assert_array_equal(few.forcing.precipitation, whole.forcing.precipitation[:, at])
-    np.testing.assert_allclose(few.gauge_weights.toarray(), np.eye(8))
-    assert len(chosen_catchments(many, 100).gauge_ids) == 12
+    np.testing.assert_allclose(few.catchment_weights.toarray(), np.eye(8))
+    assert len(chosen_catchments(many, 100).place_ids) == 12
 
 
 def test_true_parameters_span_the_middle_of_their_ranges_smoothly():
@@ -177,7 +178,7 @@ def rigged(own, other, untrained=None):
         for maker in ("a", "b", "c"):
             for learner in ("a", "b", "c"):
                 value = (mine if maker == learner else theirs) + generator.normal(0, 0.02, 20)
-                frame = {"generator": maker, "candidate": learner, "gauge": [f"g{i}" for i in range(20)]}
+                frame = {"generator": maker, "candidate": learner, "place": [f"g{i}" for i in range(20)]}
                 rows.append(pd.DataFrame(frame | {"domain": "x", "seed": 0, "quantity": quantity, "value": value}))
     return pd.concat(rows, ignore_index=True)
 
@@ -271,7 +272,7 @@ def ranking_files(folder, shifts):
         pd.DataFrame(
             {
                 **{"domain": "x", "experiment": "temporal", "model": model, "fold": 0, "seed": 0, "metric": "NSE"},
-                **{"gauge": [f"g{i}" for i in range(30)], "value": shift + generator.normal(0, 0.05, 30)},
+                **{"place": [f"g{i}" for i in range(30)], "value": shift + generator.normal(0, 0.05, 30)},
             }
         )
         for model, shift in shifts.items()

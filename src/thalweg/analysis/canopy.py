@@ -277,7 +277,7 @@ def _scores(test, predictions, settings):
                     "model": model,
                     "fold": 0,
                 }
-                head |= {"seed": seed, "gauge": "CH-DAV"}
+                head |= {"seed": seed, "place": "CH-DAV"}
                 scores = evaluate(simulated, observed, METRICS, LEAST)
                 rows += [{**head, "metric": metric, "value": value} for metric, value in scores.items()]
         days.append(_mean_of_seeds(daily).assign(variable=name))

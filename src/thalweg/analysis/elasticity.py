@@ -99,7 +99,7 @@ def respond(domain, splits, settings, training, weights):
     first, last = _days(domain, splits)
     gauges = tested(domain, splits)
     series = Series(spatial_domain(domain, settings), scaling)
-    runoff = {name: np.full((len(models), len(domain.gauge_ids)), np.nan) for name in CHANGES}
+    runoff = {name: np.full((len(models), len(domain.place_ids)), np.nan) for name in CHANGES}
     for some, window, columns in gauge_windows(series, gauges, first, last, training):
         for name, change in CHANGES.items():
             other = changed(window, scaling, change)
@@ -122,7 +122,7 @@ def respond(domain, splits, settings, training, weights):
             columns[name] = np.full_like(base, np.nan)
     return pd.concat(
         [
-            pd.DataFrame({"seed": seed, "gauge": domain.gauge_ids} | {name: v[i] for name, v in columns.items()}).iloc[
+            pd.DataFrame({"seed": seed, "place": domain.place_ids} | {name: v[i] for name, v in columns.items()}).iloc[
                 gauges
             ]
             for i, (seed, _) in enumerate(models)
@@ -143,7 +143,7 @@ def _days(domain, splits):
 
 def tested(domain, splits):
     """Positions of the gauges that the first fold tests."""
-    rows = splits[splits.fold == splits.fold.min()].set_index("gauge").loc[domain.gauge_ids]
+    rows = splits[splits.fold == splits.fold.min()].set_index("place").loc[domain.place_ids]
     return np.flatnonzero(rows.test.values)
 
 
@@ -158,7 +158,7 @@ def water_balance(domain, days, minimum_days):
     Returns:
         DataFrame (gauge,) of precipitation, potential_evapotranspiration and observed_runoff, mm/day.
     """
-    observed = domain.observed.values[:, slice(*days)]
+    observed = domain.observed_runoff.values[:, slice(*days)]
     known = np.isfinite(observed)
     enough = known.sum(1) >= minimum_days
 
@@ -166,8 +166,8 @@ def water_balance(domain, days, minimum_days):
         total = np.where(known, values, 0).sum(1)
         return np.divide(total, known.sum(1), out=np.full(len(total), np.nan), where=enough)
 
-    columns = {name: mean(domain.gauge_weights @ domain.forcing[name].values[slice(*days)].T) for name in FORCING}
-    return pd.DataFrame(columns | {"observed_runoff": mean(observed)}, index=pd.Index(domain.gauge_ids, name="gauge"))
+    columns = {name: mean(domain.catchment_weights @ domain.forcing[name].values[slice(*days)].T) for name in FORCING}
+    return pd.DataFrame(columns | {"observed_runoff": mean(observed)}, index=pd.Index(domain.place_ids, name="place"))
 
 
 def fu_runoff(precipitation, potential_evapotranspiration, w):
@@ -234,7 +234,7 @@ def respond_all(domain, splits, job, weights):
     table = pd.concat(tables, ignore_index=True)
     table.insert(0, "model", table.pop("model"))
     fu = fu_table(water_balance(domain, _days(domain, splits), job.minimum_days))
-    return table.merge(fu, left_on="gauge", right_index=True, how="left")
+    return table.merge(fu, left_on="place", right_index=True, how="left")
 
 
 def response_evidence(table, blocks, reference, samples):
@@ -264,7 +264,7 @@ def response_evidence(table, blocks, reference, samples):
     table = table.assign(deviation=(total - 1).abs(), violates=violates.astype(float).where(total.notna()))
     order = table.model.unique()
     answers = ["deviation", "violates", "elasticity_precipitation", *WARMED]
-    means = table.groupby(["gauge", "model"])[answers].mean().unstack()
+    means = table.groupby(["place", "model"])[answers].mean().unstack()
     labels = blocks.loc[means.index].to_numpy()
     rows = []
     for answer, statistic, quantity, unit, test in (
@@ -275,7 +275,7 @@ def response_evidence(table, blocks, reference, samples):
         rows += compared(
             means[answer][order], labels, reference, statistic, samples, quantity=quantity, unit=unit, test=test
         )
-    fu = table.groupby("gauge")[
+    fu = table.groupby("place")[
         ["fu_elasticity_precipitation", "potential_evapotranspiration", "precipitation"]
     ].first()
     return rows + correlated(

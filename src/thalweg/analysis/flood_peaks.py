@@ -18,7 +18,7 @@ from thalweg.metrics.scores import PEAK_WINDOW
 EDGES = (2, 5, 10, 25)  # years
 CLASSES = ("below 2", "2 to 5", "5 to 10", "10 to 25", "above 25")
 RARE = 5  # years, from which a peak counts in the evidence
-COLUMNS = ("model", "return_period", "peaks", "gauges", "median_error", "low", "high", "median_absolute_error")
+COLUMNS = ("model", "return_period", "peaks", "places", "median_error", "low", "high", "median_absolute_error")
 
 
 def peak_errors(simulation, observed):
@@ -40,7 +40,7 @@ def peak_errors(simulation, observed):
     runs = simulation.discharge.values.reshape(-1, *seen.shape)
     known = np.isfinite(seen) & np.isfinite(runs).any(0)
     rows = []
-    for position, gauge in enumerate(simulation.gauge.values.astype(str)):
+    for position, gauge in enumerate(simulation.place.values.astype(str)):
         days = np.flatnonzero(known[position])
         for year in np.unique(years[days]):
             within = days[years[days] == year]
@@ -54,8 +54,8 @@ def peak_errors(simulation, observed):
             errors = np.fmax.reduce(runs[:, position, near], axis=1) / peak - 1
             errors = errors[np.isfinite(errors)]
             rows.append((gauge, year, peak, errors.mean(), np.abs(errors).mean()))
-    table = pd.DataFrame(rows, columns=["gauge", "year", "return_period", "error", "absolute_error"])
-    for gauge, peaks in table.groupby("gauge").return_period:
+    table = pd.DataFrame(rows, columns=["place", "year", "return_period", "error", "absolute_error"])
+    for gauge, peaks in table.groupby("place").return_period:
         table.loc[peaks.index, "return_period"] = return_period(maxima.loc[gauge].values, peaks.to_numpy())
     return table.dropna(subset="return_period").reset_index(drop=True)
 
@@ -80,13 +80,13 @@ def errors_by_class(errors, blocks, samples):
     rows = []
     for model, peaks in errors.groupby("model", sort=False):
         for position, group in peaks.groupby(return_class(peaks.return_period)):
-            low, high = block_bootstrap(group.error, blocks.loc[group.gauge], np.median, samples)
+            low, high = block_bootstrap(group.error, blocks.loc[group.place], np.median, samples)
             rows.append(
                 {
                     "model": model,
                     "return_period": CLASSES[position],
                     "peaks": len(group),
-                    "gauges": group.gauge.nunique(),
+                    "places": group.place.nunique(),
                     "median_error": group.error.median(),
                     "low": low,
                     "high": high,
@@ -110,7 +110,7 @@ def peak_evidence(errors, blocks, reference, samples):
         list of dict: rows of evidence without domain and experiment.
     """
     rare = errors[errors.return_period >= RARE]
-    values = rare.groupby(["gauge", "model"]).absolute_error.mean().unstack()[rare.model.unique()]
+    values = rare.groupby(["place", "model"]).absolute_error.mean().unstack()[rare.model.unique()]
     rows = compared(
         values,
         blocks.loc[values.index].to_numpy(),

@@ -83,7 +83,7 @@ def inner_fluxes(domain, splits, settings, training, weights):
     models, scaling = trained_models(settings, weights)
     first, last = period(splits[splits.fold == splits.fold.min()], "test", domain.forcing.time.values)
     time = domain.forcing.time.values[first:last]
-    known = np.isfinite(domain.observed.values[:, first:last]).T
+    known = np.isfinite(domain.observed_runoff.values[:, first:last]).T
     series = Series(spatial_domain(domain, settings), scaling)
     base = BASEFLOW.get(settings.process, "runoff")
     tables = []
@@ -102,7 +102,7 @@ def inner_fluxes(domain, splits, settings, training, weights):
                 pd.DataFrame(
                     {
                         "seed": seed,
-                        "gauge": domain.gauge_ids[some],
+                        "place": domain.place_ids[some],
                         "evapotranspiration": evaporated / np.maximum(counted.sum(0), 1),
                         "baseflow_index": share if settings.process in BASEFLOW else np.nan,
                         "greatest_snow_water": greatest,
@@ -150,14 +150,14 @@ def inner_fluxes_of_all(domain, splits, job, weights):
     days = period(splits[splits.fold == splits.fold.min()], "test", domain.forcing.time.values)
     balance = water_balance(domain, days, job.minimum_days)
     rain, potential, runoff = (balance[name] for name in balance)
-    filtered = [baseflow_index(series) for series in domain.observed.values[:, slice(*days)]]
+    filtered = [baseflow_index(series) for series in domain.observed_runoff.values[:, slice(*days)]]
     balance = balance.assign(
         balance_evapotranspiration=(rain - runoff).where((runoff > 0) & (runoff < rain)),
         budyko_evapotranspiration=budyko(rain, potential),
         aridity=potential / rain,
         filtered_baseflow_index=np.where(rain.notna(), filtered, np.nan),
     )
-    return table.merge(balance, left_on="gauge", right_index=True, how="left")
+    return table.merge(balance, left_on="place", right_index=True, how="left")
 
 
 def untrained_evidence(table, blocks, reference, samples):
@@ -178,8 +178,8 @@ def untrained_evidence(table, blocks, reference, samples):
         list of dict: rows of evidence without domain and experiment.
     """
     order = table.model.unique()
-    means = table.groupby(["gauge", "model"])[["evapotranspiration", "baseflow_index"]].mean().unstack()
-    gauges = table.groupby("gauge")[
+    means = table.groupby(["place", "model"])[["evapotranspiration", "baseflow_index"]].mean().unstack()
+    gauges = table.groupby("place")[
         ["balance_evapotranspiration", "budyko_evapotranspiration", "aridity", "filtered_baseflow_index"]
     ].first()
     labels = blocks.loc[means.index].to_numpy()

@@ -265,7 +265,7 @@ def _score(test, parameters, model, fold, seed, ids):
         error = error[:, enough]
         for metric, values in (("RMSE", _rmse(error)), ("bias", np.nanmean(error, axis=0))):
             head = {"model": model, "fold": fold, "seed": seed, "suffix": suffix, "metric": metric}
-            rows.append(pd.DataFrame(head | {"gauge": ids[enough], "value": values}))
+            rows.append(pd.DataFrame(head | {"place": ids[enough], "value": values}))
     return pd.concat(rows, ignore_index=True)
 
 

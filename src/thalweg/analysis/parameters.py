@@ -132,7 +132,7 @@ def attribute(domain, splits, settings, training, parameters, samples):
         are two or more, the median over parameters of their ICC with its interval, and the number of parameters.
     """
     seen = spatial_domain(domain, settings)
-    drained = np.unique(seen.gauge_weights.indices)
+    drained = np.unique(seen.catchment_weights.indices)
     land = attributes_of(seen, splits, training).iloc[drained]
     land = land.loc[:, land.nunique() > 1]
     aligned = parameters.assign_coords(unit=parameters.unit.astype(str)).sel(unit=seen.unit_ids[drained])

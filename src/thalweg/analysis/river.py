@@ -71,7 +71,7 @@ def skill_by_area(skill, area, routed, models, samples=SAMPLES, blocks=None):
             raise ValueError(f"model {model!r} has no skill; there is of {', '.join(skill.model.unique())}")
     skill = skill[skill.model.isin(order) & skill.metric.isin(METRICS)]
     skill = skill.sort_values("model", key=lambda names: names.map(order.index), kind="stable")
-    size = area_class(area.reindex(skill.gauge).to_numpy())
+    size = area_class(area.reindex(skill.place).to_numpy())
     tables = []
     for name in [*AREA_CLASSES, ALL]:
         part = skill[(size == name) | (name == ALL)]
@@ -86,7 +86,7 @@ def skill_by_area(skill, area, routed, models, samples=SAMPLES, blocks=None):
 
 def _with_improvement(skill, routed, samples, blocks):
     medians = summarise(skill, samples, blocks=blocks)[
-        ["domain", "experiment", "metric", "model", "gauges", "median", "low", "high", "seeds"]
+        ["domain", "experiment", "metric", "model", "places", "median", "low", "high", "seeds"]
     ]
     pairs = pd.concat(
         [compare(skill, metric, samples, blocks=blocks) for metric in skill.metric.unique()], ignore_index=True

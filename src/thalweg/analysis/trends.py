@@ -81,7 +81,7 @@ def flow_trends(simulation, precipitation):
     rain = annual_flows(np.asarray(precipitation, float), known, years)["mean"]
     simulated = _mean_over_runs([annual_flows(run, known & np.isfinite(run), years) for run in runs])
     rows = []
-    for position, gauge in enumerate(simulation.gauge.values.astype(str)):
+    for position, gauge in enumerate(simulation.place.values.astype(str)):
         complete = np.isfinite(flows["mean"][position])
         if complete.sum() < FEWEST_YEARS:
             continue
@@ -91,7 +91,7 @@ def flow_trends(simulation, precipitation):
             seen, modelled = flows[flow][position, complete], simulated[flow][position, complete]
             rows.append(
                 {
-                    "gauge": gauge,
+                    "place": gauge,
                     "flow": flow,
                     "years": len(when),
                     "observed_slope": 10 * sen_slope(when, seen),
@@ -105,7 +105,7 @@ def flow_trends(simulation, precipitation):
 
 
 COLUMNS = (
-    *("gauge", "flow", "years", "observed_slope", "simulated_slope", "precipitation_slope"),
+    *("place", "flow", "years", "observed_slope", "simulated_slope", "precipitation_slope"),
     *("observed_p", "simulated_p"),
 )
 
@@ -138,8 +138,8 @@ def trend_evidence(table, blocks, reference, samples):
     rows = []
     for flow, slopes in table.groupby("flow", sort=False):
         suffix = SUFFIXES[flow]
-        simulated = slopes.pivot(index="gauge", columns="model", values="simulated_slope")[slopes.model.unique()]
-        gauges = slopes.groupby("gauge")[["observed_slope", "precipitation_slope"]].first().loc[simulated.index]
+        simulated = slopes.pivot(index="place", columns="model", values="simulated_slope")[slopes.model.unique()]
+        gauges = slopes.groupby("place")[["observed_slope", "precipitation_slope"]].first().loc[simulated.index]
         labels = blocks.loc[simulated.index].to_numpy()
         rows += correlated(
             simulated,

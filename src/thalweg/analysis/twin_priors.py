@@ -59,13 +59,14 @@ def chosen_catchments(domain, count):
         Domain: each gauge's catchment as one unit and one reach.
     """
     lumped = domain.lumped()
-    chosen = np.sort(np.random.default_rng(SPLIT_SEED).permutation(len(lumped.gauge_ids))[:count])
+    chosen = np.sort(np.random.default_rng(SPLIT_SEED).permutation(len(lumped.place_ids))[:count])
     return Domain(
         lumped.name,
         lumped.forcing.isel(unit=chosen),
         lumped.attributes.isel(unit=chosen),
         lumped.network.isel(reach=chosen, unit=chosen),
-        lumped.gauges.isel(gauge=chosen),
+        lumped.places.isel(place=chosen),
+        lumped.observed.isel(place=chosen),
     )
 
 
@@ -138,21 +139,17 @@ def make_truth(domain, prior, settings):
     noise = np.random.default_rng([SPLIT_SEED, *prior.encode(), 1]).normal(
         -(deviation**2) / 2, deviation, made["discharge"].shape
     )
-    discharge = (made["discharge"] * np.exp(noise)).T * domain.gauges.drainage_area.values[:, None]
-    gauges = domain.gauges.drop_dims("time").assign(
-        discharge=xr.DataArray(
-            discharge / MILLIMETRES_PER_DAY,
-            coords={"gauge": domain.gauge_ids, "time": domain.forcing.time.values},
-            dims=("gauge", "time"),
-            attrs={"units": "m3/s"},
-        )
+    discharge = made["discharge"] * np.exp(noise) * domain.places.drainage_area.values
+    observed = xr.Dataset(
+        {"discharge": (("time", "place"), discharge / MILLIMETRES_PER_DAY, {"units": "m3/s"})},
+        coords={"time": domain.forcing.time.values, "place": domain.place_ids},
     )
-    return dataclasses.replace(domain, gauges=gauges), made
+    return dataclasses.replace(domain, observed=observed), made
 
 
 def _split(domain, settings):
     """All catchments train and are tested later: nothing is held out, and no water of a made world is diverted."""
-    table = pd.DataFrame({"fold": 0, "gauge": domain.gauge_ids, "train": True, "validation": False, "test": True})
+    table = pd.DataFrame({"fold": 0, "place": domain.place_ids, "train": True, "validation": False, "test": True})
     for part in ("train", "test"):
         table[f"{part}_start"], table[f"{part}_end"] = map(str, getattr(settings, part))
         table[f"{part}_years"] = ""
@@ -193,9 +190,9 @@ def run(domain, settings, checkpoints, key):
                 tables.append(pd.DataFrame(scores).assign(generator=generator, candidate=candidate))
                 bar.update()
     scores = pd.concat(tables, ignore_index=True)
-    scores = scores[["generator", "candidate", "seed", "gauge", "quantity", "value"]]
+    scores = scores[["generator", "candidate", "seed", "place", "quantity", "value"]]
     scores.insert(0, "domain", domain.name)
-    blocks = pd.Series(blocks_of(catchments.gauges), index=catchments.gauge_ids)
+    blocks = pd.Series(blocks_of(catchments.places), index=catchments.place_ids)
     told = margins(scores, blocks, settings.bootstrap_samples)
     return {
         "scores": scores,
@@ -231,12 +228,12 @@ def _learned(domain, truth, generator, prior, settings, checkpoints, key):
         trained.load_state_dict(checkpoint.without_prefix(f"0/{seed}", tensors))
         with torch.no_grad():
             made = simulate(trained.process, window, *trained.parameters_of(window))
-        for column, gauge in enumerate(domain.gauge_ids):
+        for column, gauge in enumerate(domain.place_ids):
             seen = {name: series[first:last, column] for name, series in made.items()}
             true = {name: series[first:last, column] for name, series in truth.items()}
-            observed = domain.observed.values[column, first:last]
+            observed = domain.observed_runoff.values[column, first:last]
             for quantity, value in score(seen, true, observed).items():
-                rows.append({"seed": seed, "gauge": gauge, "quantity": quantity, "value": value})
+                rows.append({"seed": seed, "place": gauge, "quantity": quantity, "value": value})
     return rows
 
 
@@ -278,7 +275,7 @@ def confusion(scores):
         of the mean over seeds, ``unit``, ``rank`` of that median among the candidates (1 is best; equals share the worse
         rank, so that a tie is not a win), and ``own``, whether the candidate made the discharge.
     """
-    value = scores.groupby([*_GROUP, "candidate", "gauge"], sort=False).value.mean()
+    value = scores.groupby([*_GROUP, "candidate", "place"], sort=False).value.mean()
     table = value.groupby([*_GROUP, "candidate"], sort=False).agg(catchments="count", median="median").reset_index()
     table["unit"] = [QUANTITIES[name][0] for name in table.quantity]
     goodness = table["median"] * np.where([QUANTITIES[name][1] for name in table.quantity], 1, -1)
@@ -312,7 +309,7 @@ def margins(scores, blocks, samples, seed=0):
         others = ranked[(ranked[_GROUP] == (domain, quantity, generator)).all(axis=1)].set_index("candidate")
         best_other = others["rank"].drop(generator).idxmin()
         unit, more = QUANTITIES[quantity]
-        value = (1 if more else -1) * group.groupby(["candidate", "gauge"]).value.mean().unstack("candidate")
+        value = (1 if more else -1) * group.groupby(["candidate", "place"]).value.mean().unstack("candidate")
         difference = (value[generator] - value[best_other]).dropna()
         low, high = block_bootstrap(difference, blocks[difference.index], samples=samples, seed=seed)
         rows.append(

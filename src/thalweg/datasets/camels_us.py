@@ -410,7 +410,7 @@ def read_forcing(path):
 
 def read_discharge(path):
     """A discharge file of the text form: Series by day, m3/s; NaN where it is missing (-999)."""
-    frame = pd.read_csv(path, sep=r"\s+", header=None, names=["gauge", "year", "month", "day", "flow", "quality"])
+    frame = pd.read_csv(path, sep=r"\s+", header=None, names=["place", "year", "month", "day", "flow", "quality"])
     flow = frame.flow.to_numpy(float)
     flow = np.where(flow == MISSING, np.nan, flow)
     check_range(flow, "discharge", path, low=0)

@@ -151,8 +151,8 @@ def build(folder, period, potential_evapotranspiration="hargreaves", minimum_day
 
     forcing = _forcing(files, units, dates, attributes, potential_evapotranspiration)
     network = _network(files, units, attributes)
-    gauges, table = _gauges(files, dates, network, attributes, minimum_days, area_tolerance)
-    return Domain("delaware", forcing, attributes, network, gauges), table
+    places, observed, table = _gauges(files, dates, network, attributes, minimum_days, area_tolerance)
+    return Domain("delaware", forcing, attributes, network, places, observed), table
 
 
 class _Files:
@@ -318,7 +318,7 @@ def _gauges(files, dates, network, attributes, minimum_days, area_tolerance):
 
     table = pd.DataFrame(
         {
-            "gauge": ids,
+            "place": ids,
             "name": files.read(file, "poi_name").values.astype(str),
             "reach": reach,
             "latitude": files.converted(file, "latitude", "degree"),
@@ -344,23 +344,28 @@ def _gauges(files, dates, network, attributes, minimum_days, area_tolerance):
         raise DataError(
             f"{files.folder / file}: no gauge has {minimum_days} days of discharge and an area within {area_tolerance:.0%}; loosen minimum_days or area_tolerance"
         )
-    gauges = xr.Dataset(
+    places = xr.Dataset(
         {
-            "name": ("gauge", kept["name"].values),
-            "reach": ("gauge", kept.reach.values.astype(str)),
-            "latitude": ("gauge", kept.latitude.values, {"units": "degree"}),
-            "longitude": ("gauge", kept.longitude.values, {"units": "degree"}),
+            "name": ("place", kept["name"].values),
+            "reach": ("place", kept.reach.values.astype(str)),
+            "latitude": ("place", kept.latitude.values, {"units": "degree"}),
+            "longitude": ("place", kept.longitude.values, {"units": "degree"}),
             "drainage_area": (
-                "gauge",
+                "place",
                 kept.stated_area_km2.values,
                 {"units": "km2", "long_name": "drainage area that the gauge states"},
             ),
-            "discharge": (
-                ("gauge", "time"),
-                flow.loc[kept.gauge].values,
-                {"units": "m3/s", "long_name": "observed discharge"},
-            ),
         },
-        coords={"gauge": kept.gauge.values.astype(str), "time": flow.columns},
+        coords={"place": kept.place.values.astype(str)},
     )
-    return gauges, table
+    observed = xr.Dataset(
+        {
+            "discharge": (
+                ("time", "place"),
+                flow.loc[kept.place].values.T,
+                {"units": "m3/s", "long_name": "observed discharge"},
+            )
+        },
+        coords={"time": flow.columns, "place": places.place.values},
+    )
+    return places, observed, table

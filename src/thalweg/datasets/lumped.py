@@ -166,7 +166,7 @@ def assemble(name, forcing, attributes, discharge, table, minimum_days, flags=()
         attributes: Dataset (unit) with area, latitude and longitude.
         discharge: m3/s, array (unit, time).
         table: DataFrame by id with name, latitude, longitude and drainage_area_km2, and whatever else is to be said;
-            ``region``, where it is there, goes to the gauges.
+            ``region``, where it is there, goes to the places.
         minimum_days: days of discharge that a catchment needs to be kept.
         flags: dict, what is doubtful -> where, bool (unit,).
         left_out: reasons (unit,), "" where there is none.
@@ -182,7 +182,7 @@ def assemble(name, forcing, attributes, discharge, table, minimum_days, flags=()
     days = np.isfinite(discharge).sum(1)
     reason = _reasons(forcing, days, minimum_days, left_out)
     kept = reason == "kept"
-    table = table.rename_axis("gauge").reset_index()
+    table = table.rename_axis("place").reset_index()
     table["days_with_discharge"] = days
     balance = _water_balance(forcing, discharge, table.drainage_area_km2.to_numpy())
     table = pd.concat([table, balance], axis=1)
@@ -190,39 +190,39 @@ def assemble(name, forcing, attributes, discharge, table, minimum_days, flags=()
     table["kept"], table["reason"] = kept, reason
     if not kept.any():
         raise DataError(
-            f"{name}: no catchment of {len(table)} can be kept; the first, '{table.gauge[0]}', was left out: {reason[0]}"
+            f"{name}: no catchment of {len(table)} can be kept; the first, '{table.place[0]}', was left out: {reason[0]}"
         )
     if not kept.all():
         forcing, attributes, discharge = forcing.isel(unit=kept), attributes.isel(unit=kept), discharge[kept]
     rows = table[kept]
-    ids = rows.gauge.to_numpy(dtype=str)
+    ids = rows.place.to_numpy(dtype=str)
     network = xr.Dataset(
         {"downstream": ("reach", np.full(len(ids), "")), "unit_reach": ("unit", ids)},
         coords={"reach": ids, "unit": ids},
     )
     labels = [label for label in ("name", "region") if label in rows]
-    gauges = xr.Dataset(
+    places = xr.Dataset(
         {
-            **{label: ("gauge", rows[label].to_numpy(dtype=str)) for label in labels},
-            "reach": ("gauge", ids),
+            **{label: ("place", rows[label].to_numpy(dtype=str)) for label in labels},
+            "reach": ("place", ids),
             **{
-                place: ("gauge", rows[place].to_numpy(float), {"units": "degree"})
+                place: ("place", rows[place].to_numpy(float), {"units": "degree"})
                 for place in ("latitude", "longitude")
             },
             "drainage_area": (
-                "gauge",
+                "place",
                 rows.drainage_area_km2.to_numpy(float),
                 {"units": "km2", "long_name": "area that discharge is related to"},
             ),
-            "discharge": (
-                ("gauge", "time"),
-                np.ascontiguousarray(discharge, np.float32),
-                {"units": "m3/s", "long_name": "observed discharge", "comment": comment},
-            ),
         },
-        coords={"gauge": ids, "time": time},
+        coords={"place": ids},
     )
-    return Domain(name, forcing, attributes, network, gauges), table
+    attrs = {"units": "m3/s", "long_name": "observed discharge", "comment": comment}
+    observed = xr.Dataset(
+        {"discharge": (("time", "place"), np.ascontiguousarray(discharge.T, np.float32), attrs)},
+        coords={"time": time, "place": ids},
+    )
+    return Domain(name, forcing, attributes, network, places, observed), table
 
 
 def _reasons(forcing, days, minimum_days, left_out):

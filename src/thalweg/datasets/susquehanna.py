@@ -185,7 +185,7 @@ def build(folder, period, potential_evapotranspiration="oudin", minimum_days=700
     days = flow.notna().sum().values
     gauge_table = pd.DataFrame(
         {
-            "gauge": header,
+            "place": header,
             "name": table["name"].loc[header].values,
             "reach": header,
             "network_area_km2": drainage[position],
@@ -195,26 +195,31 @@ def build(folder, period, potential_evapotranspiration="oudin", minimum_days=700
         }
     )
     kept = gauge_table.kept.values
-    gauges = xr.Dataset(
+    places = xr.Dataset(
         {
-            "name": ("gauge", gauge_table["name"].values[kept].astype(str)),
-            "reach": ("gauge", header[kept]),
-            "latitude": ("gauge", attributes.latitude.values[position][kept], {"units": "degree"}),
-            "longitude": ("gauge", attributes.longitude.values[position][kept], {"units": "degree"}),
+            "name": ("place", gauge_table["name"].values[kept].astype(str)),
+            "reach": ("place", header[kept]),
+            "latitude": ("place", attributes.latitude.values[position][kept], {"units": "degree"}),
+            "longitude": ("place", attributes.longitude.values[position][kept], {"units": "degree"}),
             "drainage_area": (
-                "gauge",
+                "place",
                 drainage[position][kept],
                 {"units": "km2", "long_name": "accumulated area"},
             ),
-            "discharge": (
-                ("gauge", "time"),
-                flow.values.T[kept],
-                {"units": "m3/s", "long_name": "observed discharge"},
-            ),
         },
-        coords={"gauge": header[kept], "time": precipitation.index},
+        coords={"place": header[kept]},
     )
-    return Domain("susquehanna", forcing, attributes, network, gauges), gauge_table
+    observed = xr.Dataset(
+        {
+            "discharge": (
+                ("time", "place"),
+                flow.values[:, kept],
+                {"units": "m3/s", "long_name": "observed discharge"},
+            )
+        },
+        coords={"time": precipitation.index, "place": header[kept]},
+    )
+    return Domain("susquehanna", forcing, attributes, network, places, observed), gauge_table
 
 
 def _table(path, index):

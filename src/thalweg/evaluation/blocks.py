@@ -46,8 +46,8 @@ def blocks_of(gauges):
 
 def read_blocks(path):
     """Blocks of the gauges of a domain's file: Series of labels of :func:`blocks_of`, by gauge id."""
-    with xr.open_dataset(path, group="gauges", engine="h5netcdf") as gauges:
-        return pd.Series(blocks_of(gauges), index=gauges.gauge.values.astype(str))
+    with xr.open_dataset(path, group="places", engine="h5netcdf") as gauges:
+        return pd.Series(blocks_of(gauges), index=gauges.place.values.astype(str))
 
 
 def block_bootstrap(values, blocks, statistic=np.median, samples=SAMPLES, seed=0):

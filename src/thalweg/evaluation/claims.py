@@ -165,7 +165,7 @@ def _scores(runs, place, model, metric):
         if not any(other[:depth] == key[:depth] for other in runs.indices):
             raise _Untested(f"the study has no {name}")
     rows = runs.get_group(key)
-    return as_score(rows.groupby("gauge").value.mean(), METRICS[metric]), rows.seed.nunique()
+    return as_score(rows.groupby("place").value.mean(), METRICS[metric]), rows.seed.nunique()
 
 
 def _too_few(gauges, blocks):

@@ -18,7 +18,7 @@ from thalweg.basin.domain import DataError
 from thalweg.evaluation.blocks import block_bootstrap
 from thalweg.evaluation.evidence import signed_rank, spearman
 from thalweg.evaluation.statistics import FEWEST_PAIRS
-from thalweg.settings.blocks import Count, Period, Settings
+from thalweg.schema import Count, Period, Settings
 
 BENCHMARK = 531  # catchments with published scores
 
@@ -130,7 +130,7 @@ def compare_published(skill, folder, blocks, job):
         DataError: from :func:`read_published`.
     """
     scores = {name: read_published(folder, name) for name in PUBLISHED}
-    means = skill.groupby(["domain", "experiment", "model", "metric", "gauge"], sort=False).value.mean()
+    means = skill.groupby(["domain", "experiment", "model", "metric", "place"], sort=False).value.mean()
     rows = []
     for place, experiment in job.experiments.items():
         domain, name = place.split("/")
@@ -149,7 +149,7 @@ def compare_published(skill, folder, blocks, job):
 
 
 COLUMNS = (
-    *("domain", "experiment", "model", "reference", "metric", "gauges", "median", "reference_median"),
+    *("domain", "experiment", "model", "reference", "metric", "places", "median", "reference_median"),
     *("median_difference", "low", "high", "p", "rank_correlation", "share_higher", "same_years", "differs"),
 )
 
@@ -158,7 +158,7 @@ def _paired(pairs, blocks, samples):
     difference = (pairs.ours - pairs.theirs).to_numpy()
     low, high = block_bootstrap(difference, blocks, np.median, samples)
     return {
-        "gauges": len(pairs),
+        "places": len(pairs),
         "median": pairs.ours.median(),
         "reference_median": pairs.theirs.median(),
         "median_difference": np.median(difference),
@@ -207,7 +207,7 @@ def published_evidence(table):
             "low": row.low,
             "high": row.high,
             "p": row.p,
-            "n": row.gauges,
+            "n": row.places,
             "unit": "dimensionless",
             "test": f"median paired difference{'' if row.same_years else ' of tests over other years'}; signed-rank p; "
             "block bootstrap",

@@ -1,44 +1,41 @@
 """Scores of a simulation, as a tidy table."""
 
+import numpy as np
 import pandas as pd
 
 from thalweg.metrics.scores import evaluate
 
-COLUMNS = ["study", "domain", "experiment", "model", "fold", "seed", "gauge", "metric", "value"]
+COLUMNS = [
+    *("study", "domain", "experiment", "variable", "model", "fold", "seed", "place", "metric", "value", "unit"),
+]
 
 
-def score(simulation, study, metrics, minimum_days):
-    """Metrics of every fold, seed and tested gauge.
+def score(simulation, study, metrics, minimum_values):
+    """Metrics of every fold, seed and tested place, over the observations that count in the test.
+
+    An observation below a detection limit has no error when the simulation is below the limit too; otherwise the error is the excess.
 
     Args:
-        simulation: Dataset of :func:`thalweg.experiments.run.simulate_experiment` with the attributes domain,
-            experiment and model.
+        simulation: Dataset of a variable (:mod:`thalweg.experiments.simulation`) with the attributes domain, experiment and model.
         study: name for the table.
         metrics: names in :mod:`thalweg.metrics.scores`.
-        minimum_days: days with both series that a metric needs.
+        minimum_values: observations in the test that a metric needs.
 
     Returns:
-        DataFrame with the columns ``COLUMNS``; a gauge that the fold does not test has no row.
+        DataFrame with the columns ``COLUMNS``, ``unit`` being that of the variable; a place that the fold does not test has no row.
     """
-    rows = []
-    names = {name: simulation.attrs[name] for name in ("domain", "experiment", "model")}
+    names = {name: simulation.attrs[name] for name in ("domain", "experiment", "variable", "model")}
     observed = simulation.observed.values
+    rows = []
     for i, fold in enumerate(simulation.fold.values):
+        tested = simulation.tested.values[i] > 0
         for j, seed in enumerate(simulation.seed.values):
-            discharge = simulation.discharge.values[i, j]
-            for k, gauge in enumerate(simulation.gauge.values):
-                if pd.isna(discharge[k]).all():
-                    continue
-                for metric, value in evaluate(discharge[k], observed[k], metrics, minimum_days).items():
-                    rows.append(
-                        {
-                            "study": study,
-                            **names,
-                            "fold": fold,
-                            "seed": seed,
-                            "gauge": gauge,
-                            "metric": metric,
-                            "value": value,
-                        }
-                    )
-    return pd.DataFrame(rows, columns=COLUMNS)
+            simulated = simulation.simulated.values[i, j]
+            if "censored" in simulation:
+                simulated = np.where(simulation.censored.values > 0, np.maximum(simulated, observed), simulated)
+            for k in np.flatnonzero(~np.isnan(simulated).all(1)):
+                head = {"study": study, **names, "fold": fold, "seed": seed, "place": simulation.place.values[k]}
+                series = np.where(tested[k], simulated[k], np.nan)
+                scores = evaluate(series, observed[k], metrics, minimum_values)
+                rows += [{**head, "metric": metric, "value": value} for metric, value in scores.items()]
+    return pd.DataFrame(rows, columns=COLUMNS[:-1]).assign(unit=simulation.attrs["unit"])

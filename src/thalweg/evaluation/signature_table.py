@@ -8,7 +8,7 @@ from thalweg.evaluation.statistics import FEWEST_PAIRS
 from thalweg.metrics.scores import MINIMUM_DAYS, known_days
 from thalweg.metrics.signatures import SIGNATURES, signatures
 
-COLUMNS = ("domain", "experiment", "model", "signature", "unit", "gauges", "spearman", "observed", "simulated")
+COLUMNS = ("domain", "experiment", "model", "signature", "unit", "places", "spearman", "observed", "simulated")
 
 
 def signature_table(simulation, minimum_days=MINIMUM_DAYS):
@@ -31,11 +31,11 @@ def signature_table(simulation, minimum_days=MINIMUM_DAYS):
         ValueError: from :func:`~thalweg.metrics.scores.known_days`.
     """
     time = simulation.time.values
-    shape = (simulation.sizes["gauge"], len(SIGNATURES))
+    shape = (simulation.sizes["place"], len(SIGNATURES))
     pairs = []
-    for run in simulation.discharge.stack(run=("fold", "seed")).transpose("run", "gauge", "time").values:
+    for run in simulation.discharge.stack(run=("fold", "seed")).transpose("run", "place", "time").values:
         pair = np.full((2, *shape), np.nan)
-        for k, (simulated, observed) in enumerate(zip(run, simulation.observed.transpose("gauge", "time").values)):
+        for k, (simulated, observed) in enumerate(zip(run, simulation.observed.transpose("place", "time").values)):
             day = known_days(simulated, observed)[0]
             if len(day) < max(minimum_days, 1):
                 continue

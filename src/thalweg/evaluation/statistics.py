@@ -16,7 +16,7 @@ from scipy.stats import rankdata, wilcoxon
 from thalweg.evaluation.blocks import SAMPLES, block_bootstrap
 from thalweg.metrics.scores import METRICS
 
-COLUMNS = ("domain", "experiment", "model", "fold", "seed", "gauge", "metric", "value")
+COLUMNS = ("domain", "experiment", "model", "fold", "seed", "place", "metric", "value")
 FEWEST_PAIRS = 6  # with five pairs no two-sided signed-rank p-value can fall below 0.05 (its least is 2 / 2^5)
 
 
@@ -26,7 +26,7 @@ def read_skill(path):
     Raises:
         ValueError: from :func:`check_skill`, naming the file.
     """
-    return check_skill(pd.read_csv(path, dtype={"gauge": str}), path)
+    return check_skill(pd.read_csv(path, dtype={"place": str}), path)
 
 
 def check_skill(skill, source="skill"):
@@ -76,10 +76,10 @@ def summarise(skill, samples=SAMPLES, seed=0, blocks=None):
     check_skill(skill)
     rows = []
     for (domain, experiment, model, metric), group in skill.groupby(list(_GROUP), sort=False):
-        gauges = group.groupby("gauge").value.mean()
+        gauges = group.groupby("place").value.mean()
         values = gauges.dropna().to_numpy()
         label = labels_of(gauges.dropna().index, domain, blocks)
-        per_seed = group.groupby(["seed", "gauge"], dropna=False).value.mean().groupby("seed", dropna=False).median()
+        per_seed = group.groupby(["seed", "place"], dropna=False).value.mean().groupby("seed", dropna=False).median()
         low, high = block_bootstrap(values, label, samples=samples, seed=seed)
         best, unit = METRICS[metric].best, METRICS[metric].unit
         if unit == "mm/day" and "unit" in group:
@@ -87,7 +87,7 @@ def summarise(skill, samples=SAMPLES, seed=0, blocks=None):
         rows.append(
             {
                 **dict(zip(_GROUP, (domain, experiment, model, metric))),
-                "gauges": len(values),
+                "places": len(values),
                 "undefined": len(gauges) - len(values),
                 "median": np.median(values) if len(values) else np.nan,
                 "low": low,
@@ -141,7 +141,7 @@ def compare(skill, metric, samples=SAMPLES, seed=0, blocks=None):
         raise ValueError(f"no row has metric {metric!r}; there are {', '.join(skill.metric.unique())}")
     tables = []
     for (domain, experiment), group in chosen.groupby(["domain", "experiment"], sort=False):
-        score = as_score(group.groupby(["model", "gauge"]).value.mean(), METRICS[metric]).unstack("model")
+        score = as_score(group.groupby(["model", "place"]).value.mean(), METRICS[metric]).unstack("model")
         differences = {
             (model, reference): (score[model] - score[reference]).dropna()
             for model, reference in combinations(group.model.unique(), 2)
@@ -165,7 +165,7 @@ def compare(skill, metric, samples=SAMPLES, seed=0, blocks=None):
 
 
 _COMPARISON = (
-    *("domain", "experiment", "metric", "model", "reference", "gauges", "ties", "median_improvement"),
+    *("domain", "experiment", "metric", "model", "reference", "places", "ties", "median_improvement"),
     *("low", "high", "rank_biserial", "p", "p_holm", "reason"),
 )
 
@@ -202,7 +202,7 @@ def _paired(improvement, label, samples, seed):
     low, high = block_bootstrap(improvement, label, samples=samples, seed=seed)
     p, reason = signed_rank_p(improvement)
     return {
-        "gauges": len(improvement),
+        "places": len(improvement),
         "ties": len(improvement) - len(nonzero),
         "median_improvement": improvement.median(),
         "low": low,

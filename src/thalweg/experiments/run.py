@@ -11,41 +11,77 @@ import xarray as xr
 
 from thalweg import processes
 from thalweg.basin.domain import DataError
+from thalweg.basin.observables import check_flux, observable, observations
+from thalweg.experiments.simulation import Simulation, simulation_of
 from thalweg.learn import checkpoint
 from thalweg.learn.networks import ProcessModel, SequenceModel
 from thalweg.learn.pretrain import pretrain
 from thalweg.learn.river import LEARNED, RiverNetwork
 from thalweg.learn.scaling import Scaling, fit_scaling
 from thalweg.learn.train import Task, train
-from thalweg.learn.windows import Series
-from thalweg.metrics.calendar import counted_days
+from thalweg.learn.windows import Series, known_parameters
+from thalweg.metrics.calendar import counted_days, period
 from thalweg.processes.routing.unit_hydrograph import mean_delay
 
+LEAST_DEVIATION = 0.1  # of samples, or of their logarithm: a place where they hardly vary does not rule the loss
+SPAN = 30.0  # a learned mean concentration lies within this factor of the mean of the training samples
 
-def process_of(settings):
-    """The process that the model settings name."""
+
+def process_of(settings, domain, target_mean):
+    """The process that the model settings name, for the time step and the variables of a domain.
+
+    Args:
+        settings: :class:`~thalweg.settings.blocks.ProcessModel`.
+        domain: the domain.
+        target_mean: name -> mean of the training observations, about which a concentration-discharge curve is learned.
+
+    Raises:
+        DataError: when the process does not predict what is observed, or in another unit.
+    """
+    options = {}
     if settings.process == "hbv":
-        return processes.hbv(capillary_rise=settings.capillary_rise)
-    return getattr(processes, settings.process)()
+        options = {"capillary_rise": settings.capillary_rise, "step": domain.step}
+    if settings.process == "concentration_discharge":
+        variable, mean = next(iter(target_mean.items()))
+        unit = domain.observed[variable].attrs["units"]
+        options = {"variable": variable, "unit": unit, "low": mean / SPAN, "high": mean * SPAN}
+    process = processes.get(settings.process, **options)
+    for variable in target_mean:
+        check_flux(process, variable, observations(domain, variable).attrs["units"], domain.name)
+    return process
 
 
 def spatial_domain(domain, settings):
-    """The domain as the model sees it: every unit, or each gauge's catchment as one."""
+    """The domain as the model sees it: every unit, or each place's catchment as one."""
     return domain.lumped() if settings.spatial == "lumped" else domain
 
 
-def build_model(settings, scaling):
-    """A new model for the settings of a process or sequence model."""
+def build_model(settings, scaling, domain):
+    """A new model for the settings of a process or sequence model.
+
+    Args:
+        settings: of the model.
+        scaling: the :class:`~thalweg.learn.scaling.Scaling` of its training.
+        domain: as the model sees it.
+    """
     counts = len(scaling.forcing), len(scaling.attributes)
+    variables = tuple(scaling.target_mean)
     if settings.kind == "sequence":
-        return SequenceModel(*counts, settings.hidden, settings.dropout, scaling.discharge_mean)
-    if settings.routing == "river" and scaling.reach_mean is None:
-        raise DataError(
-            "routing is river, but the reaches of the domain have no length, slope, width, drainage_area and elevation; "
-            "use routing: unit_hydrograph there"
+        return SequenceModel(variables, *counts, settings.hidden, settings.dropout, scaling.target_mean)
+    river = None
+    if settings.routing == "river":
+        if scaling.reach_mean is None or domain.step == "month":
+            raise DataError(
+                "routing is river, but the reaches of the domain have no length, slope, width, drainage_area and elevation, or "
+                "its step is a month; use routing: unit_hydrograph there"
+            )
+        river = RiverNetwork(
+            len(scaling.reach_mean), settings.river_hidden, settings.river_step, hours=24 * domain.step_days
         )
+    process = process_of(settings, domain, scaling.target_mean)
     return ProcessModel(
-        process_of(settings),
+        variables,
+        process,
         *counts,
         settings.components,
         settings.network,
@@ -54,70 +90,106 @@ def build_model(settings, scaling):
         settings.dropout,
         tuple(settings.dynamic),
         settings.integrator,
+        known=tuple(name for name in known_parameters(process, domain) if name not in settings.dynamic),
+        units=len(domain.unit_ids),
         patches=scaling.history_patches,
         routing=settings.routing,
-        river=RiverNetwork(len(scaling.reach_mean or ()), settings.river_hidden, settings.river_step)
-        if settings.routing == "river"
-        else None,
+        river=river,
     )
 
 
-def positions(time, first, last):
-    """Positions ``(start, stop)`` of the days first..last in ``time``, stop excluded."""
-    days = pd.DatetimeIndex(time)
-    return int(days.searchsorted(pd.Timestamp(first))), int(days.searchsorted(pd.Timestamp(last), side="right"))
+def series_of(domain, scaling, settings, places=None, device="cpu"):
+    """A domain as a model sees it, for some places or all."""
+    process = process_of(settings, domain, scaling.target_mean) if settings.kind == "process" else None
+    return Series(domain, scaling, places, tuple(scaling.target_mean), process, device=device)
 
 
-def period(split, part, time):
-    """Positions of the training or test period of a split."""
-    return positions(time, split[f"{part}_start"].iloc[0], split[f"{part}_end"].iloc[0])
-
-
-def make_task(domain, split, training, validation_share, device="cpu"):
+def make_task(domain, split, job):
     """The :class:`~thalweg.learn.train.Task` of one fold.
 
-    Scaling, units, observations and deviations come from the training gauges, their catchments and the training period;
-    observations of test gauges and days are not in the task at all.
+    Scaling, units, observations and deviations come from the training places, their units and the training period;
+    observations of test places and times are not in the task at all. Attributes made from forcing by a dataset, such as mean
+    discharge, are those of the whole record.
 
     Args:
         domain: the domain as the model sees it.
         split: rows of one fold.
-        training: :class:`~thalweg.settings.blocks.Training`.
-        validation_share: share of the end of the training period held out when no gauge validates; with 0 the whole
-            training period is watched instead.
-        device: where the tensors are.
+        job: :class:`~thalweg.settings.blocks.TrainingJob`. With a ``validation_share`` of 0 and no place that validates, the whole
+            training period is watched.
 
     Returns:
         (Task, Scaling)
     """
-    seen = split[split.train | split.validation]
-    rows = np.array([list(domain.gauge_ids).index(gauge) for gauge in seen.gauge])
-    weights = domain.gauge_weights[rows]
-    units = np.unique(weights.indices)
-    days = period(split, "train", domain.forcing.time.values)
-    observed = np.where(counted_days(seen, "train", domain.forcing.time.values), domain.observed.values[rows].T, np.nan)
-    validates = seen.validation.values
-    scaling = fit_scaling(domain, units, days, np.nanmean(observed[:, ~validates]), climate=training.climate_attributes)
+    training, time = job.training, domain.forcing.time.values
+    whole = getattr(job.model, "network", None) == "unit"  # has a parameter set for every unit
+    seen = split if whole else split[split.train | split.validation]
+    rows = np.array([list(domain.place_ids).index(place) for place in seen.place])
+    counts = counted_days(seen, "train", time) & (seen.train | seen.validation).values
+    days = period(seen, "train", time)
+    observed = {name: np.where(counts, observations(domain, name).values[rows].T, np.nan) for name in job.variables}
+    censored = {name: domain.censored(name)[:, rows] for name in job.variables}
+    trains, validates = seen.train.values, seen.validation.values
     fit_days, validation_days = days, days
     if not validates.any():
-        validates = np.ones(len(seen), bool)
-        cut = days[1] - round(validation_share * (days[1] - days[0]))
+        validates = trains.copy()
+        cut = days[1] - round(job.validation_share * (days[1] - days[0]))
         if cut < days[1]:
             fit_days, validation_days = (days[0], cut), (cut, days[1])
+    scaling = _scaling(domain, job, rows, observed, seen, days, fit_days)
 
     def tensor(array, dtype=torch.float32):
-        return torch.as_tensor(array, dtype=dtype, device=device)
+        return torch.as_tensor(array, dtype=dtype, device=job.device)
 
     task = Task(
-        series=Series(domain, scaling, rows, device=device),
-        observed=tensor(observed),
-        deviation=tensor(np.nanstd(observed, axis=0)),
-        training=tensor(seen.train.values, torch.bool),
+        series=series_of(domain, scaling, job.model, None if whole else rows, job.device),
+        observed={name: tensor(values) for name, values in observed.items()},
+        deviation={name: tensor(_deviation(name, values, training.loss)) for name, values in observed.items()},
+        training=tensor(trains, torch.bool),
         validation=tensor(validates, torch.bool),
         days=fit_days,
         validation_days=validation_days,
+        weights=dict(job.variables),
+        censored={
+            name: tensor(flags, torch.bool)
+            for name, flags in censored.items()
+            if (flags & np.isfinite(observed[name])).any()
+        },
+        step_days=domain.step_days,
+        source=domain.name,
     )
     return task, scaling
+
+
+def _scaling(domain, job, rows, observed, seen, days, fit_days):
+    """Scaling of a gauge's record is of training and validation alike; of samples, of what trains only."""
+    training, trains = job.training, seen.train.values
+    continuous = observable(next(iter(job.variables))).continuous
+    if continuous:
+        places, days_of_scale = rows[trains | seen.validation.values], slice(None)
+    else:
+        places, days_of_scale, days = rows[trains], slice(*fit_days), fit_days
+    upstream = any(observable(name).gather != "unit" for name in job.variables)
+    units = domain.catchment_weights[places].indices if upstream else domain.place_units[places]
+    return fit_scaling(
+        domain,
+        np.unique(units),
+        days,
+        {name: np.nanmean(values[days_of_scale][:, trains]) for name, values in observed.items()},
+        climate=training.climate_attributes,
+        logarithmic=training.logarithmic_attributes,
+        history=getattr(job.model, "network", None) == "transformer",
+    )
+
+
+def _deviation(variable, observed, loss):
+    """Standard deviation of the observations of each place (place,), in logarithms for a loss of logarithms."""
+    if observable(variable).continuous:
+        return np.nanstd(observed, axis=0)
+    if loss == "log_likelihood":
+        with np.errstate(divide="ignore"):
+            observed = np.log(observed)
+    spread = pd.DataFrame(np.where(np.isfinite(observed), observed, np.nan)).std(ddof=0).fillna(1.0).values
+    return np.maximum(spread, LEAST_DEVIATION)
 
 
 def fingerprint_of(*parts):
@@ -125,121 +197,102 @@ def fingerprint_of(*parts):
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def train_experiment(
-    domain, splits, model, training, seeds, checkpoints, key, validation_share, device="cpu", label=""
-):
+def train_experiment(domain, splits, job, checkpoints, key, label=""):
     """Train one model on every fold with every seed.
 
     Args:
-        domain, splits: as made by :func:`thalweg.experiments.splits.make_splits`.
-        model, training: settings.
-        seeds: list of int.
+        domain: the :class:`~thalweg.basin.domain.Domain`.
+        splits: as made by :func:`thalweg.experiments.splits.make_splits`.
+        job: :class:`~thalweg.settings.blocks.TrainingJob`.
         checkpoints: folder for checkpoints; a finished or broken run is taken up from there.
-        key: what else, besides settings and splits, makes a checkpoint valid (code and data fingerprints).
-        validation_share: see :func:`make_task`.
+        key: what else, besides the job and the splits, makes a checkpoint valid (code and data fingerprints).
+        label: for messages and progress.
 
     Returns:
         (tensors, values, log): weights under ``<fold>/<seed>/``; scaling by fold; DataFrame of the training.
     """
-    seen_domain = spatial_domain(domain, model)
-    identity = fingerprint_of(model.model_dump(mode="json"), training.model_dump(mode="json"), splits.to_csv(), key)
-
-    def pretrained(built, scaling, seed):
-        inputs = scaling.attribute_inputs(seen_domain), scaling.history_inputs(seen_domain)
-        inputs = [torch.as_tensor(values, dtype=torch.float32, device=device) for values in inputs]
-        pretrain(built.network.encoder, *inputs, model.pretrain_steps, seed, f"{label} seed {seed}")
-
-    return train_folds(
-        splits,
-        seeds,
-        training,
-        lambda split: make_task(seen_domain, split, training, validation_share, device),
-        lambda scaling: build_model(model, scaling),
-        Path(checkpoints) / identity,
-        label,
-        pretrained if getattr(model, "pretrain_steps", 0) else None,
-    )
-
-
-def train_folds(splits, seeds, training, task_of, build, checkpoints, label, prepare=None):
-    """Train a model on every fold of a split with every seed.
-
-    Args:
-        splits: table of folds.
-        seeds: list of int.
-        training: :class:`~thalweg.settings.blocks.Training`.
-        task_of: function from the rows of a fold to its (Task, Scaling).
-        build: function from a Scaling to a new model.
-        checkpoints: folder for checkpoints.
-        label: for messages and progress.
-        prepare: optional function of a new model, its Scaling and the seed, called before the first step; not when a
-            checkpoint is taken up.
-
-    Returns:
-        (tensors, values, log): as :func:`train_experiment`.
-    """
+    seen_domain, model = spatial_domain(domain, job.model), job.model
+    identity = fingerprint_of(job.model_dump(mode="json", exclude={"seeds"}), splits.to_csv(), key)
+    folder = Path(checkpoints) / identity
     tensors, scalings, log = {}, {}, []
     for fold, split in splits.groupby("fold"):
-        task, scaling = task_of(split)
+        task, scaling = make_task(seen_domain, split, job)
         scalings[str(fold)] = scaling.to_dict()
-        for seed in seeds:
-            path = Path(checkpoints) / f"fold{fold}-seed{seed}.safetensors"
+        for seed in job.seeds:
+            path, name = folder / f"fold{fold}-seed{seed}.safetensors", f"{label} fold {fold} seed {seed}"
 
             def new(task=task, scaling=scaling, seed=seed, path=path):
-                model = build(scaling).to(task.observed.device)
-                if prepare is not None and not path.exists():
-                    prepare(model, scaling, seed)
-                return model
+                built = build_model(model, scaling, seen_domain).to(job.device)
+                if getattr(model, "pretrain_steps", 0) and not path.exists():
+                    _pretrain(built, seen_domain, scaling, job, seed, label)
+                return built
 
-            trained, rows = train(
-                new,
-                task,
-                training,
-                seed,
-                path,
-                label=f"{label} fold {fold} seed {seed}",
-            )
+            trained, rows = train(new, task, job.training, seed, path, label=name)
             tensors.update(checkpoint.prefixed(f"{fold}/{seed}", trained.state_dict()))
             log += [{"fold": fold, "seed": seed, **row} for row in rows]
-    return tensors, {"scaling": scalings, "seeds": list(seeds)}, pd.DataFrame(log)
+    return tensors, {"scaling": scalings, "seeds": list(job.seeds)}, pd.DataFrame(log)
+
+
+def _pretrain(model, domain, scaling, job, seed, label):
+    inputs = scaling.attribute_inputs(domain), scaling.history_inputs(domain)
+    inputs = [torch.as_tensor(values, dtype=torch.float32, device=job.device) for values in inputs]
+    pretrain(model.network.encoder, *inputs, job.model.pretrain_steps, seed, f"{label} seed {seed}")
 
 
 @torch.no_grad()
-def simulate_experiment(domain, splits, model, training, tensors, values):
-    """Simulate the test period of every fold and seed.
+def simulate_experiment(domain, splits, job, tensors, values):
+    """Simulate the tested places with every fold and seed: a gauge's test period, or the whole record between samples.
 
     Returns:
-        (Dataset, Dataset | None): discharge (fold, seed, gauge, time) in mm/day, NaN at gauges that the fold does not
-        test, beside the observed; learned parameters (fold, seed, unit) as means over components, for a process.
+        Simulation: of every variable, NaN at places that the fold does not test; for a process also its learned and known
+        parameters, means over components, and where places are sampled all its fluxes, of the first fold and seed.
     """
-    seen_domain = spatial_domain(domain, model)
+    seen_domain, model = spatial_domain(domain, job.model), job.model
     folds, seeds = sorted(splits.fold.unique()), values["seeds"]
-    days = period(splits, "test", domain.forcing.time.values)
-    shape = (len(folds), len(seeds), len(domain.gauge_ids), days[1] - days[0])
-    discharge = np.full(shape, np.nan, dtype=np.float32)
-    learned = {}
+    continuous = observable(next(iter(job.variables))).continuous
+    days = _span(domain, splits, continuous)
+    spin_up = task_steps(job.training.spin_up, domain)
+    shape = (len(folds), len(seeds), len(domain.place_ids), days[1] - days[0])
+    simulated = {name: np.full(shape, np.nan, dtype=np.float32) for name in job.variables}
+    learned, known, internals, process = {}, (), None, None
     for i, fold in enumerate(folds):
-        split = splits[splits.fold == fold].set_index("gauge").loc[domain.gauge_ids]
-        counted = counted_days(split, "test", domain.forcing.time.values)[slice(*days)] & split.test.values
+        split = splits[splits.fold == fold].set_index("place").loc[domain.place_ids]
         tested = np.flatnonzero(split.test.values)
         scaling = Scaling(**values["scaling"][str(fold)])
-        series = Series(seen_domain, scaling)
-        whole = series.window(0, days[1], round(training.spin_up))
-        window, columns = series.window_of(torch.as_tensor(tested), 0, days[1], round(training.spin_up))
+        series = series_of(seen_domain, scaling, model)
+        whole = series.window(0, days[1], spin_up)
+        if continuous:
+            window, columns = series.window_of(torch.as_tensor(tested), 0, days[1], spin_up)
+        else:
+            window, columns = whole, torch.as_tensor(tested)
         for j, seed in enumerate(seeds):
-            trained = build_model(model, scaling).eval()
+            trained = build_model(model, scaling, seen_domain).eval()
             trained.load_state_dict(checkpoint.without_prefix(f"{fold}/{seed}", tensors))
-            discharge[i, j, tested] = trained(window)[days[0] :, columns].T.numpy()
-            if model.kind == "process":
-                for name, column in _described(trained, whole, days[1] - days[0]).items():
-                    learned.setdefault(name, np.full((len(folds), len(seeds), *np.shape(column)), np.nan))[i, j] = (
-                        column
-                    )
-        discharge[i, :, ~counted.T] = np.nan
-    simulation = _simulation(domain, folds, seeds, days, discharge)
-    if not learned:
-        return simulation, None
-    return simulation, _parameters(seen_domain, process_of(model), folds, seeds, learned)
+            for name, series_there in trained(window).items():
+                simulated[name][i, j, tested] = series_there[days[0] :, columns].T.numpy()
+            if model.kind != "process":
+                continue
+            process, known = trained.process, trained.known
+            for name, column in _described(trained, whole, days[1] - days[0]).items():
+                learned.setdefault(name, np.full((len(folds), len(seeds), *np.shape(column)), np.nan))[i, j] = column
+            if internals is None and not continuous:
+                internals = _internals(seen_domain, process, trained.fluxes(whole, process.flux_names))
+    return Simulation(
+        {name: simulation_of(domain, splits, name, seeds, days, discharge) for name, discharge in simulated.items()},
+        parameters=_parameters(seen_domain, process, known, folds, seeds, learned) if learned else None,
+        internals=internals,
+    )
+
+
+def task_steps(days, domain):
+    """A number of days as whole steps of a domain."""
+    return round(days / domain.step_days)
+
+
+def _span(domain, splits, continuous):
+    """Positions of what is simulated: a gauge's test period, or the whole record between samples."""
+    time = domain.forcing.time.values
+    return period(splits, "test", time) if continuous else (0, len(time))
 
 
 def _described(model, window, days):
@@ -254,7 +307,7 @@ def _described(model, window, days):
     described |= {p.name: parameters[p.name].numpy() for p in LEARNED}
     runoff, _ = model.runoff(window)
     discharge, before, after, lateral = model.river.march(runoff[-days:], window.drainage)
-    seconds = 86400 / model.river.steps
+    seconds = 3600 * window.drainage.step_hours / model.river.steps
     described["volume_before"], described["volume_after"] = (v.double().sum().item() for v in (before, after))
     described["volume_in"] = seconds * lateral.double().sum().item()
     described["volume_out"] = seconds * discharge[:, window.drainage.river.outlets].double().sum().item()
@@ -269,9 +322,9 @@ VOLUMES = {
 }
 
 
-def _parameters(domain, process, folds, seeds, learned):
+def _parameters(domain, process, given, folds, seeds, learned):
     known = {p.name: p for p in (*process.parameters, *LEARNED)}
-    reaches = {p.name for p in LEARNED}
+    reaches = {p.name for p in LEARNED} - set(process.parameter_names)
     data = {}
     for name, values in learned.items():
         unit, meaning = ("m3", VOLUMES[name]) if name in VOLUMES else ("day", "mean delay of the unit hydrograph")
@@ -280,57 +333,19 @@ def _parameters(domain, process, folds, seeds, learned):
         places = () if name in VOLUMES else ("reach",) if name in reaches else ("unit",)
         data[name] = (("fold", "seed", *places), values, {"units": unit, "long_name": meaning})
         if name in known:
-            data[name][2].update(low=known[name].low, high=known[name].high)
+            data[name][2].update(low=known[name].low, high=known[name].high, known=int(name in given))
     coordinates = {"fold": folds, "seed": seeds, "unit": domain.unit_ids}
     if reaches.intersection(learned):
-        coordinates["reach"] = domain.river.reach[domain.gauge_reaches]
+        coordinates["reach"] = domain.river.reach[domain.place_reaches]
     return xr.Dataset(data, coords=coordinates)
 
 
-def _simulation(domain, folds, seeds, days, discharge):
-    window = slice(*days)
+def _internals(domain, process, fluxes):
+    known = {flux.name: flux for flux in process.fluxes}
     return xr.Dataset(
         {
-            "discharge": (
-                ("fold", "seed", "gauge", "time"),
-                discharge,
-                {"units": "mm/day", "long_name": "simulated discharge, depth over the drainage area"},
-            ),
-            "observed": (
-                ("gauge", "time"),
-                domain.observed.values[:, window],
-                {"units": "mm/day", "long_name": "observed discharge"},
-            ),
+            name: (("unit", "time"), values.T.numpy(), {"units": known[name].unit, "long_name": known[name].meaning})
+            for name, values in fluxes.items()
         },
-        coords={"fold": folds, "seed": seeds, "gauge": domain.gauge_ids, "time": domain.forcing.time.values[window]},
+        coords={"time": domain.forcing.time.values, "unit": domain.unit_ids},
     )
-
-
-def climatology(domain, splits, smoothing):
-    """Mean discharge per calendar day over the training period.
-
-    At a gauge that trains or validates, and at every gauge when training and test period are apart, its own; at a held-out gauge,
-    the mean over the others. The calendar is smoothed by a circular running mean of ``smoothing`` days.
-
-    Returns:
-        Dataset as of :func:`simulate_experiment`, with one seed, 0.
-    """
-    time = pd.DatetimeIndex(domain.forcing.time.values)
-    folds = sorted(splits.fold.unique())
-    days = period(splits, "test", time)
-    observed = pd.DataFrame(domain.observed.values.T, index=time, columns=domain.gauge_ids)
-    discharge = np.full((len(folds), 1, observed.shape[1], days[1] - days[0]), np.nan, dtype=np.float32)
-    for i, fold in enumerate(folds):
-        split = splits[splits.fold == fold].set_index("gauge").loc[domain.gauge_ids]
-        first, last = period(split, "train", time)
-        disjoint = last <= days[0] or first >= days[1]
-        seen = (split.train | split.validation).values | disjoint
-        past = observed.where(counted_days(split, "train", time) & seen).iloc[first:last]
-        mean = past.groupby(past.index.dayofyear).mean().reindex(range(1, 367)).interpolate(limit_direction="both")
-        smooth = pd.concat([mean] * 3).rolling(round(smoothing), center=True).mean().iloc[366:732]
-        smooth = smooth.T.fillna(smooth.mean(axis=1)).T
-        window = smooth.loc[time[slice(*days)].dayofyear].values.T
-        tested = split.test.values
-        discharge[i, 0, tested] = window[tested]
-        discharge[i, 0, ~counted_days(split, "test", time)[slice(*days)].T] = np.nan
-    return _simulation(domain, folds, [0], days, discharge)

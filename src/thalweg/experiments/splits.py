@@ -15,10 +15,11 @@ import pandas as pd
 from scipy.cluster.vq import kmeans2
 
 from thalweg.basin.domain import DataError
+from thalweg.basin.observables import observable, observations
 from thalweg.basin.places import SPLIT_SEED, kilometres
-from thalweg.metrics.calendar import NO_YEAR, water_year
+from thalweg.metrics.calendar import NO_YEAR, positions, water_year
 from thalweg.metrics.flood_frequency import years_below
-from thalweg.settings.blocks import HELD_OUT, SAME_GAUGES
+from thalweg.settings.blocks import HELD_OUT, SAME_PLACES
 
 HYDROLOGIC_UNITS = ((1, 2), (3, 6), (4, 5, 7), (9, 10), (8, 11, 12, 13), (14, 15, 16, 18), (17,))  # Feng et al. (2023)
 YEARS = {  # the half that trains: forcing whose mean ranks the years, and whether its greater half does
@@ -37,42 +38,37 @@ def make_splits(domain, experiment):
         experiment: a :class:`~thalweg.settings.blocks.Split`.
 
     Returns:
-        DataFrame with a row per fold and gauge: fold, gauge, train, validation, test (bool), reason,
-        nearest_training_km, train_start, train_end, test_start, test_end, train_years, test_years. The last two are the
-        water years (1999 ends on 30 September 1999) of the periods that count at this gauge, separated by blanks;
-        empty for all days. Validation gauges do not train.
+        DataFrame with a row per fold and place: fold, place, train, validation, test (bool), training_values, test_values (what was
+        observed in the periods), reason, nearest_training_km, train_start, train_end, test_start, test_end, train_years,
+        test_years. The last two are the water years (1999 ends on 30 September 1999) of the periods that count at this place,
+        separated by blanks; empty for all days. Validation places do not train.
 
     Raises:
-        DataError: when a fold has no gauge left to train, validate or test.
+        DataError: when the variable was not observed, or a fold has no place left to train, validate or test.
     """
     generator = np.random.default_rng(SPLIT_SEED)
-    place = kilometres(domain.gauges)
-    gauges = domain.gauge_ids
-    area = domain.gauges.drainage_area.values
-    units = domain.gauge_units
-    drains = _drains(units, domain.attributes.area.values)
-    fold_of = {
-        "inner_gauges": lambda: np.where((drains & ~drains.T).any(0), 0, -1),
-        "ungauged_basins": lambda: generator.permutation(np.arange(len(gauges)) % experiment.folds),
-        "ungauged_regions": lambda: (
-            _regions(place, experiment.folds, domain.name)
-            if experiment.regions == "distance"
-            else _hydrologic_units(domain)
-        ),
-        "scale": lambda: np.where(_within(area, experiment.test_areas), 0, -1),
-    }.get(experiment.kind, lambda: np.zeros(len(gauges), int))()
+    position = kilometres(domain.places) if "latitude" in domain.places else None
+    places = domain.place_ids
+    period = _shortened(experiment)
+    counts = _counts(domain, experiment, period)
+    enough = {part: count >= experiment.minimum_values for part, count in counts.items()}
+    usable = np.flatnonzero(enough["train"] & enough["test"])
+    routed = any(observable(name).gather == "routed" for name in experiment.variables)
+    drains = _drains(domain) if routed else np.zeros((len(places), len(places)), bool)
+    fold_of = np.full(len(places), -1)
+    fold_of[usable] = FOLDS.get(experiment.kind, _one_fold)(domain, experiment, drains, generator, usable)[usable]
     train_years, test_years = _years(domain, experiment)
     frames = []
-    period = _shortened(experiment)
-    diverted = _diverted(domain, period)
+    diverted = _diverted(domain, period) if routed else np.zeros(len(places), bool)
     for fold in range(experiment.tested_folds or experiment.folds):
         test = (fold_of == fold) & (test_years != NO_YEAR)
-        train = np.ones(len(gauges), bool) if experiment.kind in SAME_GAUGES else ~test
-        reason = np.full(len(gauges), "", dtype=object)
+        train = enough["train"].copy() if experiment.kind in SAME_PLACES else enough["train"] & ~test
+        reason = np.select([~enough["train"], ~enough["test"]], ["too few training values", "too few test values"], "")
+        reason = reason.astype(object)
         if experiment.kind == "scale":
-            train &= _within(area, experiment.train_areas)
+            train &= _within(domain, experiment.train_areas)
             reason[~train & ~test] = "left out: area in neither range"
-        reason[train & diverted] = "left out of training: runoff below precipitation less potential evapotranspiration"
+        reason[train & diverted] = "left out of training: runoff below precipitation minus potential evapotranspiration"
         train &= ~diverted & (train_years != NO_YEAR)
         if experiment.kind in (*HELD_OUT, "scale"):
             outside = train & drains[:, test].any(1)
@@ -84,29 +80,31 @@ def make_splits(domain, experiment):
         if experiment.training_share < 1:
             order = np.random.default_rng([SPLIT_SEED, fold]).permutation(np.flatnonzero(train))
             unused = order[max(2, round(experiment.training_share * len(order))) :]
-            reason[unused] = "left out of training: share of gauges"
+            reason[unused] = "left out of training: share of places"
             train[unused] = False
-        validation = np.zeros(len(gauges), bool)
-        if experiment.validation == "gauges":
+        validation = np.zeros(len(places), bool)
+        if experiment.validation == "places":
             count = max(1, round(experiment.validation_share * train.sum()))
-            validation[generator.choice(np.flatnonzero(train), count, replace=False)] = True
+            validation[generator.choice(np.flatnonzero(train), min(count, train.sum()), replace=False)] = True
             train = train & ~validation
         for name, mask in (("train", train), ("test", test)):
             if not mask.any():
                 raise DataError(
-                    f"{domain.name}: fold {fold} of {experiment.kind} has no gauge to {name}; use fewer folds"
+                    f"{domain.name}: fold {fold} of {experiment.kind} has no place to {name} with {experiment.minimum_values} values "
+                    f"of '{experiment.first}' in {period[0]}..{experiment.test[1]}; use fewer folds or lower minimum_values"
                 )
-        distance = np.linalg.norm(place[:, None] - place[None, train | validation], axis=-1)
         frames.append(
             pd.DataFrame(
                 {
                     "fold": fold,
-                    "gauge": gauges,
+                    "place": places,
                     "train": train,
                     "validation": validation,
                     "test": test,
+                    "training_values": counts["train"],
+                    "test_values": counts["test"],
                     "reason": reason,
-                    "nearest_training_km": distance.min(1).round(1),
+                    "nearest_training_km": _nearest(position, train | validation),
                 }
             )
         )
@@ -117,6 +115,57 @@ def make_splits(domain, experiment):
     return table.assign(train_years=np.tile(train_years, count), test_years=np.tile(test_years, count))
 
 
+def _counts(domain, experiment, period):
+    """Values observed of any of the variables in the training and the test period, arrays (place,)."""
+    there = np.any([observations(domain, name).notnull().values for name in experiment.variables], axis=0)
+    time = domain.forcing.time.values
+    return {
+        part: there[:, slice(*positions(time, *days))].sum(1)
+        for part, days in (("train", period), ("test", experiment.test))
+    }
+
+
+def _nearest(position, trains):
+    if position is None:
+        return np.nan
+    return np.linalg.norm(position[:, None] - position[None, trains], axis=-1).min(1).round(1)
+
+
+def _one_fold(domain, experiment, drains, generator, usable):
+    return np.zeros(len(drains), int)
+
+
+def _inner(domain, experiment, drains, generator, usable):
+    return np.where((drains & ~drains.T).any(0), 0, -1)
+
+
+def _random(domain, experiment, drains, generator, usable):
+    fold_of = np.full(len(drains), -1)
+    fold_of[usable] = generator.permutation(np.arange(len(usable)) % experiment.folds)
+    return fold_of
+
+
+def _by_region(domain, experiment, drains, generator, usable):
+    if experiment.regions == "hydrologic_units":
+        return _hydrologic_units(domain)
+    fold_of = np.full(len(drains), -1)
+    fold_of[usable] = _regions(kilometres(domain.places)[usable], experiment.folds, domain.name)
+    return fold_of
+
+
+def _by_area(domain, experiment, drains, generator, usable):
+    return np.where(_within(domain, experiment.test_areas), 0, -1)
+
+
+FOLDS = {
+    "inner_gauges": _inner,
+    "ungauged_basins": _random,
+    "ungauged_places": _random,
+    "ungauged_regions": _by_region,
+    "scale": _by_area,
+}
+
+
 def _shortened(experiment):
     first, last = experiment.train
     if experiment.training_years is None:
@@ -125,7 +174,8 @@ def _shortened(experiment):
     return max(first, start.date()), last
 
 
-def _within(area, limits):
+def _within(domain, limits):
+    area = domain.places.drainage_area.values
     return (area >= limits[0]) & (area < limits[1])
 
 
@@ -139,11 +189,11 @@ def _whole_years(time, period):
 
 def _years(domain, experiment):
     """Water years that train and that are tested at each gauge, as texts: two arrays (gauge,)."""
-    gauges = domain.gauge_ids
+    places = domain.place_ids
     if experiment.kind == "differential":
         variable, greater = YEARS[experiment.train_on]
         years = _whole_years(domain.forcing.time.values, experiment.train)
-        values = domain.gauge_weights @ domain.forcing[variable].values.T
+        values = domain.catchment_weights @ domain.forcing[variable].values.T
         year = water_year(domain.forcing.time.values)
         means = np.stack([values[:, year == one].mean(1) for one in years], axis=1)
         order = np.argsort(-means if greater else means, axis=1, kind="stable")
@@ -152,12 +202,12 @@ def _years(domain, experiment):
             (sorted(years[i] for i in row[:half]), sorted(years[i] for i in row[len(years) - half :])) for row in order
         ]
     elif experiment.kind == "extremes":
-        classes = years_below(domain.observed, experiment.train, experiment.return_period)
-        chosen = [classes[gauge] for gauge in gauges]
+        classes = years_below(domain.observed_runoff, experiment.train, experiment.return_period)
+        chosen = [classes[gauge] for gauge in places]
     else:
         chosen = None
     if chosen is None:
-        return np.full(len(gauges), "", dtype=object), np.full(len(gauges), "", dtype=object)
+        return np.full(len(places), "", dtype=object), np.full(len(places), "", dtype=object)
     return tuple(
         np.array([" ".join(map(str, row[part])) or NO_YEAR for row in chosen], dtype=object) for part in (0, 1)
     )
@@ -165,14 +215,14 @@ def _years(domain, experiment):
 
 def _hydrologic_units(domain):
     """The group of :data:`HYDROLOGIC_UNITS` that each gauge's region belongs to."""
-    if "region" not in domain.gauges:
-        raise DataError(f"{domain.name}/gauges: variable 'region' is missing; use regions: distance")
+    if "region" not in domain.places:
+        raise DataError(f"{domain.name}/places: variable 'region' is missing; use regions: distance")
     group = {unit: i for i, units in enumerate(HYDROLOGIC_UNITS) for unit in units}
-    regions = domain.gauges.region.values.astype(str)
+    regions = domain.places.region.values.astype(str)
     unknown = [region for region in regions if not region.isdigit() or int(region) not in group]
     if unknown:
         raise DataError(
-            f"{domain.name}/gauges: region '{unknown[0]}' is not a hydrologic unit of two digits; use regions: distance"
+            f"{domain.name}/places: region '{unknown[0]}' is not a hydrologic unit of two digits; use regions: distance"
         )
     return np.array([group[int(region)] for region in regions])
 
@@ -182,8 +232,8 @@ def _diverted(domain, period):
     days = slice(*map(str, period))
     forcing = domain.forcing.sel(time=days)
     surplus = (forcing.precipitation - forcing.potential_evapotranspiration).values
-    observed = domain.observed.sel(time=days)
-    expected = observed.copy(data=domain.gauge_weights @ surplus.T).where(observed.notnull()).mean("time")
+    observed = domain.observed_runoff.sel(time=days)
+    expected = observed.copy(data=domain.catchment_weights @ surplus.T).where(observed.notnull()).mean("time")
     return (observed.mean("time") < expected).values
 
 
@@ -194,9 +244,10 @@ def _regions(place, count, name):
     return region
 
 
-def _drains(units, area):
-    """(gauge, gauge) matrix: True where the row's catchment holds the column's; equal ones hold each other."""
-    shared = (units.multiply(area) @ units.T).toarray()
+def _drains(domain):
+    """(place, place) matrix: True where the row's catchment holds the column's; equal ones hold each other."""
+    units = domain.catchment_units
+    shared = (units.multiply(domain.attributes.area.values) @ units.T).toarray()
     own = np.diag(shared)
     holds = shared >= own[None, :] * (1 - 1e-9)
     np.fill_diagonal(holds, False)

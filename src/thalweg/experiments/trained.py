@@ -6,7 +6,8 @@ from pydantic import Field
 from thalweg.experiments.run import build_model
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import Scaling
-from thalweg.settings.blocks import Count, Settings, TrainingJob
+from thalweg.schema import Count, Settings
+from thalweg.settings.blocks import TrainingJob
 
 WARM_UP = 1096  # days before the test period at least: a year leaves deep stores half empty
 GAUGES_AT_ONCE = 100  # whose units are simulated together: bounds the memory that sequences take

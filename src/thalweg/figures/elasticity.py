@@ -33,9 +33,9 @@ def draw(elasticity_csv, labels=None, models=None):
     Raises:
         ValueError: when no model drawn has both elasticities.
     """
-    table = pd.read_csv(elasticity_csv, dtype={"gauge": str})
+    table = pd.read_csv(elasticity_csv, dtype={"place": str})
     models = list(table.model.unique()) if models is None else models
-    means = table[table.model.isin(models)].groupby(["model", "gauge"])[[PRECIPITATION, POTENTIAL, FU]].mean()
+    means = table[table.model.isin(models)].groupby(["model", "place"])[[PRECIPITATION, POTENTIAL, FU]].mean()
     means = means.dropna(subset=[PRECIPITATION, POTENTIAL])
     if means.empty:
         raise ValueError(

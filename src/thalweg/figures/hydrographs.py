@@ -38,7 +38,7 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, m
     place = read_domain(domain_path)
     skill = read_skill(skill_csv)
     skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == METRIC)]
-    skill = skill.groupby(["model", "gauge"]).value.mean().unstack("model").reindex(columns=list(simulations))
+    skill = skill.groupby(["model", "place"]).value.mean().unstack("model").reindex(columns=list(simulations))
     chosen = _ranked(skill[next(iter(simulations))], skill_csv, f"{domain}/{experiment}")
     runs = {model: read_run(path, list(chosen.values())) for model, path in simulations.items()}
     time = pd.DatetimeIndex(next(iter(runs.values())).time)[-most_days:]
@@ -52,8 +52,8 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, m
     panels = figure.subplots(2 * len(chosen), 1, sharex=True, height_ratios=[1, 2] * len(chosen), squeeze=False)[:, 0]
     for position, (rank, gauge) in enumerate(chosen.items()):
         above, below = panels[2 * position : 2 * position + 2]
-        station = place.gauges.sel(gauge=gauge)
-        name = f"{station.name.item()}, " if "name" in place.gauges else ""
+        station = place.places.sel(place=gauge)
+        name = f"{station.name.item()}, " if "name" in place.places else ""
         letter(above, position, f"{rank}: {name}{gauge}, {station.drainage_area.item():.0f} km²")
         above.bar(time, rain[gauge], width=1.0, color="#56B4E9")
         above.set_ylim(max(rain.max(axis=None) * 1.05, 1), 0)
@@ -61,8 +61,8 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, m
         above.tick_params(bottom=False)
         above.set_ylabel("precipitation\n[mm/day]")
         for model, run in runs.items():
-            draw_run(below, run.sel(gauge=gauge, time=time), look[model], skill[model].get(gauge, np.nan))
-        observed = next(iter(runs.values())).observed.sel(gauge=gauge, time=time)
+            draw_run(below, run.sel(place=gauge, time=time), look[model], skill[model].get(gauge, np.nan))
+        observed = next(iter(runs.values())).observed.sel(place=gauge, time=time)
         below.plot(time, observed, color=OBSERVED, linewidth=0.8, zorder=4)
         below.set_ylabel("discharge\n[mm/day]")
         below.set_ylim(bottom=min(0, below.get_ylim()[0]))
@@ -95,16 +95,16 @@ def _ranked(values, source, where):
 def read_run(path, gauges):
     """A simulation at ``gauges``, in their order, on the days that it has; ValueError names a gauge that is not there."""
     with xr.open_dataset(path, engine="h5netcdf") as run:
-        there = run.gauge.values.astype(str)
+        there = run.place.values.astype(str)
         missing = [gauge for gauge in gauges if gauge not in there]
         if missing:
             raise ValueError(f"{path}: variable 'discharge' has no gauge {missing[0]!r}; simulate again")
-        run = run.assign_coords(gauge=there).sel(gauge=gauges).load()
-    return run.sel(time=run.discharge.notnull().any(["fold", "seed", "gauge"]))
+        run = run.assign_coords(place=there).sel(place=gauges).load()
+    return run.sel(time=run.discharge.notnull().any(["fold", "seed", "place"]))
 
 
 def _catchment_precipitation(place, gauges, time):
-    weights = place.gauge_weights[[list(place.gauge_ids).index(gauge) for gauge in gauges]]
+    weights = place.catchment_weights[[list(place.place_ids).index(gauge) for gauge in gauges]]
     rain = place.forcing.precipitation.sel(time=time).values
     return pd.DataFrame(rain @ weights.T, index=time, columns=gauges)
 

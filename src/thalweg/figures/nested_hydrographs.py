@@ -37,7 +37,7 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, b
     place = read_domain(domain_path)
     skill = read_skill(skill_csv)
     skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == METRIC)]
-    skill = skill.groupby(["model", "gauge"]).value.mean().unstack("model").reindex(columns=list(simulations))
+    skill = skill.groupby(["model", "place"]).value.mean().unstack("model").reindex(columns=list(simulations))
     skill = skill.dropna()
     if skill.empty:
         raise ValueError(
@@ -47,7 +47,7 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, b
     chosen = nested_gauges(place, set(natural if len(natural) else skill.index))
     runs = {model: read_run(path, chosen) for model, path in simulations.items()}
     observed = next(iter(runs.values())).observed
-    time = _flood(observed.sel(gauge=chosen[-1]), before, after)
+    time = _flood(observed.sel(place=chosen[-1]), before, after)
     look = looks(list(simulations), labels)
 
     figure = Figure(figsize=(WIDTH, 1.6 * len(chosen) + 0.8), layout="constrained")
@@ -56,12 +56,12 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, b
     )
     panels = figure.subplots(len(chosen), 1, sharex=True, squeeze=False)[:, 0]
     for position, (axes, gauge) in enumerate(zip(panels, chosen)):
-        station = place.gauges.sel(gauge=gauge)
-        name = f"{station.name.item()}, " if "name" in place.gauges else ""
+        station = place.places.sel(place=gauge)
+        name = f"{station.name.item()}, " if "name" in place.places else ""
         letter(axes, position, f"{name}{gauge}, {station.drainage_area.item():.0f} km²")
         for model in look:
-            draw_run(axes, runs[model].sel(gauge=gauge, time=time), look[model], skill[model].get(gauge, np.nan))
-        flow = observed.sel(gauge=gauge, time=time)
+            draw_run(axes, runs[model].sel(place=gauge, time=time), look[model], skill[model].get(gauge, np.nan))
+        flow = observed.sel(place=gauge, time=time)
         axes.plot(time, flow, color=OBSERVED, linewidth=1.0, marker=".", markersize=3, zorder=4)
         if flow.notnull().any():
             axes.axvline(
@@ -91,9 +91,9 @@ def nested_gauges(place, usable, most=MOST_GAUGES):
     Returns:
         list of str.
     """
-    area = {gauge: float(each) for gauge, each in zip(place.gauge_ids, place.gauges.drainage_area.values)}
+    area = {gauge: float(each) for gauge, each in zip(place.place_ids, place.places.drainage_area.values)}
     on_reach = {}
-    for gauge, reach in zip(place.gauge_ids, place.river.positions(place.gauges.reach.values)):
+    for gauge, reach in zip(place.place_ids, place.river.positions(place.places.reach.values)):
         if gauge in usable and (reach not in on_reach or area[gauge] > area[on_reach[reach]]):
             on_reach[reach] = gauge
     paths = []

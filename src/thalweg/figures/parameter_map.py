@@ -76,7 +76,7 @@ def _places(place, names, source):
     """Where the units of a parameter file lie: dataset (unit) of latitude, longitude and area."""
     for ids, dataset, area in (
         (place.unit_ids, place.attributes, "area"),
-        (place.gauge_ids, place.gauges, "drainage_area"),
+        (place.place_ids, place.places, "drainage_area"),
     ):
         position = {name: index for index, name in enumerate(ids)}
         if all(name in position for name in names):

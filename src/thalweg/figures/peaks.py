@@ -54,7 +54,7 @@ def draw(peaks_csv, labels=None, models=None):
     first = table[table.model == next(iter(look))].set_index("return_period").reindex(classes)
     counts = [
         f"{name}\n{peaks:.0f} peaks,\n{gauges:.0f} gauges"
-        for name, peaks, gauges in zip(classes, first.peaks.fillna(0), first.gauges.fillna(0))
+        for name, peaks, gauges in zip(classes, first.peaks.fillna(0), first.places.fillna(0))
     ]
     axes.set_xticks(range(len(classes)), counts)
     axes.set(xlabel="return period [years]", ylabel="median error of peaks [%]", xlim=(-0.5, len(classes) - 0.5))

@@ -82,7 +82,7 @@ def _values(skill, source, domain, experiment, models, metric):
     lacking = sorted(set(models) - set(rows.model))
     if lacking:
         raise ValueError(f"{source}: {lacking[0]!r} has no {metric} in {domain}, {experiment}; leave it out of models")
-    return rows.groupby(["gauge", "model"]).value.mean().unstack("model")[models].dropna()
+    return rows.groupby(["place", "model"]).value.mean().unstack("model")[models].dropna()
 
 
 def _pairs(table, source, domain, experiment, models, metric):

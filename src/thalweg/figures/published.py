@@ -36,7 +36,7 @@ def draw(skill_csv, dataset_folder, domain, experiment, models, test, ungauged, 
     """
     skill = read_skill(skill_csv)
     skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == metric)]
-    means = skill.groupby(["model", "gauge"]).value.mean()
+    means = skill.groupby(["model", "place"]).value.mean()
     compared = {
         name: published
         for name, published in PUBLISHED.items()

@@ -63,7 +63,7 @@ def result_table(summary, labels):
             nse, kge = (rows[rows.metric == metric].iloc[0] for metric in ("NSE", "KGE"))
             seeds = f"{nse.seed_low:.2f} to {nse.seed_high:.2f}" if nse.seeds > 1 else "-"
             lines.append(
-                f"| {domain}, {experiment} | {labels.get(model, model)} | {nse.gauges} | {_interval(nse)} | {seeds} | {_interval(kge)} |"
+                f"| {domain}, {experiment} | {labels.get(model, model)} | {nse.places} | {_interval(nse)} | {seeds} | {_interval(kge)} |"
             )
     return "\n".join(lines)
 
@@ -91,7 +91,7 @@ def site_table(summary, experiments, labels):
         rmse, bias, nse = (rows[rows.metric == metric].iloc[0] for metric in ("RMSE", "bias", "NSE"))
         what = experiments.get((domain, experiment), experiment)
         lines.append(
-            f"| {what} | {labels.get(model, model)} | {rmse.gauges} | {_interval(rmse)} | {rmse.unit} "
+            f"| {what} | {labels.get(model, model)} | {rmse.places} | {_interval(rmse)} | {rmse.unit} "
             f"| {bias['median']:.2f} | {nse['median']:.2f} |"
         )
     return "\n".join(lines)

@@ -115,7 +115,7 @@ def skill_at_sites(skill_csv, metric, model=None, domain=None, experiment=None):
         if skill.empty:
             there = ", ".join(there) or "none"
             raise ValueError(f"{skill_csv}: there is no {metric} of {column} {wanted!r}; there is of {there}")
-    skill = skill.groupby("gauge").value.mean().dropna()
+    skill = skill.groupby("place").value.mean().dropna()
     if skill.empty:
         raise ValueError(f"{skill_csv}: {metric} of model {model!r} is defined at no site; lengthen the test period")
     return skill

@@ -66,7 +66,7 @@ def draw(skill_csv, domain, experiments, labels=None, metric="RMSE", baselines=(
         axes.remove()
     for position, (name, entry) in enumerate(experiments.items()):
         axes = panels[position]
-        values = skill[skill.experiment == name].groupby(["model", "gauge"]).value.mean().unstack("model")
+        values = skill[skill.experiment == name].groupby(["model", "place"]).value.mean().unstack("model")
         limits = _limits([values[model].dropna().to_numpy() for model in values], metric)
         count = int(values.notna().any(axis=1).sum())
         letter(axes, position, f"{titles[name]}\n({count} sites)")

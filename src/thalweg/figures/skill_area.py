@@ -33,10 +33,10 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
         ValueError: naming the first model without skill.
     """
     place = read_domain(domain_path)
-    area = dict(zip(place.gauge_ids, place.gauges.drainage_area.values))
+    area = dict(zip(place.place_ids, place.places.drainage_area.values))
     skill = read_skill(skill_csv)
     skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == metric)]
-    skill = skill.groupby(["model", "gauge"]).value.mean().unstack("model")
+    skill = skill.groupby(["model", "place"]).value.mean().unstack("model")
     for model in models:
         if model not in skill or skill[model].isna().all():
             raise ValueError(

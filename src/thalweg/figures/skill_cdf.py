@@ -50,7 +50,7 @@ def draw(skill_csv, metric="NSE", labels=None, shown=None):
         axes.remove()
     for position, ((domain, experiment), group) in enumerate(groups):
         axes = panels[position]
-        gauges = group.gauge.nunique()
+        gauges = group.place.nunique()
         letter(axes, position, f"{domain}, {experiment} ({gauges} gauges)")
         for model, each in look.items():
             rows_of_model = group[group.model == model]
@@ -85,8 +85,8 @@ def _limits(values, metric):
 
 
 def _model(axes, rows, look, least):
-    per_seed = rows.groupby(["seed", "gauge"], dropna=False).value.mean().unstack("seed")
-    mean = rows.groupby("gauge").value.mean().dropna()
+    per_seed = rows.groupby(["seed", "place"], dropna=False).value.mean().unstack("seed")
+    mean = rows.groupby("place").value.mean().dropna()
     if mean.empty:
         axes.plot([], [], color=look.colour, linestyle=look.dashes, label="no value")
         return

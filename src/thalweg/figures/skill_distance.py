@@ -47,7 +47,7 @@ def draw(skill_csv, split_csvs, domain, models, metric="NSE", labels=None, domai
     figure = Figure(figsize=(WIDTH if len(split_csvs) > 1 else 0.6 * WIDTH, 3.2), layout="constrained")
     panels = figure.subplots(1, len(split_csvs), sharey=True, squeeze=False)[0]
     for position, (axes, (experiment, path)) in enumerate(zip(panels, split_csvs.items(), strict=True)):
-        rows = skill[skill.experiment == experiment].merge(_distances(path), on=["fold", "gauge"])
+        rows = skill[skill.experiment == experiment].merge(_distances(path), on=["fold", "place"])
         missing = [model for model in models if rows[rows.model == model].value.isna().all()]
         if missing:
             raise ValueError(f"{skill_csv}: there is no {metric} of model {missing[0]!r} in {domain}/{experiment}")
@@ -60,7 +60,7 @@ def draw(skill_csv, split_csvs, domain, models, metric="NSE", labels=None, domai
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(True, axis="y")
         axes.legend(loc="lower left", title="rank correlation", alignment="left", ncols=4, **COMPACT)
-        letter(axes, position, f"{domain}, {experiment} ({rows.gauge.nunique()} gauges)")
+        letter(axes, position, f"{domain}, {experiment} ({rows.place.nunique()} gauges)")
     low = max(LEAST, skill[skill.experiment.isin(split_csvs)].value.quantile(LOWEST) - ROOM)
     panels[0].set(ylabel=f"{metric.replace('_', ' ')} [{METRICS[metric].unit}]", ylim=(low, 1))
     handles = [
@@ -72,13 +72,13 @@ def draw(skill_csv, split_csvs, domain, models, metric="NSE", labels=None, domai
 
 
 def _distances(path):
-    split = pd.read_csv(path, dtype={"gauge": str})
-    return split.loc[split.test, ["fold", "gauge", "nearest_training_km"]]
+    split = pd.read_csv(path, dtype={"place": str})
+    return split.loc[split.test, ["fold", "place", "nearest_training_km"]]
 
 
 def _gauges(axes, rows, look):
     """A dot per gauge, and the rank correlation for the legend."""
-    gauges = rows.groupby("gauge")[["nearest_training_km", "value"]].mean().dropna()
+    gauges = rows.groupby("place")[["nearest_training_km", "value"]].mean().dropna()
     axes.scatter(gauges.nearest_training_km, gauges.value, s=3, color=look.colour, alpha=0.2, linewidths=0)
     correlation = spearmanr(*gauges.to_numpy().T).statistic
     axes.plot([], [], color=look.colour, linestyle=look.dashes, label=number(correlation))
@@ -86,11 +86,11 @@ def _gauges(axes, rows, look):
 
 def _medians(axes, rows, look, blocks):
     """The median of each class of distance, at the median distance in it."""
-    distance = rows.groupby("gauge").nearest_training_km.mean()
+    distance = rows.groupby("place").nearest_training_km.mean()
     count = int(np.clip(len(distance) // LEAST_GAUGES, 1, CLASSES))
-    classes = rows.gauge.map(pd.qcut(distance.rank(method="first"), count, labels=False))
+    classes = rows.place.map(pd.qcut(distance.rank(method="first"), count, labels=False))
     tables = [
-        summarise(part, blocks=blocks).assign(distance=distance[part.gauge.unique()].median())
+        summarise(part, blocks=blocks).assign(distance=distance[part.place.unique()].median())
         for _, part in rows.groupby(classes)
     ]
     medians = pd.concat(tables)

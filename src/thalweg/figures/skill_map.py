@@ -45,11 +45,11 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
                 f"{skill_csv}: there is no {metric} of model {model!r} in {domain}/{experiment}; "
                 f"there is of {', '.join(skill.model.unique()) or 'none'}"
             )
-    values = skill.groupby(["model", "gauge"]).value.mean().unstack("model").reindex(place.gauge_ids)[list(models)]
+    values = skill.groupby(["model", "place"]).value.mean().unstack("model").reindex(place.place_ids)[list(models)]
     mapping = _colours(metric, values.to_numpy())
 
     mapped = "longitude" in place.network  # whole catchments have no reaches to draw
-    extent = extent_of(place.network, place.gauges) if mapped else extent_of(place.gauges)
+    extent = extent_of(place.network, place.places) if mapped else extent_of(place.places)
     coast = coast_of(map_folder, extent)
     columns = min(len(models), MOST_COLUMNS)
     rows = -(-len(models) // columns)
@@ -67,7 +67,7 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
         base(axes, extent, coast)
         if mapped:
             rivers(axes, place)
-        scatter = _gauges(axes, place.gauges, values[model].to_numpy(), mapping)
+        scatter = _gauges(axes, place.places, values[model].to_numpy(), mapping)
         median = number(values[model].median())
         letter(axes, position, f"{names[model]}\nmedian {median}, {values[model].count()} gauges")
         axes.label_outer()
@@ -115,7 +115,7 @@ def _colours(metric, values):
 def _gauges(axes, gauges, values, mapping):
     known = np.isfinite(values)
     if (~known).any():
-        hollow(axes, gauges.isel(gauge=~known), "gauge without a value")
+        hollow(axes, gauges.isel(place=~known), "gauge without a value")
     order = np.flatnonzero(known)[np.argsort(-values[known])]  # the worst on top
     return axes.scatter(
         gauges.longitude.values[order],

@@ -67,7 +67,7 @@ def draw(skill_csv, domain, sweeps, models, metric="NSE", labels=None, domain_pa
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(True, axis="y")
-        letter(axes, position, f"{domain} ({same.gauge.nunique()} gauges)")
+        letter(axes, position, f"{domain} ({same.place.nunique()} gauges)")
     panels[0].set_ylabel(f"median {metric.replace('_', ' ')} [{METRICS[metric].unit}]")
     handles = [
         Line2D([], [], color=each.colour, linestyle=each.dashes, marker="o", markersize=3, label=each.label)
@@ -79,7 +79,7 @@ def draw(skill_csv, domain, sweeps, models, metric="NSE", labels=None, domain_pa
 
 def _same_gauges(skill, levels, models, source):
     """Rows of the gauges that have a value of every model in every experiment."""
-    present = skill.dropna(subset="value").groupby(["experiment", "model", "gauge"]).size().unstack("gauge")
+    present = skill.dropna(subset="value").groupby(["experiment", "model", "place"]).size().unstack("place")
     wanted = pd.MultiIndex.from_product([levels, models])
     missing = wanted.difference(present.index)
     if len(missing):
@@ -88,4 +88,4 @@ def _same_gauges(skill, levels, models, source):
     gauges = present.columns[present.loc[wanted].notna().all()]
     if gauges.empty:
         raise ValueError(f"{source}: no gauge has a value of every model in all of {', '.join(levels)}")
-    return skill[skill.gauge.isin(gauges)]
+    return skill[skill.place.isin(gauges)]

@@ -33,7 +33,7 @@ def draw(trends_csv, labels=None, models=None):
     Raises:
         ValueError: when no gauge has enough complete years.
     """
-    table = pd.read_csv(trends_csv, dtype={"gauge": str})
+    table = pd.read_csv(trends_csv, dtype={"place": str})
     models = list(table.model.unique() if models is None else models)[:MOST_MODELS]
     table = table[table.model.isin(models)]
     if table.empty:

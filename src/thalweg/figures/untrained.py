@@ -30,13 +30,13 @@ def draw(untrained_csv, labels=None, models=None):
     Raises:
         ValueError: when no gauge has both a water balance and a simulated evapotranspiration.
     """
-    table = pd.read_csv(untrained_csv, dtype={"gauge": str})
+    table = pd.read_csv(untrained_csv, dtype={"place": str})
     table = table if models is None else table[table.model.isin(models)]
     if table.dropna(subset=["evapotranspiration", "balance_evapotranspiration"]).empty:
         raise ValueError(f"{untrained_csv}: no gauge has both a water balance and a simulated evapotranspiration")
     drawn = table.model.unique()
     look = looks(drawn, labels)
-    means = table.groupby(["model", "gauge"]).mean(numeric_only=True)
+    means = table.groupby(["model", "place"]).mean(numeric_only=True)
 
     figure = Figure(figsize=(WIDTH, 3.7), layout="constrained")
     for position, (axes, (flux, (target, name, against, unit))) in enumerate(
@@ -44,7 +44,7 @@ def draw(untrained_csv, labels=None, models=None):
     ):
         notes = []
         if flux in TRIVIAL:
-            gauges = means.groupby("gauge")[[target, TRIVIAL[flux]]].first().dropna()
+            gauges = means.groupby("place")[[target, TRIVIAL[flux]]].first().dropna()
             axes.scatter(gauges[target], gauges[TRIVIAL[flux]], s=8, linewidths=0, color=QUIET, alpha=0.6)
             notes.append(_note("Budyko", gauges[target], gauges[TRIVIAL[flux]], QUIET))
         for model, each in look.items():

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from thalweg.basin.observables import observable
 from thalweg.integrate import integrate
 from thalweg.learn.encoders import ParameterTransformer
 from thalweg.learn.scaling import PATCH_DAYS
@@ -47,23 +48,28 @@ class Recurrent(nn.Module):
 
 
 class SequenceModel(nn.Module):
-    """An LSTM from forcing and attributes to runoff: the baseline without a process.
+    """An LSTM from forcing and attributes to what is observed: the baseline without a process.
 
     Args:
+        variables: names of what is observed.
         forcings, attributes: number of inputs of each kind.
         hidden, dropout: of the LSTM.
-        scale: mean observed discharge of the training gauges, mm/day, the unit of the output before rescaling.
+        scale: name -> mean of the observations at the training places, the unit of the output before rescaling.
     """
 
-    def __init__(self, forcings, attributes, hidden, dropout, scale):
+    def __init__(self, variables, forcings, attributes, hidden, dropout, scale):
         super().__init__()
-        self.network = Recurrent(forcings + attributes, hidden, 1, dropout)
+        self.variables = tuple(variables)
+        self.network = Recurrent(forcings + attributes, hidden, len(self.variables), dropout)
         self.scale = scale
 
     def forward(self, window):
-        """Discharge at the gauges on the days that count: tensor (time, gauge), mm/day, never negative."""
+        """What is observed on the steps that count, never negative: name -> tensor (time, place)."""
         _, output = self.network(window)
-        return window.drainage.mean(self.scale * nn.functional.softplus(output[..., 0]))
+        return {
+            name: window.drainage.gather(name, self.scale[name] * nn.functional.softplus(output[..., i]))
+            for i, name in enumerate(self.variables)
+        }
 
 
 class LearnedProcess(nn.Module):
@@ -138,8 +144,8 @@ class LearnedProcess(nn.Module):
             raw = network(window.attributes, window.history)
         elif network is not None:
             raw = network(window.attributes)
-        elif self.constant.ndim == 2 and window.places is not None:
-            raw = self.constant[window.places]
+        elif self.constant.ndim == 2 and window.units is not None:
+            raw = self.constant[window.units]
         else:
             raw = self.constant.expand(units, -1)
         share = torch.sigmoid(raw)
@@ -187,21 +193,36 @@ class LearnedProcess(nn.Module):
 
 
 class ProcessModel(LearnedProcess):
-    """A learned rainfall-runoff process, whose runoff a gamma unit hydrograph with learned shape delays.
+    """A learned process and the way from its fluxes to what is observed.
+
+    Discharge is runoff that a gamma unit hydrograph with learned shape delays, and perhaps a river; other variables are fluxes of the
+    process, gathered as :mod:`thalweg.basin.observables` says.
 
     Args:
-        routing: ``"none"``, ``"unit_hydrograph"``, or ``"river"`` for the hydrograph and then the network of reaches.
+        variables: names of what is observed.
+        routing: of discharge: ``"none"``, ``"unit_hydrograph"``, or ``"river"`` for the hydrograph and then the network of reaches.
         river: the :class:`~thalweg.learn.river.RiverNetwork` of the last.
         settings: arguments of :class:`LearnedProcess`.
     """
 
-    def __init__(self, *settings, routing="unit_hydrograph", river=None, **more):
-        super().__init__(*settings, extra=unit_hydrograph.PARAMETERS, **more)
-        self.routing, self.river = routing, river
+    def __init__(self, variables, *settings, routing="unit_hydrograph", river=None, **more):
+        self.variables = tuple(variables)
+        routed = any(observable(name).gather == "routed" for name in self.variables)
+        super().__init__(*settings, extra=unit_hydrograph.PARAMETERS if routed else (), **more)
+        self.routing, self.river = routing if routed else "none", river
 
     def forward(self, window):
-        """Discharge at the gauges on the days that count: tensor (time, gauge), mm/day."""
-        runoff, before = self.runoff(window)
+        """What is observed on the steps that count: name -> tensor (time, place), in the unit of the flux."""
+        static, extra = self.parameters_of(window)
+        names = tuple(dict.fromkeys(observable(name).flux for name in self.variables))
+        early, late = self._march(window, names, static)
+        return {name: self._observed(name, window, early, late, extra) for name in self.variables}
+
+    def _observed(self, name, window, early, late, extra):
+        kind = observable(name)
+        if kind.gather != "routed":
+            return window.drainage.gather(name, late[kind.flux])
+        runoff, before = self._delayed(window, early, late, extra)
         if self.river is None:
             return window.drainage.mean(runoff[before:])
         return self.river(runoff, window.drainage, before)
@@ -210,32 +231,17 @@ class ProcessModel(LearnedProcess):
         """Runoff at the outlet of each unit.
 
         Returns:
-            (runoff, before): tensor (time, unit), mm/day, of the days that count and some before them; how many before.
+            (runoff, before): tensor (time, unit), mm per step, of the steps that count and some before them; how many before.
         """
-        static, routing = self.parameters_of(window)
-        early, late = self._march(window, ("runoff",), static)
+        static, extra = self.parameters_of(window)
+        return self._delayed(window, *self._march(window, ("runoff",), static), extra)
+
+    def _delayed(self, window, early, late, extra):
         memory = {"none": 0, "unit_hydrograph": HYDROGRAPH_DAYS, "river": HYDROGRAPH_DAYS + RIVER_DAYS}[self.routing]
         before = min(memory, window.spin_up)
         runoff = late["runoff"]
         if before:
             runoff = torch.cat([early["runoff"][-before:], runoff])
         if self.routing != "none":
-            runoff = unit_hydrograph.route(runoff, routing["route_a"], routing["route_b"])
+            runoff = unit_hydrograph.route(runoff, extra["route_a"], extra["route_b"])
         return runoff, before
-
-
-class SiteModel(LearnedProcess):
-    """A learned process at sites, one of whose fluxes was sampled.
-
-    Args:
-        target: name of the flux.
-        settings: arguments of :class:`LearnedProcess`.
-    """
-
-    def __init__(self, target, *settings, **more):
-        super().__init__(*settings, **more)
-        self.target = target
-
-    def forward(self, window):
-        """What would be sampled on the days that count: tensor (time, site), in the unit of the flux."""
-        return self.fluxes(window, (self.target,))[self.target]

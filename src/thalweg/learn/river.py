@@ -15,16 +15,17 @@ class RiverNetwork(nn.Module):
     Args:
         attributes: number of attributes of a reach.
         hidden: width of the perceptron from them to roughness and section.
-        step: time step in the river, hours; a whole number of them make a day.
+        step: time step in the river, hours; a whole number of them make a step of the runoff.
         fixed: name -> tensor (reach,) of parameters that are known and not learned.
+        hours: time step of the runoff.
     """
 
-    def __init__(self, attributes, hidden, step, fixed=None):
+    def __init__(self, attributes, hidden, step, fixed=None, hours=24):
         super().__init__()
         self.fixed = fixed or {}
         self.network = nn.Sequential(nn.Linear(attributes, hidden), nn.Tanh(), nn.Linear(hidden, len(LEARNED)))
-        self.steps = round(24 / step)
-        self.process = muskingum_cunge(86400 / self.steps)
+        self.steps = max(round(hours / step), 1)
+        self.process = muskingum_cunge(3600 * hours / self.steps)
 
     def parameters_of(self, drainage):
         """Parameters of the reaches in their units: name -> tensor (reach,); length and slope are the network's."""

@@ -3,6 +3,9 @@
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
+import pandas as pd
+
+from thalweg.basin.domain import DataError
 
 REACH_LOGARITHMS = {"slope": 1e-5, "drainage_area": 1.0, "width": 0.1}  # taken as logarithms, of this at least
 WIDE = 30.0  # greatest over least value of an attribute that is taken as a logarithm
@@ -13,9 +16,19 @@ LOW_PRECIPITATION = 1.0  # mm/day, below it a day is dry
 SNOW_TEMPERATURE = 0.0  # degC; precipitation below it counts as snow in the climate attributes
 
 
+CLIMATE = (
+    "precipitation",
+    "temperature",
+    "potential_evapotranspiration",
+)  # what networks see where all three are there
+
+
 @dataclass(frozen=True)
 class Scaling:
-    """Means and deviations of attributes (attribute,) and forcing (variable,), with the names they belong to."""
+    """Means and deviations of attributes (attribute,) and forcing (variable,), with the names they belong to.
+
+    Periods are first and last date, so that the same numbers come of a domain that begins on another day.
+    """
 
     attributes: tuple[str, ...]
     attribute_mean: list[float]
@@ -23,19 +36,19 @@ class Scaling:
     forcing: tuple[str, ...]
     forcing_mean: list[float]
     forcing_deviation: list[float]
-    discharge_mean: float
-    climate_days: tuple[int, int] | None
+    target_mean: dict[str, float]  # of each observed variable: the scale of a model without a process
+    climate_period: tuple[str, str] | None = None  # whose climate indices are attributes
+    history_period: tuple[str, str] | None = None  # the training period, whose forcing a transformer reads
     reach_mean: list[float] | None = None
     reach_deviation: list[float] | None = None
     logarithms: dict[str, float] = field(default_factory=dict)  # attributes taken as logarithms, of this at least
-    history_days: tuple[int, int] | None = None  # the training period, whose forcing is history
 
     def to_dict(self):
         return asdict(self)
 
     def attribute_inputs(self, domain):
         """Scaled attributes of every unit of ``domain``: array (unit, attribute)."""
-        values = _attribute_values(domain, self.attributes, self.climate_days, self.logarithms)
+        values = _attribute_values(domain, self.attributes, self.climate_period, self.logarithms)
         return (values - np.array(self.attribute_mean)) / np.array(self.attribute_deviation)
 
     def reach_inputs(self, domain):
@@ -50,38 +63,67 @@ class Scaling:
     @property
     def history_patches(self):
         """How many whole patches of :data:`PATCH_DAYS` the history has, at most :data:`MOST_PATCHES`."""
-        if self.history_days is None:
+        if self.history_period is None:
             return 0
-        return min((self.history_days[1] - self.history_days[0]) // PATCH_DAYS, MOST_PATCHES)
+        first, last = (np.datetime64(day) for day in self.history_period)
+        return min((int((last - first) / np.timedelta64(1, "D")) + 1) // PATCH_DAYS, MOST_PATCHES)
 
     def history_inputs(self, domain):
         """Scaled forcing of the last days of the training period: array (unit, patch, day and variable)."""
-        last, days = self.history_days[1], self.history_patches * PATCH_DAYS
+        last, days = positions_of(domain, self.history_period)[1], self.history_patches * PATCH_DAYS
         values = self.forcing_inputs(domain, slice(last - days, last)).transpose(1, 0, 2)
         return values.reshape(len(values), self.history_patches, PATCH_DAYS * len(self.forcing))
 
 
-def climate_attributes(domain, days):
-    """The nine climate indices of Addor et al. (2017, doi:10.5194/hess-21-5293-2017) of each unit over the days ``[first, last)``.
+def positions_of(domain, period):
+    """Positions ``(start, stop)`` of the days of a period ``(first, last)`` in the forcing, stop excluded.
+
+    Raises:
+        DataError: when the domain does not cover the period.
+    """
+    time = pd.DatetimeIndex(domain.forcing.time.values)
+    first, last = (pd.Timestamp(day) for day in period)
+    if first.normalize() < time[0].normalize() or last.normalize() > time[-1].normalize():
+        raise DataError(
+            f"{domain.name}/forcing: it covers {time[0].date()} to {time[-1].date()}, but the inputs of the network are computed "
+            f"from {first.date()} to {last.date()}; give forcing of that period too"
+        )
+    return int(time.searchsorted(first)), int(time.searchsorted(last, side="right"))
+
+
+def _period(domain, days):
+    time = domain.forcing.time.values
+    return tuple(str(pd.Timestamp(time[day])) for day in (days[0], days[1] - 1))
+
+
+def climate_attributes(domain, period):
+    """The nine climate indices of Addor et al. (2017, doi:10.5194/hess-21-5293-2017) of each unit over a period.
 
     They are computed from the training period: climate means over a whole record would tell a model of the years it is
-    tested on. A duration is the mean length of spells, in days, 0 where there is none; frequencies are shares of days.
+    tested on. A duration is the mean length of spells, in days, 0 where there is none; frequencies are shares of days. Of months
+    only the means, aridity, seasonality and the share of snow are told.
 
     Returns:
         dict: name -> array (unit,).
     """
-    first, last = days
-    window = domain.forcing.isel(time=slice(first, last))
+    window = domain.forcing[list(CLIMATE)].isel(time=slice(*positions_of(domain, period)))
+    if domain.step == "hour":
+        daily = window.resample(time="1D")
+        window = daily.sum().assign(temperature=daily.mean().temperature)
     rain, temperature = window.precipitation.values, window.temperature.values
     demand = window.potential_evapotranspiration.values.mean(0)
     mean = np.maximum(rain.mean(0), 1e-6)
-    high, low = rain >= HIGH_PRECIPITATION * mean, rain < LOW_PRECIPITATION
-    return {
+    indices = {
         "mean_precipitation": rain.mean(0),
         "mean_potential_evapotranspiration": demand,
         "aridity": demand / mean,
         "precipitation_seasonality": _seasonality(window.time.dt.dayofyear.values, rain / mean, temperature),
         "snow_share": (rain * (temperature < SNOW_TEMPERATURE)).mean(0) / mean,
+    }
+    if domain.step == "month":
+        return indices
+    high, low = rain >= HIGH_PRECIPITATION * mean, rain < LOW_PRECIPITATION
+    return indices | {
         "high_precipitation_frequency": high.mean(0),
         "high_precipitation_duration": _duration(high),
         "low_precipitation_frequency": low.mean(0),
@@ -108,8 +150,8 @@ def _duration(spell):
     return spell.sum(0) / np.maximum(begins, 1)
 
 
-def _attribute_values(domain, names, climate_days, logarithms=None):
-    climate = climate_attributes(domain, climate_days) if climate_days is not None else {}
+def _attribute_values(domain, names, climate_period, logarithms=None):
+    climate = climate_attributes(domain, climate_period) if climate_period is not None else {}
     columns = [climate[name] if name in climate else domain.attributes[name].values for name in names]
     for name, least in (logarithms or {}).items():
         columns[names.index(name)] = np.log(np.maximum(columns[names.index(name)], least))
@@ -119,80 +161,59 @@ def _attribute_values(domain, names, climate_days, logarithms=None):
 def reach_attributes(domain):
     """What roughness and section are learned from: array (reach, attribute); None where the reaches have no geometry."""
     network = domain.network
-    if any(name not in network for name in ("length", "slope", "width", "drainage_area", "elevation")):
+    if network is None or any(
+        name not in network for name in ("length", "slope", "width", "drainage_area", "elevation")
+    ):
         return None
     columns = [np.log10(np.maximum(network[name].values, low)) for name, low in REACH_LOGARITHMS.items()]
     return np.stack([*columns, network.elevation.values], axis=-1)
 
 
-def fit_scaling(domain, units, days, discharge_mean, climate=True):
+def fit_scaling(domain, units, days, target_mean, climate=True, logarithmic=False, history=False):
     """Scaling from the training units and days.
 
     Args:
         domain: the :class:`~thalweg.basin.domain.Domain`.
         units: positions of the training units.
         days: positions ``(first, last)`` of the training period, last excluded.
-        discharge_mean: mean observed discharge of the training gauges in the period, mm/day.
+        target_mean: mean of each observed variable at the training places in the period, in the unit that it is compared in.
         climate: add :func:`climate_attributes`.
+        logarithmic: take attributes above 0 that span orders of magnitude among the training units, such as drainage areas,
+            as logarithms.
+        history: keep the period, for a transformer that reads its forcing.
 
     Returns:
         Scaling
     """
-    climate_days = tuple(days) if climate else None
-    names = [name for name in domain.attributes.data_vars if name not in ("latitude", "longitude")]
+    period = _period(domain, days)
+    climate_period = period if climate else None
+    names = list(domain.inputs)
     if climate:
-        names += list(climate_attributes(domain, days))
-    values = _attribute_values(domain, names, climate_days)[units]
+        names += list(climate_attributes(domain, period))
+    values = _attribute_values(domain, names, climate_period)[units]
+    logarithms = {}
+    if logarithmic:
+        low, high = values.min(0), values.max(0)
+        logarithms = {name: float(a) for name, a, b in zip(names, low, high) if a > 0 and b > WIDE * a}
+        values = _attribute_values(domain, names, climate_period, logarithms)[units]
     reaches = reach_attributes(domain)
     if reaches is not None:
         used = np.isin(domain.network.reach.values, np.unique(domain.network.unit_reach.values[units]))
         reaches = reaches[used]
-    forcing_names = ("precipitation", "temperature", "potential_evapotranspiration")
-    forcing = np.stack([domain.forcing[name].values[days[0] : days[1], units] for name in forcing_names], axis=-1)
+    seen = CLIMATE if all(name in domain.forcing for name in CLIMATE) else tuple(domain.forcing.data_vars)
+    forcing = np.stack([domain.forcing[name].values[days[0] : days[1], units] for name in seen], axis=-1)
     return Scaling(
         attributes=tuple(names),
         attribute_mean=values.mean(0).tolist(),
         attribute_deviation=_safe(values.std(0)).tolist(),
-        forcing=forcing_names,
+        forcing=seen,
         forcing_mean=forcing.mean((0, 1)).tolist(),
         forcing_deviation=_safe(forcing.std((0, 1))).tolist(),
-        discharge_mean=float(discharge_mean),
-        climate_days=climate_days,
+        target_mean={name: float(mean) for name, mean in target_mean.items()},
+        climate_period=climate_period,
+        history_period=period if history else None,
         reach_mean=None if reaches is None else reaches.mean(0).tolist(),
         reach_deviation=None if reaches is None else _safe(reaches.std(0)).tolist(),
-        history_days=tuple(days),
-    )
-
-
-def fit_site_scaling(sites, chosen, days, mean):
-    """Scaling from the training sites and days.
-
-    Attributes above 0 that span orders of magnitude among the training sites, such as drainage areas, are taken as logarithms.
-
-    Args:
-        sites: :class:`~thalweg.basin.sites.Sites`.
-        chosen: positions of the training sites.
-        days: positions ``(first, last)`` of the training period, last excluded.
-        mean: of what was sampled, in its unit: the scale of a model without a process.
-
-    Returns:
-        Scaling
-    """
-    names, forcing_names = tuple(sites.inputs), tuple(sites.forcing.data_vars)
-    values = _attribute_values(sites, names, None)[chosen]
-    low, high = values.min(0), values.max(0)
-    logarithms = {name: float(a) for name, a, b in zip(names, low, high) if a > 0 and b > WIDE * a}
-    values = _attribute_values(sites, names, None, logarithms)[chosen]
-    forcing = np.stack([sites.forcing[name].values[days[0] : days[1], chosen] for name in forcing_names], axis=-1)
-    return Scaling(
-        attributes=names,
-        attribute_mean=values.mean(0).tolist(),
-        attribute_deviation=_safe(values.std(0)).tolist(),
-        forcing=forcing_names,
-        forcing_mean=forcing.mean((0, 1)).tolist(),
-        forcing_deviation=_safe(forcing.std((0, 1))).tolist(),
-        discharge_mean=float(mean),
-        climate_days=None,
         logarithms=logarithms,
     )
 

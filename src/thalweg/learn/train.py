@@ -22,35 +22,69 @@ class TrainingError(RuntimeError):
 
 @dataclass
 class Task:
-    """What one training run needs.
+    """What one training run needs. Tensors of observations are by variable.
 
     Attributes:
-        series: the :class:`~thalweg.learn.windows.Series` of the training and validation gauges.
-        observed: observed discharge (time, gauge), mm/day, NaN where there is none or it may not be seen.
-        deviation: its standard deviation over the training period (gauge,).
-        training: mask (gauge,) of the gauges that count in the loss.
-        validation: mask (gauge,) of the gauges that count in validation.
+        series: the :class:`~thalweg.learn.windows.Series` of the training and validation places.
+        observed: name -> tensor (time, place), NaN where there is none or it may not be seen.
+        deviation: name -> its standard deviation over the training period (place,).
+        training: mask (place,) of the places that count in the loss.
+        validation: mask (place,) of the places that count in validation.
         days: ``(first, last)`` positions of the training days, last excluded.
         validation_days: likewise, for validation.
-        censored: bool (time, gauge), True where an observation is a detection limit; None where nothing is.
+        weights: name -> weight of a variable's loss.
+        censored: name -> bool (time, place), True where an observation is a detection limit; without names where nothing is.
+        step_days: length of a step in days.
+        source: the domain, for messages.
+
+    Raises:
+        TrainingError: when observations are detection limits and the loss, once asked, does not know of them.
     """
 
     series: object
-    observed: torch.Tensor
-    deviation: torch.Tensor
+    observed: dict[str, torch.Tensor]
+    deviation: dict[str, torch.Tensor]
     training: torch.Tensor
     validation: torch.Tensor
     days: tuple[int, int]
     validation_days: tuple[int, int]
-    censored: torch.Tensor | None = None
+    weights: dict[str, float]
+    censored: dict[str, torch.Tensor] = field(default_factory=dict)
+    step_days: float = 1.0
+    source: str = ""
 
-    def loss(self, name, simulated, first, gauges):
-        """The loss ``LOSSES[name]`` of what was simulated for some gauges, (time, gauge), from the day ``first`` on."""
-        days = slice(first, first + simulated.shape[0])
-        more = ()
-        if self.censored is not None and name in CENSORED:
-            more = (self.censored[days][:, gauges],)
-        return LOSSES[name](simulated, self.observed[days][:, gauges], self.deviation[gauges], *more)
+    def steps(self, days):
+        """A number of days as whole steps."""
+        return round(days / self.step_days)
+
+    def seen(self, first, last):
+        """Mask (place,) of the places where any variable was observed in the steps ``[first, last)``."""
+        return torch.stack([~torch.isnan(values[first:last]).all(0) for values in self.observed.values()]).any(0)
+
+    def loss(self, name, simulated, first, places):
+        """The loss ``name`` of what was simulated for some places, name -> (time, place), from the step ``first`` on.
+
+        Of several variables it is the mean by :attr:`weights` over those that were observed at any of the places.
+        """
+        total, weight = 0.0, 0.0
+        for variable, values in simulated.items():
+            steps = slice(first, first + values.shape[0])
+            observed = self.observed[variable][steps][:, places]
+            if len(simulated) > 1 and torch.isnan(observed).all():
+                continue
+            more = ()
+            if variable in self.censored:
+                if name not in CENSORED:
+                    raise TrainingError(
+                        f"{self.source}/observed: '{variable}' has values below a detection limit, which training.loss {name!r} "
+                        f"would take for measured; use {' or '.join(CENSORED)}"
+                    )
+                more = (self.censored[variable][steps][:, places],)
+            part = LOSSES[name](values, observed, self.deviation[variable][places], *more)
+            if len(simulated) == 1:
+                return part
+            total, weight = total + self.weights[variable] * part, weight + self.weights[variable]
+        return total / weight if weight else sum(values.sum() * 0.0 for values in simulated.values())
 
 
 @dataclass
@@ -94,7 +128,7 @@ def train(build, task, settings, seed, path, label="", stop=None):
         TrainingError: when the loss stays without a finite value.
     """
     torch.manual_seed(seed)
-    model = build().to(task.observed.device)
+    model = build().to(task.training.device)
     generator = torch.Generator().manual_seed(seed)
     kind = {"adam": torch.optim.Adam, "adadelta": torch.optim.Adadelta}[settings.optimiser]
     optimiser = kind(model.parameters(), lr=settings.learning_rate)
@@ -109,9 +143,10 @@ def train(build, task, settings, seed, path, label="", stop=None):
     while not progress.finished:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(settings, progress.step)
-        window, columns, first, gauges = _draw(task, settings, generator)
+        window, columns, first, places = _draw(task, settings, generator)
         model.train()
-        loss = task.loss(settings.loss, model(window)[:, columns], first, gauges)
+        simulated = {name: values[:, columns] for name, values in model(window).items()}
+        loss = task.loss(settings.loss, simulated, first, places)
         optimiser.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip)
@@ -160,35 +195,37 @@ def train(build, task, settings, seed, path, label="", stop=None):
 
 @torch.no_grad()
 def validate(model, task, settings):
-    """Median over the validation gauges that were observed on the validation days of each one's loss there.
+    """Median over the validation places that were observed on the validation days of each one's loss there.
 
     The median, because a gauge below a diversion can have a loss a hundred times that of the others.
     """
     model.eval()
     first, last = task.validation_days
-    observed = ~torch.isnan(task.observed[first:last]).all(0)
-    gauges = torch.nonzero(task.validation & observed)[:, 0]
-    if len(gauges) == 0:
+    places = torch.nonzero(task.validation & task.seen(first, last))[:, 0]
+    if len(places) == 0:
         raise TrainingError(
-            f"no validation gauge was observed on the days {first} to {last}; lengthen the training period or validation_share"
+            f"no validation place was observed on the days {first} to {last}; lengthen the training period or validation_share"
         )
-    window, columns = task.series.window_of(gauges, first, last, round(settings.spin_up))
-    simulated = model(window)[:, columns]
-    losses = [task.loss(settings.loss, simulated[:, [i]], first, gauge[None]) for i, gauge in enumerate(gauges)]
+    window, columns = task.series.window_of(places, first, last, task.steps(settings.spin_up))
+    simulated = {name: values[:, columns] for name, values in model(window).items()}
+    losses = [
+        task.loss(settings.loss, {name: values[:, [i]] for name, values in simulated.items()}, first, place[None])
+        for i, place in enumerate(places)
+    ]
     return torch.stack(losses).median().item()
 
 
 def _draw(task, settings, generator):
-    """A random window of the training period, where its gauges stand in it, its first day, and random training gauges."""
+    """A random window of the training period, where its places stand in it, its first step, and random training places."""
     first, last = task.days
-    length = min(round(settings.window), last - first)
+    length = min(task.steps(settings.window), last - first)
     start = first + int(torch.randint(last - first - length + 1, (1,), generator=generator))
-    gauges = torch.nonzero(task.training)[:, 0]
-    if len(gauges) > settings.gauges_per_step:
-        chosen = torch.randperm(len(gauges), generator=generator)[: settings.gauges_per_step]
-        gauges = gauges[chosen.sort().values.to(gauges.device)]
-    window, columns = task.series.window_of(gauges, start, start + length, round(settings.spin_up))
-    return window, columns, start, gauges
+    places = torch.nonzero(task.training)[:, 0]
+    if len(places) > settings.places_per_step:
+        chosen = torch.randperm(len(places), generator=generator)[: settings.places_per_step]
+        places = places[chosen.sort().values.to(places.device)]
+    window, columns = task.series.window_of(places, start, start + length, task.steps(settings.spin_up))
+    return window, columns, start, places
 
 
 def _save(path, model, best, optimiser, generator, progress):

@@ -1,4 +1,4 @@
-"""What models are given: a domain as tensors, cut into windows of days."""
+"""What models are given: a domain as tensors, cut into windows of time."""
 
 from dataclasses import dataclass, replace
 
@@ -6,8 +6,9 @@ import numpy as np
 import scipy.sparse as sparse
 import torch
 
-from thalweg.basin.domain import MILLIMETRES_PER_DAY
 from thalweg.basin.network import River
+from thalweg.basin.observables import observable
+from thalweg.units import parse_unit
 
 SHORTEST = 50.0  # m, of a reach: a shorter one delays nothing
 FLATTEST = 1e-4  # slope of a reach
@@ -15,17 +16,18 @@ FLATTEST = 1e-4  # slope of a reach
 
 @dataclass(frozen=True)
 class Window:
-    """Consecutive days: first the spin-up, then the days that count.
+    """Consecutive steps (days, mostly): first the spin-up, then the steps that count.
 
     Attributes:
         forcing: name -> tensor (time, unit), in the units of the domain.
         sequence: scaled forcing (time, unit, variable).
         attributes: scaled attributes (unit, attribute).
-        spin_up: number of leading days without gradient or loss.
-        drainage: the :class:`Drainage`, or :class:`Mean`, from units to gauges.
+        spin_up: number of leading steps without gradient or loss.
+        drainage: the :class:`Drainage` from units to places.
         known: name -> tensor (unit,), parameters of a process that need not be learned.
-        places: positions of these units among all of the series; None where they are all of them.
-        history: scaled forcing of the training period (unit, patch, day and variable), the same in every window; None at sites.
+        units: positions of these units among all of the series; None where they are all of them.
+        history: scaled forcing of the training period (unit, patch, day and variable), the same in every window; None where no
+            network asks for it.
     """
 
     forcing: dict[str, torch.Tensor]
@@ -33,44 +35,68 @@ class Window:
     attributes: torch.Tensor
     spin_up: int
     drainage: object
-    known: dict[str, torch.Tensor] | None = None
-    places: torch.Tensor | None = None
+    known: dict[str, torch.Tensor]
+    units: torch.Tensor | None = None
     history: torch.Tensor | None = None
 
 
+def known_parameters(process, domain):
+    """Names of the process's parameters that the attributes hold, under the same name and in the same unit.
+
+    Raises:
+        ValueError: when an attribute has a parameter's name but another unit.
+    """
+    known = []
+    for parameter in process.parameters:
+        if parameter.name in domain.attributes and domain.attributes[parameter.name].attrs.get("role") is None:
+            stated = domain.attributes[parameter.name].attrs["units"]
+            if parse_unit(stated) != parse_unit(parameter.unit):
+                raise ValueError(
+                    f"{domain.name}/attributes: '{parameter.name}' has unit '{stated}', but process {process.name} wants "
+                    f"'{parameter.unit}'; convert it with thalweg.units.convert, or rename it so that it is learned"
+                )
+            known.append(parameter.name)
+    return tuple(known)
+
+
 class Series:
-    """A domain's forcing and attributes as tensors, for chosen units.
+    """A domain's forcing and attributes as tensors, for the units that some places need.
 
     Args:
         domain: the :class:`~thalweg.basin.domain.Domain`.
         scaling: the :class:`~thalweg.learn.scaling.Scaling` of the training units.
-        gauges: positions of the gauges to give discharge at; None gives all, and keeps all units.
+        places: positions of the places to simulate; None gives all, and keeps all units.
+        variables: what is simulated there, names in ``domain.observed``.
+        process: the process that will be marched, whose forcing and known parameters are needed; None keeps all forcing.
         dtype, device: of the tensors.
+
+    Raises:
+        ValueError: when the domain lacks forcing that the process needs, or has it in another unit.
     """
 
-    known = None
-    history = None
-
-    def __init__(self, domain, scaling, gauges=None, dtype=torch.float32, device="cpu"):
-        units = np.arange(len(domain.unit_ids)) if gauges is None else np.unique(domain.gauge_weights[gauges].indices)
-
+    def __init__(
+        self, domain, scaling, places=None, variables=("discharge",), process=None, dtype=torch.float32, device="cpu"
+    ):
         def tensor(array):
             return torch.as_tensor(np.ascontiguousarray(array), dtype=dtype, device=device)
 
-        self.forcing = {name: tensor(domain.forcing[name].values[:, units]) for name in domain.forcing.data_vars}
+        if process is not None:
+            _check_forcing(domain, process)
+        self.drainage = Drainage(domain, scaling, places, variables, tensor)
+        units = self.drainage.units
+        names = domain.forcing.data_vars if process is None else process.forcing_names
+        self.forcing = {name: tensor(domain.forcing[name].values[:, units]) for name in names}
         self.sequence = tensor(scaling.forcing_inputs(domain)[:, units])
         self.attributes = tensor(scaling.attribute_inputs(domain)[units])
-        if scaling.history_days is not None:
-            self.history = tensor(scaling.history_inputs(domain)[units])
+        self.history = tensor(scaling.history_inputs(domain)[units]) if scaling.history_period is not None else None
+        known = () if process is None else known_parameters(process, domain)
+        self.known = {name: tensor(domain.attributes[name].values[units].astype(float)) for name in known}
         self.days = self.sequence.shape[0]
-        self.drainage = Drainage(
-            domain, scaling, np.arange(len(domain.gauge_ids)) if gauges is None else gauges, units, tensor
-        )
 
     def window(self, first, last, spin_up, units=None):
-        """Days ``[first, last)`` with ``spin_up`` days before them, of all units or of those at some positions.
+        """Steps ``[first, last)`` with ``spin_up`` steps before them, of all units or of those at some positions.
 
-        Where the record has too few days before ``first``, its own first days stand in for those missing, in order, so
+        Where the record has too few steps before ``first``, its own first steps stand in for those missing, in order, so
         that the storages are filled by a plausible climate: with a record that begins at ``first`` and a spin-up of
         365 days, the first year is run once before it counts.
         """
@@ -90,64 +116,129 @@ class Series:
             attributes=chosen(self.attributes),
             spin_up=spin_up,
             drainage=self.drainage,
-            known=None if self.known is None else {name: chosen(values) for name, values in self.known.items()},
-            places=units,
+            known={name: chosen(values) for name, values in self.known.items()},
+            units=units,
             history=None if self.history is None else chosen(self.history),
         )
 
-    def window_of(self, gauges, first, last, spin_up):
-        """A :meth:`window` that gives at least some gauges, and where they stand in what is simulated over it.
+    def window_of(self, places, first, last, spin_up):
+        """A :meth:`window` that gives at least some places, and where they stand in what is simulated over it.
 
-        Only the units that drain to them are simulated, unless runoff goes through the river, whose reaches need all.
+        Only the units that they need are simulated, unless runoff goes through the river, whose reaches need all.
 
         Returns:
             (Window, positions).
         """
-        if self.drainage.river is not None or len(gauges) == self.drainage.count:
-            return self.window(first, last, spin_up), gauges
-        drainage, units = self.drainage.part(gauges.cpu().numpy())
+        if self.drainage.river is not None or len(places) == self.drainage.count:
+            return self.window(first, last, spin_up), places
+        drainage, units = self.drainage.part(places.cpu().numpy())
         units = torch.as_tensor(units, device=self.sequence.device)
         return replace(self.window(first, last, spin_up, units), drainage=drainage), slice(None)
 
 
-class Drainage:
-    """How runoff of units becomes discharge of gauges: through reaches, or as the mean over each gauge's catchment.
+def _check_forcing(domain, process):
+    source = f"{domain.name}/forcing"
+    missing = [name for name in process.forcing_names if name not in domain.forcing]
+    if missing:
+        raise ValueError(
+            f"{source}: process {process.name} needs '{missing[0]}'; there are "
+            f"{', '.join(domain.forcing.data_vars)}: add it, or choose another process"
+        )
+    for variable in process.forcings:
+        stated = domain.forcing[variable.name].attrs["units"]
+        if parse_unit(stated) != parse_unit(variable.unit):
+            raise ValueError(
+                f"{source}: '{variable.name}' has unit '{stated}', but process {process.name} wants '{variable.unit}'; "
+                "convert it with thalweg.units.convert, or choose a process of the domain's time step"
+            )
+
+
+class Gathering:
+    """From fluxes of units to places: means over catchments, and the places' own units.
+
+    Args:
+        weights: csr_matrix (place, unit), share of each unit in a place's catchment; None where nothing is gathered upstream.
+        own: position of each place's own unit among the units (place,), None where nothing is observed in a unit itself.
+        tensor: function from array to tensor.
+
+    Where each place has one unit of its own, in the places' order, there is nothing to gather.
+    """
+
+    river = None
+
+    def __init__(self, weights, own, tensor):
+        self._weights, self._own = None, None
+        if weights is not None and not _identity(weights):
+            self._weights = _sparse(weights, tensor)
+        if own is not None and not np.array_equal(own, np.arange(len(own))):
+            self._own = torch.as_tensor(own)
+
+    def mean(self, values):
+        """A flux of the units (time, unit) as the area mean over each place's catchment (time, place)."""
+        return values if self._weights is None else torch.sparse.mm(self._weights, values.T).T
+
+    def gather(self, variable, values):
+        """A flux of the units (time, unit) as it is compared with an observed variable (time, place)."""
+        if observable(variable).gather != "unit":
+            return self.mean(values)
+        return values if self._own is None else values.index_select(1, self._own.to(values.device))
+
+
+class Drainage(Gathering):
+    """How fluxes of units become what places observe: through reaches, as means over catchments, or at their own units.
 
     Args:
         domain: the :class:`~thalweg.basin.domain.Domain`.
         scaling: the :class:`~thalweg.learn.scaling.Scaling` of the training reaches.
-        gauges, units: positions of those kept; the units are all that drain to the gauges, or more.
+        places: positions of those kept; None keeps all places, and all units.
+        variables: what is observed there.
         tensor: function from array to tensor.
 
     Attributes:
-        river: the :class:`~thalweg.basin.network.River` upstream of the gauges; None where the domain has no geometry of
-            reaches, as for whole catchments. What follows belongs to it.
+        units: positions of the units kept in the domain.
+        count: number of places.
+        river: the :class:`~thalweg.basin.network.River` upstream of the places; None where nothing is routed or the domain has no
+            geometry of reaches, as for whole catchments. What follows belongs to it.
         reaches: positions of its reaches in the domain.
         geometry: ``length`` in m and ``slope``, tensors (reach,).
         reach_attributes: scaled, tensor (reach, attribute).
-        gauge_reach: position of each gauge's reach, (gauge,).
-        gauge_area: area of the units upstream of each gauge, tensor (gauge,), km2.
+        place_reach: position of each place's reach, (place,).
+        place_area: area of the units upstream of each place, tensor (place,), km2.
+        step_hours: length of a step.
         outlets: positions of the reaches that drain to none.
     """
 
-    def __init__(self, domain, scaling, gauges, units, tensor):
-        self._weights = domain.gauge_weights[gauges][:, units]
-        self._mean = Mean(self._weights, tensor)
-        self.count, self.river, self._tensor = len(gauges), None, tensor
-        if scaling.reach_mean is None:
+    def __init__(self, domain, scaling, places, variables, tensor):
+        chosen = np.arange(len(domain.place_ids)) if places is None else np.asarray(places)
+        ways = {observable(name).gather for name in variables}
+        upstream = domain.catchment_weights[chosen] if ways - {"unit"} else None
+        own = domain.place_units[chosen] if "unit" in ways else None
+        if own is not None and (own < 0).any():
+            raise ValueError(
+                f"{domain.name}/places: place '{domain.place_ids[chosen[own < 0][0]]}' stands in no unit; name its unit"
+            )
+        self.units = np.arange(len(domain.unit_ids)) if places is None else _needed(upstream, own)
+        position = np.full(len(domain.unit_ids), -1)
+        position[self.units] = np.arange(len(self.units))
+        self._upstream = None if upstream is None else upstream[:, self.units]
+        self._place_unit = None if own is None else position[own]
+        super().__init__(self._upstream, self._place_unit, tensor)
+        self.count, self._tensor = len(chosen), tensor
+        if scaling.reach_mean is None or "routed" not in ways or domain.step == "month":
             return
         whole = domain.river
-        gauge_reach = domain.gauges.reach.values.astype(str)[gauges]
-        unit_reach = domain.network.unit_reach.values.astype(str)[units]
-        self.reaches = np.unique(whole.upstream(gauge_reach).indices)
+        place_reach = domain.places.reach.values.astype(str)[chosen]
+        unit_reach = domain.network.unit_reach.values.astype(str)[self.units]
+        self.reaches = np.unique(whole.upstream(place_reach).indices)
         names = whole.reach[self.reaches]
         down = np.where(whole.downstream >= 0, whole.reach[whole.downstream], "")[self.reaches]
         self.river = River(names, np.where(np.isin(down, names), down, ""), whole.source)
         drained = np.flatnonzero(np.isin(unit_reach, names))
-        area = domain.attributes.area.values[units]
-        shape = (len(names), len(units))
+        area = domain.attributes.area.values[self.units]
+        shape = (len(names), len(self.units))
         where = (self.river.positions(unit_reach[drained]), drained)
-        self._collect = _sparse(sparse.csr_matrix((area[drained] / MILLIMETRES_PER_DAY, where), shape=shape), tensor)
+        self._depth = domain.millimetres_per_step
+        self._collect = _sparse(sparse.csr_matrix((area[drained] / self._depth, where), shape=shape), tensor)
         for name in ("length", "slope"):
             self.river.require_positive(name, domain.network[name].values[self.reaches])
         self.geometry = {
@@ -155,43 +246,39 @@ class Drainage:
             "slope": tensor(np.maximum(domain.network.slope.values[self.reaches], FLATTEST)),
         }
         self.reach_attributes = tensor(scaling.reach_inputs(domain)[self.reaches])
-        self.gauge_reach = torch.as_tensor(self.river.positions(gauge_reach))
-        self.gauge_area = tensor(domain.gauge_units[gauges] @ domain.attributes.area.values)
+        self.place_reach = torch.as_tensor(self.river.positions(place_reach))
+        self.place_area = tensor(domain.catchment_units[chosen] @ domain.attributes.area.values)
+        self.step_hours = 24 * domain.step_days
 
-    def mean(self, runoff):
-        """Runoff (time, unit) as depth over each gauge's catchment (time, gauge), both in mm/day."""
-        return self._mean.mean(runoff)
-
-    def part(self, gauges):
-        """The :class:`Mean` of some gauges, by position, and the positions of the units that drain to them."""
-        weights = self._weights[gauges]
-        units = np.unique(weights.indices)
-        return Mean(weights[:, units], self._tensor), units
+    def part(self, places):
+        """The :class:`Gathering` of some places, by position, and the positions of the units that they need."""
+        upstream = None if self._upstream is None else self._upstream[places]
+        own = None if self._place_unit is None else self._place_unit[places]
+        if upstream is None:
+            return Gathering(None, np.arange(len(own)), self._tensor), own
+        units = _needed(upstream, own)
+        position = np.full(len(self.units), -1)
+        position[units] = np.arange(len(units))
+        return Gathering(upstream[:, units], None if own is None else position[own], self._tensor), units
 
     def collect(self, runoff):
-        """Runoff (time, unit) in mm/day as lateral inflow of the reaches (time, reach) in m3/s."""
+        """Runoff (time, unit) in mm per step as lateral inflow of the reaches (time, reach) in m3/s."""
         return torch.sparse.mm(self._collect, runoff.T).T
 
     def depth(self, discharge):
-        """Discharge of the reaches (time, reach) in m3/s as depth over each gauge's catchment (time, gauge), mm/day."""
-        return discharge[:, self.gauge_reach.to(discharge.device)] * MILLIMETRES_PER_DAY / self.gauge_area
+        """Discharge of the reaches (time, reach) in m3/s as depth over each place's catchment (time, place), mm per step."""
+        return discharge[:, self.place_reach.to(discharge.device)] * self._depth / self.place_area
 
 
-class Mean:
-    """The mean over each gauge's catchment: csr_matrix (gauge, unit) of shares, and the function from array to tensor.
+def _needed(upstream, own):
+    """Positions of the units that lie upstream of places or are their own: array (unit,), ascending."""
+    parts = ([] if upstream is None else [upstream.indices]) + ([] if own is None else [own])
+    return np.unique(np.concatenate(parts))
 
-    Where each gauge has one unit of its own, in the gauges' order, there is nothing to average.
-    """
 
-    river = None
-
-    def __init__(self, weights, tensor):
-        own = weights.shape[0] == weights.shape[1] and (weights != sparse.identity(len(weights.indptr) - 1)).nnz == 0
-        self._weights = None if own else _sparse(weights, tensor)
-
-    def mean(self, runoff):
-        """Runoff (time, unit) as depth over each gauge's catchment (time, gauge), both in mm/day."""
-        return runoff if self._weights is None else torch.sparse.mm(self._weights, runoff.T).T
+def _identity(weights):
+    rows, columns = weights.shape
+    return rows == columns and (weights != sparse.identity(rows)).nnz == 0
 
 
 def _sparse(matrix, tensor):

@@ -3,12 +3,24 @@
 import numpy as np
 import pandas as pd
 
-TEXT = {"gauge": str, "train_years": str, "test_years": str}
+TEXT = {"place": str, "train_years": str, "test_years": str}
 
 
 def read_splits(path):
     """The table of a split as :func:`make_splits` made it."""
     return pd.read_csv(path, dtype=TEXT, keep_default_na=False)
+
+
+def positions(time, first, last):
+    """Positions ``(start, stop)`` of the days first..last in ``time``, stop excluded."""
+    days = pd.DatetimeIndex(time)
+    after = pd.Timestamp(last) + pd.Timedelta(days=1)
+    return int(days.searchsorted(pd.Timestamp(first))), int(days.searchsorted(after))
+
+
+def period(split, part, time):
+    """Positions of the training or test period of a split."""
+    return positions(time, split[f"{part}_start"].iloc[0], split[f"{part}_end"].iloc[0])
 
 
 NO_YEAR = "none"  # where others have years that count, this gauge has none
@@ -29,7 +41,8 @@ def counted_days(split, part, time):
         time: days.
     """
     days = pd.DatetimeIndex(time)
-    within = (days >= split[f"{part}_start"].iloc[0]) & (days <= split[f"{part}_end"].iloc[0])
+    within = np.zeros(len(days), bool)
+    within[slice(*period(split, part, time))] = True
     year = water_year(time)
     columns = [
         within & np.isin(year, [int(one) for one in years.split() if one != NO_YEAR]) if years else within

@@ -27,7 +27,7 @@ def annual_maxima(observed, period=None):
     """
     if period is not None:
         observed = observed.sel(time=slice(*map(str, period)))
-    series = pd.DataFrame(observed.values.T, columns=observed.gauge.values.astype(str))
+    series = pd.DataFrame(observed.values.T, columns=observed.place.values.astype(str))
     years = series.groupby(water_year(observed.time.values))
     return years.max().where(years.count() >= FEWEST_DAYS).T
 

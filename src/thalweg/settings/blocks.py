@@ -3,104 +3,11 @@
 :mod:`thalweg.settings.study` puts them together. A step is given its own block as JSON.
 """
 
-import json
-from datetime import date
-from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    ValidationError,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
-from thalweg.units import parse_quantity
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be; the message gives the key's path, its value and what is allowed."""
-
-
-def validated(model, values, source="settings"):
-    """``values`` as ``model``; ConfigError lists every wrong key with its value and what is allowed."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        lines = []
-        for problem in error.errors():
-            path = ".".join(str(part) for part in problem["loc"]) or "configuration"
-            given = "" if isinstance(problem["input"], dict) else f" (given: {problem['input']!r})"
-            message = problem["msg"].removeprefix("Value error, ")
-            if problem["type"] == "extra_forbidden":
-                message = "unknown key; allowed are " + ", ".join(_fields_at(model, problem["loc"][:-1]))
-            lines.append(f"  {path}: {message}{given}")
-        raise ConfigError(f"{source}: the configuration is not valid\n" + "\n".join(lines)) from None
-
-
-def settings_from(model, text):
-    """A settings block given to a verb as JSON; ConfigError when it is not valid."""
-    return validated(model, json.loads(text))
-
-
-def _fields_at(model, path):
-    for part in path:
-        field = model.model_fields.get(str(part))
-        candidates = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
-        models = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
-        if not models:
-            return ["the keys of config/config.yaml"]
-        model = models[0]
-    return sorted(model.model_fields)
-
-
-def _quantity(unit, minimum=None):
-    def check(value):
-        if minimum is not None and value < minimum:
-            raise ValueError(f"must be at least {minimum:g} {unit}")
-        return value
-
-    return Annotated[
-        float,
-        BeforeValidator(partial(parse_quantity, to=unit)),
-        AfterValidator(check),
-        PlainSerializer(lambda value: f"{value:.12g} {unit}"),
-        WithJsonSchema({"type": "string", "description": f"a quantity with a unit of the dimension of '{unit}'"}),
-    ]
-
-
-Days = _quantity("days", 1)
-Hours = _quantity("hours", 0.25)
-Minutes = _quantity("minutes", 0)
-Area = _quantity("km2", 0)
-Share = Annotated[float, Field(ge=0, le=1)]
-Part = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
-def _period(value):
-    first, last = value
-    if last < first:
-        raise ValueError(f"ends on {last} before it begins on {first}; write [first day, last day]")
-    return value
-
-
-Period = Annotated[
-    tuple[date, date],
-    AfterValidator(_period),
-    PlainSerializer(lambda value: [str(value[0]), str(value[1])]),
-]
-
-
-class Settings(BaseModel):
-    """A block of the configuration; unknown keys fail."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from thalweg.schema import Area, Count, Days, Hours, Minutes, Part, Period, Settings, Share
 
 
 class DelawareSettings(Settings):
@@ -161,9 +68,9 @@ class ProcessModel(Settings):
         "fused", description="fused: compiled kernels; reference: a slow loop of tensor operations, to check them by"
     )
     components: Annotated[int, Field(ge=1, le=16)] = Field(4, description="parallel parameter sets, averaged")
-    network: Literal["attributes", "transformer", "none"] = Field(
+    network: Literal["attributes", "transformer", "unit", "none"] = Field(
         "attributes",
-        description="attributes: a perceptron on unit attributes; transformer: on attributes and the forcing of the training period; none: one parameter set for all units",
+        description="attributes: a perceptron on unit attributes; transformer: on attributes and the forcing of the training period; unit: a parameter set for each unit, which says nothing of others; none: one parameter set for all units",
     )
     hidden: Count = Field(64, description="width of the network; of a transformer a multiple of 4")
     layers: Count = Field(2, description="hidden layers of the perceptron, or layers of the transformer")
@@ -205,7 +112,7 @@ class ProcessModel(Settings):
 
 
 class SequenceModel(Settings):
-    """An LSTM from forcing and attributes to runoff, without a process."""
+    """An LSTM from forcing and attributes to what is observed, without a process."""
 
     kind: Literal["sequence"] = "sequence"
     label: str = Field(description="name in figures")
@@ -216,15 +123,19 @@ class SequenceModel(Settings):
 
 
 class ClimatologyModel(Settings):
-    """Mean discharge of the calendar day over the training period and gauges: nothing is learned."""
+    """The mean of the calendar day over the training period, or a seasonal cycle fitted to samples: nothing is learned."""
 
     kind: Literal["climatology"] = "climatology"
     label: str = Field(description="name in figures")
     smoothing: Days = Field("31 days", validate_default=True, description="running mean over the calendar")
+    harmonics: Count | None = Field(
+        None,
+        description="of a Fourier series fitted by least squares, in the place of the smoothed calendar; null for the calendar",
+    )
 
 
 class EnsembleModel(Settings):
-    """The mean of other models' discharge, over their seeds too: nothing is trained."""
+    """The mean of other models' simulations, over their seeds too: nothing is trained."""
 
     kind: Literal["ensemble"] = "ensemble"
     label: str = Field(description="name in figures")
@@ -253,7 +164,7 @@ class Training(Settings):
         validate_default=True,
         description="days before the window, without gradient or loss; the record's first days are repeated where there are none",
     )
-    gauges_per_step: Count = Field(1000, description="gauges drawn in a step; all when there are fewer")
+    places_per_step: Count = Field(1000, description="places drawn in a step; all when there are fewer")
     gradient_clip: Annotated[float, Field(gt=0)] = Field(1.0, description="greatest norm of the gradient")
     validate_every: Count = Field(10, description="steps between validations")
     patience: Count = Field(5, description="validations without improvement before training stops")
@@ -262,20 +173,24 @@ class Training(Settings):
         True,
         description="add nine climate indices of the training period to the attributes",
     )
+    logarithmic_attributes: bool = Field(
+        False, description="take attributes that span orders of magnitude, such as drainage areas, as logarithms"
+    )
 
 
 class TrainingJob(Settings):
-    """What the verbs train and simulate are given: one model of one experiment."""
+    """What the steps train and simulate are given: one model of one experiment."""
 
     model: Model
     training: Training
+    variables: dict[str, float] = {"discharge": 1.0}
     seeds: list[int]
     validation_share: Annotated[float, Field(ge=0, lt=1)]
     device: Literal["cpu", "cuda"]
 
 
-SAME_GAUGES = ("temporal", "differential", "extremes")  # the gauges that train are those that are tested
-HELD_OUT = ("ungauged_basins", "ungauged_regions")  # folds of gauges, each tested once
+SAME_PLACES = ("temporal", "differential", "extremes")  # the places that train are those that are tested
+HELD_OUT = ("ungauged_basins", "ungauged_places", "ungauged_regions")  # folds of places, each tested once
 Areas = tuple[Area, Area]
 
 
@@ -283,17 +198,31 @@ class Split(Settings):
     """Who trains and who is tested."""
 
     kind: Literal[
-        "temporal", "ungauged_basins", "ungauged_regions", "inner_gauges", "differential", "extremes", "scale"
+        "temporal",
+        "ungauged_basins",
+        "ungauged_places",
+        "ungauged_regions",
+        "inner_gauges",
+        "differential",
+        "extremes",
+        "scale",
     ] = Field(
-        description="temporal: same gauges, other years; ungauged_basins (PUB): random folds of gauges; ungauged_regions (PUR): folds of near gauges; inner_gauges: train at the last gauges downstream, test at those upstream of them; differential: train on the wetter, drier, colder or warmer half of each gauge's years, test on the other; extremes: train on the years whose greatest flood is below a return period, test on those above; scale: train at catchments of some areas, test at others"
+        description="temporal: same places, other years; ungauged_basins (PUB): random folds of gauges; ungauged_places: the same, of sampled places; ungauged_regions (PUR): folds of near places; inner_gauges: train at the last gauges downstream, test at those upstream of them; differential: train on the wetter, drier, colder or warmer half of each gauge's years, test on the other; extremes: train on the years whose greatest flood is below a return period, test on those above; scale: train at catchments of some areas, test at others"
+    )
+    variable: str | dict[str, Annotated[float, Field(gt=0)]] = Field(
+        "discharge",
+        description="what is observed; or several variables with their weights in the loss, the first being the main one",
     )
     train: Period = Field(description="training period")
     test: Period = Field(description="test period")
-    folds: Count = Field(1, description="folds of gauges; 1 unless gauges are held out")
+    minimum_values: Annotated[int, Field(ge=0)] = Field(
+        0, description="observations in the training and in the test period that a place needs to take part"
+    )
+    folds: Count = Field(1, description="folds of places; 1 unless places are held out")
     tested_folds: Count | None = Field(None, description="only the first so many folds are run; null for all")
     regions: Literal["distance", "hydrologic_units"] = Field(
         "distance",
-        description="of ungauged_regions: clusters of near gauges, or the seven groups of hydrologic units of the United States (folds: 7)",
+        description="of ungauged_regions: clusters of near places, or the seven groups of hydrologic units of the United States (folds: 7)",
     )
     train_on: Literal["wet", "dry", "cold", "warm"] | None = Field(
         None, description="of differential: the half of the years that trains"
@@ -304,23 +233,33 @@ class Split(Settings):
     train_areas: Areas | None = Field(None, description="of scale: least and greatest area that trains")
     test_areas: Areas | None = Field(None, description="of scale: least and greatest area that is tested")
     training_share: Annotated[float, Field(gt=0, le=1)] = Field(
-        1.0, description="share of the training gauges that are used: nested random subsets"
+        1.0, description="share of the training places that are used: nested random subsets"
     )
     training_years: Count | None = Field(
         None, description="only the last so many years of the training period are used; null for all"
     )
-    validation: Literal["gauges", "period", "none"] = Field(
-        "gauges",
-        description="early stopping on a share of the training gauges, or of the end of the training period; none holds nothing out and watches the training itself",
+    validation: Literal["places", "period", "none"] = Field(
+        "places",
+        description="early stopping on a share of the training places, or of the end of the training period; none holds nothing out and watches the training itself",
     )
     validation_share: Part = Field(0.15, description="share held out from training for early stopping")
+
+    @property
+    def variables(self):
+        """Weights in the loss by variable."""
+        return {self.variable: 1.0} if isinstance(self.variable, str) else self.variable
+
+    @property
+    def first(self):
+        """The main variable."""
+        return next(iter(self.variables))
 
     @model_validator(mode="after")
     def _folds_fit_the_kind(self):
         if self.kind not in HELD_OUT and self.folds != 1:
             raise ValueError(f"folds is {self.folds}, but an experiment of kind {self.kind} has 1")
         if self.kind in HELD_OUT and self.folds < 2:
-            raise ValueError("folds is 1, but held-out gauges need at least 2")
+            raise ValueError("folds is 1, but held-out places need at least 2")
         if self.tested_folds and self.tested_folds > self.folds:
             raise ValueError(f"tested_folds is {self.tested_folds}, but there are {self.folds} folds")
         if self.regions == "hydrologic_units" and self.folds != 7:
@@ -343,6 +282,7 @@ class Split(Settings):
 class Experiment(Split):
     """A split and the models that are compared on it."""
 
+    label: str = Field("", description="name in figures")
     models: list[str] = Field(description="names of the models block")
     training: dict[str, Any] = Field(
         {}, description="overrides of the training block for all models of this experiment"

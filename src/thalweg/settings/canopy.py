@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from thalweg.settings.blocks import Count, Hours, Period, Settings, Share
+from thalweg.schema import Count, Hours, Period, Settings, Share
 
 
 class DavosSettings(Settings):

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from thalweg.datasets.camels_us import KRATZERT_2019
-from thalweg.settings.blocks import Days, Period, Settings, Share, _quantity
+from thalweg.schema import Days, Period, Settings, Share, quantity
 
-Distance = _quantity("km", 0)
+Distance = quantity("km", 0)
 Temperatures = Literal["hargreaves", "oudin", "hamon"]
 DATASET = "name in config/datasets.yaml"
 MINIMUM_DAYS = "discharge that a catchment needs within the period to be kept"

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from thalweg.metrics.scores import METRICS
-from thalweg.settings.blocks import Settings
+from thalweg.schema import Settings
 
 Family = Literal[
     "prediction",

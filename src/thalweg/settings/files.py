@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel
 
-from thalweg.settings.blocks import ConfigError, validated
+from thalweg.schema import ConfigError, validated
 from thalweg.settings.study import Study
 
 

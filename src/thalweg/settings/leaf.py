@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from thalweg.settings.blocks import Count, Part, Settings
+from thalweg.schema import Count, Part, Settings
 
 LeafKind = Literal["leaf", "leaf_stomata", "leaf_lce"]
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from thalweg.settings.blocks import Count, Period, Settings
+from thalweg.schema import Count, Period, Settings
 
 
 class ThamesSettings(Settings):

@@ -8,18 +8,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from thalweg.schema import Count, Days, Settings
 from thalweg.settings.blocks import (
     CevennesSettings,
     ClimatologyModel,
-    Count,
-    Days,
     DelawareSettings,
     EnsembleModel,
     Experiment,
     Model,
     ProcessModel,
     SequenceModel,
-    Settings,
     SusquehannaSettings,
     Training,
 )

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from thalweg.settings.blocks import Count, Days, Part, Period, Settings, Training
+from thalweg.schema import Count, Days, Part, Period, Settings
+from thalweg.settings.blocks import Training
 
 PRIORS = {
     "hbv": "HBV 1.1p",

@@ -10,7 +10,7 @@ from thalweg.basin.domain import read_domain
 from thalweg.evaluation.evidence import evidence_table
 from thalweg.experiments.trained import PhysicsJob
 from thalweg.metrics.calendar import read_splits
-from thalweg.settings.blocks import settings_from
+from thalweg.schema import settings_from
 from thalweg.storage.store import provenance, write_table
 
 

@@ -4,7 +4,7 @@ import torch
 
 from thalweg.analysis.canopy import run as learn_canopy
 from thalweg.datasets import davos
-from thalweg.settings.blocks import settings_from
+from thalweg.schema import settings_from
 from thalweg.settings.canopy import CanopyStudy
 from thalweg.storage.fetch import read_record
 from thalweg.storage.store import provenance, write_table

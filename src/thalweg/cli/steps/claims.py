@@ -4,7 +4,7 @@ from thalweg.evaluation.blocks import read_blocks
 from thalweg.evaluation.claims import judge, page
 from thalweg.evaluation.evidence import read_evidence
 from thalweg.evaluation.statistics import read_skill
-from thalweg.settings.blocks import settings_from
+from thalweg.schema import settings_from
 from thalweg.settings.claims import ClaimsJob
 from thalweg.storage.store import atomic, provenance, write_table
 

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 
 from thalweg.datasets import camels_us, caravan, delaware, france, own_catchments, susquehanna
-from thalweg.settings.blocks import DelawareSettings, SusquehannaSettings, settings_from
+from thalweg.schema import settings_from
+from thalweg.settings.blocks import DelawareSettings, SusquehannaSettings
 from thalweg.settings.catchments import (
     CamelsUsSettings,
     CaravanSettings,

@@ -7,7 +7,7 @@ import torch
 
 from thalweg.analysis.leaf import parameter_skill, recover, run_study
 from thalweg.datasets import leaf, leaf_lce
-from thalweg.settings.blocks import settings_from
+from thalweg.schema import settings_from
 from thalweg.settings.leaf import LeafStudy
 from thalweg.storage.fetch import read_record
 from thalweg.storage.store import provenance, write_netcdf, write_table

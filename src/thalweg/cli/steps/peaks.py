@@ -27,9 +27,11 @@ def run(args):
     errors = []
     for path in args.simulations:
         with xr.open_dataset(path, engine="h5netcdf") as simulation:
-            errors.append(peak_errors(simulation.load(), domain.observed).assign(model=simulation.attrs["model"]))
+            errors.append(
+                peak_errors(simulation.load(), domain.observed_runoff).assign(model=simulation.attrs["model"])
+            )
     errors = pd.concat(errors, ignore_index=True)
-    blocks = pd.Series(blocks_of(domain.gauges), index=domain.gauge_ids)
+    blocks = pd.Series(blocks_of(domain.places), index=domain.place_ids)
     table = errors_by_class(errors, blocks, settings["bootstrap_samples"])
     rows = peak_evidence(errors, blocks, settings["reference"], settings["bootstrap_samples"])
     record = provenance(settings, inputs=[args.domain, *args.simulations])

@@ -8,7 +8,7 @@ from thalweg.evaluation.blocks import read_blocks
 from thalweg.evaluation.evidence import EVIDENCE_COLUMNS
 from thalweg.evaluation.published import PublishedJob, compare_published, published_evidence
 from thalweg.evaluation.statistics import read_skill
-from thalweg.settings.blocks import settings_from
+from thalweg.schema import settings_from
 from thalweg.storage.store import provenance, write_table
 
 

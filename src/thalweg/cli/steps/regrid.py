@@ -1,7 +1,8 @@
 """thalweg regrid: grids and flow directions in, sub-catchments with their rain out."""
 
 from thalweg.datasets import cevennes
-from thalweg.settings.blocks import CevennesSettings, settings_from
+from thalweg.schema import settings_from
+from thalweg.settings.blocks import CevennesSettings
 from thalweg.storage.fetch import read_record
 from thalweg.storage.store import provenance, write_netcdf, write_table
 

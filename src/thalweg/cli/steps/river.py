@@ -30,7 +30,7 @@ def run(args):
     domain = read_domain(args.domain)
     skill = read_skill(args.skill)
     skill = skill[(skill.domain == args.names[0]) & (skill.experiment == args.names[1])]
-    area = pd.Series(domain.gauges.drainage_area.values, index=domain.gauge_ids)
+    area = pd.Series(domain.places.drainage_area.values, index=domain.place_ids)
     blocks = {args.names[0]: read_blocks(args.domain)}
     tables = {args.mass: [], args.by_area: [], args.roughness: []}
     for path in args.parameters:

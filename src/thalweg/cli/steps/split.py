@@ -2,7 +2,8 @@
 
 from thalweg.basin.domain import read_domain
 from thalweg.experiments.splits import make_splits
-from thalweg.settings.blocks import Split, settings_from
+from thalweg.schema import settings_from
+from thalweg.settings.blocks import Split
 from thalweg.storage.store import provenance, write_table
 
 

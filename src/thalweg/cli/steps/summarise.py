@@ -20,7 +20,7 @@ def arguments(parser):
 
 def run(args):
     settings = json.loads(args.settings)
-    skill = pd.concat([pd.read_csv(path, dtype={"gauge": str}) for path in args.scores], ignore_index=True)
+    skill = pd.concat([pd.read_csv(path, dtype={"place": str}) for path in args.scores], ignore_index=True)
     domains = dict(text.split("=", 1) for text in args.domains)
     blocks = {name: read_blocks(path) for name, path in domains.items()} or None
     record = provenance(settings, inputs=[*args.scores, *domains.values()])

@@ -10,7 +10,8 @@ from thalweg.basin.domain import read_domain
 from thalweg.experiments.run import train_experiment
 from thalweg.learn import checkpoint
 from thalweg.metrics.calendar import read_splits
-from thalweg.settings.blocks import TrainingJob, settings_from
+from thalweg.schema import settings_from
+from thalweg.settings.blocks import TrainingJob
 from thalweg.storage.fingerprint import fingerprint
 from thalweg.storage.store import provenance, sidecar, write_json, write_table
 

@@ -28,10 +28,10 @@ def run(args):
     for path in args.simulations:
         with xr.open_dataset(path, engine="h5netcdf") as simulation:
             days = domain.forcing.precipitation.sel(time=simulation.time).values
-            tables.append(flow_trends(simulation.load(), domain.gauge_weights @ days.T))
+            tables.append(flow_trends(simulation.load(), domain.catchment_weights @ days.T))
             tables[-1].insert(0, "model", simulation.attrs["model"])
     table = pd.concat(tables, ignore_index=True)
-    blocks = pd.Series(blocks_of(domain.gauges), index=domain.gauge_ids)
+    blocks = pd.Series(blocks_of(domain.places), index=domain.place_ids)
     rows = trend_evidence(table, blocks, settings["reference"], settings["bootstrap_samples"])
     record = provenance(settings, inputs=[args.domain, *args.simulations])
     table.insert(0, "domain", args.names[0])

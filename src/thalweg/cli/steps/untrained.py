@@ -12,7 +12,7 @@ from thalweg.evaluation.blocks import blocks_of
 from thalweg.evaluation.evidence import evidence_table
 from thalweg.experiments.trained import PhysicsJob
 from thalweg.metrics.calendar import read_splits
-from thalweg.settings.blocks import settings_from
+from thalweg.schema import settings_from
 from thalweg.storage.store import provenance, write_table
 
 
@@ -33,7 +33,7 @@ def run(args):
     domain = read_domain(args.domain)
     weights = {Path(path).stem: path for path in args.weights}
     table = inner_fluxes_of_all(domain, read_splits(args.splits), job, weights)
-    blocks = pd.Series(blocks_of(domain.gauges), index=domain.gauge_ids)
+    blocks = pd.Series(blocks_of(domain.places), index=domain.place_ids)
     rows = untrained_evidence(table, blocks, job.reference, job.bootstrap_samples)
     record = provenance(json.loads(args.settings), inputs=[args.domain, args.splits, *args.weights])
     table.insert(0, "domain", args.names[0])

@@ -8,7 +8,7 @@ import torch
 
 from thalweg.analysis.twin_priors import run as which_prior
 from thalweg.basin.domain import read_domain
-from thalweg.settings.blocks import settings_from
+from thalweg.schema import settings_from
 from thalweg.settings.twin import WhichPriorStudy
 from thalweg.storage.fingerprint import fingerprint
 from thalweg.storage.store import provenance, write_table

@@ -1,0 +1,90 @@
+"""What a process is compared with: one row for each observed variable that is not simply the flux of its name at its own unit.
+
+To observe something new there is nothing to do where a process has a flux of the variable's name and unit and the place is the unit
+itself, as for water temperature or nitrate. What is gathered from a catchment has a row here.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from thalweg.basin.domain import DataError
+from thalweg.units import parse_unit
+
+
+@dataclass(frozen=True)
+class Observable:
+    """How an observed variable is compared with a process.
+
+    Attributes:
+        flux: of the process.
+        gather: ``"routed"``: from all units upstream, delayed by the unit hydrograph and the river; ``"mean"``: the area mean of
+            the units upstream; ``"unit"``: the place's own unit.
+        continuous: recorded at (nearly) every step, as at a gauge; otherwise samples, whose simulation is of use between them too.
+    """
+
+    flux: str
+    gather: Literal["routed", "mean", "unit"] = "unit"
+    continuous: bool = False
+
+
+OBSERVABLES = {
+    "discharge": Observable("runoff", "routed", continuous=True),
+    "snow_water_equivalent": Observable("snow_water_equivalent", "mean", continuous=True),
+    "evapotranspiration": Observable("evapotranspiration", "mean", continuous=True),
+    "water_storage": Observable("water_storage", "mean", continuous=True),
+}
+
+
+def observable(variable):
+    """The :class:`Observable` of a variable; one without a row is the flux of its name at the place's own unit."""
+    return OBSERVABLES.get(variable, Observable(variable))
+
+
+def observations(domain, variable):
+    """What was observed, in the unit of the flux that it is compared with.
+
+    Args:
+        domain: :class:`~thalweg.basin.domain.Domain`.
+        variable: name in ``domain.observed``; discharge becomes a depth over the drainage area, in mm per step.
+
+    Returns:
+        DataArray (place, time).
+
+    Raises:
+        DataError: when the domain has no such observations.
+    """
+    if variable not in domain.variables:
+        raise DataError(
+            f"{domain.name}/observed: '{variable}' was not observed; there are {', '.join(domain.variables)}: "
+            "name one of them as the experiment's variable"
+        )
+    if observable(variable).gather == "routed":
+        return domain.observed_runoff
+    values = domain.observed[variable].transpose("place", domain.axis)
+    return values.copy(data=np.ascontiguousarray(values.values))
+
+
+def check_flux(process, variable, unit, source):
+    """Raise unless a process has the flux that a variable is compared with, in the variable's unit.
+
+    Args:
+        process: :class:`~thalweg.processes.Process`.
+        variable, unit: what was observed, as :func:`observations` gives it.
+        source: domain, for the message.
+
+    Raises:
+        ValueError: naming the process, the variable and what to do.
+    """
+    flux = {one.name: one for one in process.fluxes}.get(observable(variable).flux)
+    if flux is None:
+        raise DataError(
+            f"process {process.name} does not predict '{variable}', it predicts {', '.join(process.flux_names)}; "
+            "choose another process or variable for this experiment"
+        )
+    if parse_unit(flux.unit) != parse_unit(unit):
+        raise DataError(
+            f"{source}/observed: '{variable}' has unit '{unit}', but {flux.name} of process {process.name} has '{flux.unit}'; "
+            "convert it with thalweg.units.convert"
+        )

@@ -1,0 +1,75 @@
+"""What is expected without a model: the mean of the calendar, or a seasonal cycle."""
+
+import numpy as np
+import pandas as pd
+
+from thalweg.basin.observables import observations
+from thalweg.experiments.simulation import Simulation, simulation_of
+from thalweg.metrics.calendar import counted_days, period
+
+
+def climatology(domain, splits, variable, settings):
+    """The mean of each calendar day, smoothed, or a seasonal cycle fitted to samples, whichever the settings name.
+
+    Args:
+        domain, splits: of the experiment.
+        variable: what is observed.
+        settings: :class:`~thalweg.settings.blocks.ClimatologyModel`.
+
+    Returns:
+        Simulation: with one seed, 0.
+    """
+    if settings.harmonics is None:
+        return calendar_mean(domain, splits, variable, settings.smoothing)
+    return seasonal_cycle(domain, splits, variable, settings.harmonics)
+
+
+def calendar_mean(domain, splits, variable, smoothing):
+    """Mean per calendar day over the training period.
+
+    At a place that trains or validates, and at every place when training and test period are apart, its own; at a held-out place,
+    the mean over the others. The calendar is smoothed by a circular running mean of ``smoothing`` days.
+    """
+    time = pd.DatetimeIndex(domain.forcing.time.values)
+    folds = sorted(splits.fold.unique())
+    days = period(splits, "test", time)
+    observed = pd.DataFrame(observations(domain, variable).values.T, index=time, columns=domain.place_ids)
+    simulated = np.full((len(folds), 1, observed.shape[1], days[1] - days[0]), np.nan, dtype=np.float32)
+    for i, fold in enumerate(folds):
+        split = splits[splits.fold == fold].set_index("place").loc[domain.place_ids]
+        first, last = period(split, "train", time)
+        disjoint = last <= days[0] or first >= days[1]
+        seen = (split.train | split.validation).values | disjoint
+        past = observed.where(counted_days(split, "train", time) & seen).iloc[first:last]
+        mean = past.groupby(past.index.dayofyear).mean().reindex(range(1, 367)).interpolate(limit_direction="both")
+        smooth = pd.concat([mean] * 3).rolling(round(smoothing), center=True).mean().iloc[366:732]
+        smooth = smooth.T.fillna(smooth.mean(axis=1)).T
+        window = smooth.loc[time[slice(*days)].dayofyear].values.T
+        simulated[i, 0, split.test.values] = window[split.test.values]
+    return Simulation({variable: simulation_of(domain, splits, variable, [0], days, simulated)})
+
+
+def seasonal_cycle(domain, splits, variable, harmonics):
+    """The seasonal cycle of the training samples as a Fourier series, by least squares of the samples as they are.
+
+    At a place that trains it is its own; at a held-out place, that of all training places together. It is never negative.
+    """
+    time = pd.DatetimeIndex(domain.forcing.time.values)
+    angle = 2 * np.pi * time.dayofyear.values / 365.25
+    terms = [f(k * angle) for k in range(1, harmonics + 1) for f in (np.cos, np.sin)]
+    design = np.stack([np.ones(len(time)), *terms], axis=1)
+    observed = observations(domain, variable).values.T
+    folds = sorted(splits.fold.unique())
+    simulated = np.full((len(folds), 1, observed.shape[1], len(time)), np.nan, dtype=np.float32)
+    for i, fold in enumerate(folds):
+        split = splits[splits.fold == fold].set_index("place").loc[domain.place_ids]
+        first, last = period(split, "train", time)
+        seen = (split.train | split.validation).values
+        past = np.where(counted_days(split, "train", time) & seen, observed, np.nan)[first:last]
+        for place in np.flatnonzero(split.test.values):
+            columns = [place] if seen[place] else np.flatnonzero(seen)
+            rows, _ = np.nonzero(np.isfinite(past[:, columns]))
+            values = past[:, columns][np.isfinite(past[:, columns])]
+            fitted = np.linalg.lstsq(design[first:last][rows], values, rcond=None)[0]
+            simulated[i, 0, place] = np.maximum(design @ fitted, 0.0)
+    return Simulation({variable: simulation_of(domain, splits, variable, [0], (0, len(time)), simulated)})

@@ -1,0 +1,119 @@
+"""The simulation file: what every estimator writes, whatever it estimates, and what is scored, drawn and asked.
+
+A netCDF tree. Its root holds the (first) variable of the experiment, each further variable is a group ``also/<variable>`` of the same
+form:
+
+======================= ========================= =================================================================
+simulated               fold, seed, place, time   NaN at places that the fold does not test
+observed                place, time               in the same unit; discharge as depth over the drainage area
+censored                place, time               1 where the observation is a detection limit; only where one is
+trained, tested         fold, place, time         1 where an observation was seen in training or validation, or counts
+                                                  in the test
+======================= ========================= =================================================================
+
+The group ``parameters`` (fold, seed, unit or reach) and the group ``internals`` (unit, time) are there for a process.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from thalweg.basin.domain import CENSORED, DataError
+from thalweg.basin.observables import observable, observations
+from thalweg.metrics.calendar import counted_days
+
+PARTS = ("parameters", "internals")
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """One model in one experiment.
+
+    Attributes:
+        variables: name -> Dataset of that variable, the first being the one of the file's root.
+        parameters: Dataset; None for a model without a process.
+        internals: Dataset of fluxes; None where they are not kept.
+    """
+
+    variables: dict[str, xr.Dataset]
+    parameters: xr.Dataset | None = None
+    internals: xr.Dataset | None = None
+
+    def to_tree(self, **names):
+        """The file's content; ``names`` (domain, experiment, model) go to the attributes of every group."""
+        first, *others = self.variables
+        groups = {"/": self.variables[first], **{f"/also/{name}": self.variables[name] for name in others}}
+        groups |= {f"/{name}": getattr(self, name) for name in PARTS if getattr(self, name) is not None}
+        return xr.DataTree.from_dict({path: one.assign_attrs(one.attrs | names) for path, one in groups.items()})
+
+
+def simulation_of(domain, splits, variable, seeds, days, simulated):
+    """A simulation beside the observations, and which of them trained and which are tested.
+
+    Args:
+        domain, splits: of the experiment.
+        variable: what is simulated.
+        seeds: labels of the second dimension.
+        days: positions ``(first, last)`` of what is simulated in the record, last excluded.
+        simulated: array (fold, seed, place, time), NaN at places that the fold does not test. Of a variable that is recorded
+            continuously, what does not count in the test becomes NaN too.
+
+    Returns:
+        Dataset of the form that the module's table says.
+    """
+    time = domain.forcing.time.values
+    window, folds = slice(*days), sorted(splits.fold.unique())
+    values = observations(domain, variable)
+    observed, unit = values.values[:, window], values.attrs["units"]
+    masks = {"trained": [], "tested": []}
+    for i, fold in enumerate(folds):
+        split = splits[splits.fold == fold].set_index("place").loc[domain.place_ids]
+        for name, part, rows in (
+            ("trained", "train", (split.train | split.validation).values),
+            ("tested", "test", split.test.values),
+        ):
+            counts = counted_days(split, part, time)[window].T & rows[:, None]
+            masks[name].append((counts & np.isfinite(observed)).astype(np.int8))
+            if part == "test" and observable(variable).continuous:
+                simulated[i, :, ~counts] = np.nan
+    data = {
+        "simulated": (
+            ("fold", "seed", "place", "time"),
+            simulated,
+            {"units": unit, "long_name": f"simulated {variable.replace('_', ' ')}"},
+        ),
+        "observed": (
+            ("place", "time"),
+            observed,
+            {"units": unit, "long_name": f"observed {variable.replace('_', ' ')}"},
+        ),
+        **{name: (("fold", "place", "time"), np.stack(mask)) for name, mask in masks.items()},
+    }
+    if variable + CENSORED in domain.observed:
+        data["censored"] = (("place", "time"), domain.censored(variable)[window].T.astype(np.int8))
+    return xr.Dataset(
+        data,
+        coords={"fold": folds, "seed": list(seeds), "place": domain.place_ids, "time": time[window]},
+        attrs={"variable": variable, "unit": unit},
+    )
+
+
+def read_simulation(path, part=None):
+    """The simulation of an experiment's (first) variable; or a ``part`` of the file: ``parameters``, ``internals``, a further variable.
+
+    Raises:
+        DataError: when the file has no such part.
+    """
+    with xr.open_datatree(path, engine="h5netcdf") as tree:
+        name = part if part is None or part in PARTS else f"also/{part}"
+        if name is not None and name not in tree.groups and f"/{name}" not in tree.groups:
+            raise DataError(f"{path}: there is no {part}; the file has {', '.join(tree.groups)}")
+        return (tree if name is None else tree[name]).to_dataset().load()
+
+
+def read_variables(path):
+    """The simulations of all variables of an experiment, a list of Datasets."""
+    with xr.open_datatree(path, engine="h5netcdf") as tree:
+        also = tree["also"].children.values() if "also" in tree.children else ()
+        return [node.to_dataset().load() for node in (tree, *also)]
