@@ -183,7 +183,7 @@ class TrainingJob(Settings):
 
     model: Model
     training: Training
-    variables: dict[str, float] = {"discharge": 1.0}
+    variables: dict[str, float] = Field({"discharge": 1.0}, description="weights in the loss")
     seeds: list[int]
     validation_share: Annotated[float, Field(ge=0, lt=1)]
     device: Literal["cpu", "cuda"]
