@@ -1,5 +1,6 @@
 # make study   set up and run the default study to its figures and report
 # make test    set up and pass the tests
+# make golden  run the study 'smoke' and compare its numbers with those of tests/golden/smoke.json
 # make triton-test  on Linux: test the kernels for CUDA devices, without one (installs Triton, 200 MB)
 # make record  also copy the results to docs and the result table into the README
 # make figures redraw the figures of the default study
@@ -11,7 +12,7 @@ CORES ?= all
 STUDY ?= default
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES) --config study=$(STUDY)
 
-.PHONY: study test long-test triton-test figures record unlock clean
+.PHONY: study test long-test golden triton-test figures record unlock clean
 
 study: .venv/installed
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE)
@@ -23,6 +24,10 @@ test: .venv/installed
 
 long-test: .venv/installed
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest -m long
+
+golden: .venv/installed
+	$(MAKE) study STUDY=smoke
+	.venv/bin/python tests/golden.py results/smoke
 
 triton-test: .venv/installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[triton]'
