@@ -21,7 +21,7 @@ from thalweg.experiments.site_run import (
     train_site_experiment,
 )
 from thalweg.experiments.site_splits import make_site_splits
-from thalweg.learn.losses import log_likelihood
+from thalweg.learn.losses.log_likelihood import log_likelihood
 from thalweg.learn.site_windows import SiteSeries, known_parameters
 from thalweg.processes.water_quality.concentration_discharge import concentration_discharge
 from thalweg.settings.blocks import ConfigError, Training, settings_from

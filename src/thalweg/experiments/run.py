@@ -25,8 +25,8 @@ from thalweg.processes.routing.unit_hydrograph import mean_delay
 def process_of(settings):
     """The process that the model settings name."""
     if settings.process == "hbv":
-        return processes.hbv(capillary_rise=settings.capillary_rise)
-    return getattr(processes, settings.process)()
+        return processes.get("hbv", capillary_rise=settings.capillary_rise)
+    return processes.get(settings.process)
 
 
 def spatial_domain(domain, settings):

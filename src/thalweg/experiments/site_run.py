@@ -7,28 +7,17 @@ import pandas as pd
 import torch
 import xarray as xr
 
+from thalweg import processes
 from thalweg.experiments.run import fingerprint_of, period, train_folds
 from thalweg.learn import checkpoint
-from thalweg.learn.losses import CENSORED
 from thalweg.learn.networks import SequenceModel, SiteModel
 from thalweg.learn.scaling import Scaling, fit_site_scaling
 from thalweg.learn.site_windows import SiteSeries, known_parameters
 from thalweg.learn.train import Task
-from thalweg.processes.water_quality.air_water import air2stream, logistic_air_water
-from thalweg.processes.water_quality.concentration_discharge import concentration_discharge
-from thalweg.processes.water_quality.dissolved_oxygen import dissolved_oxygen
-from thalweg.processes.water_quality.nitrogen import nitrogen
-from thalweg.processes.water_quality.stream_temperature import stream_temperature
+from thalweg.registry import load, names
 
 SPAN = 30.0  # a learned mean concentration lies within this factor of the mean of the training samples
 LEAST_DEVIATION = 0.1  # of the logarithm of a concentration: a site where it hardly varies does not rule the loss
-PROCESSES = {
-    "stream_temperature": stream_temperature,
-    "air2stream": air2stream,
-    "logistic_air_water": logistic_air_water,
-    "nitrogen": nitrogen,
-    "dissolved_oxygen": dissolved_oxygen,
-}
 
 
 def site_process(settings, variable, unit, mean):
@@ -43,8 +32,8 @@ def site_process(settings, variable, unit, mean):
         ValueError: when the process has no flux of that name.
     """
     if settings.process == "concentration_discharge":
-        return concentration_discharge(variable, unit, mean / SPAN, mean * SPAN)
-    process = PROCESSES[settings.process]()
+        return processes.get(settings.process, variable=variable, unit=unit, low=mean / SPAN, high=mean * SPAN)
+    process = processes.get(settings.process)
     if variable not in process.flux_names:
         raise ValueError(
             f"process {process.name} does not predict '{variable}', it predicts {', '.join(process.flux_names)}; "
@@ -110,14 +99,16 @@ def make_site_task(sites, split, model, training, variable, validation_share, de
         cut = days[1] - round(validation_share * (days[1] - days[0]))
         fit_days, validation_days, validates = (days[0], cut), (cut, days[1]), trains
     censored = sites.censored(variable)
-    if training.loss not in CENSORED and (censored & np.isfinite(observed)).any():
+    loss = load("loss", training.loss)
+    if not _knows_limits(loss) and (censored & np.isfinite(observed)).any():
+        knowing = [name for name in names("loss") if _knows_limits(load("loss", name))]
         raise ValueError(
             f"{sites.name}/samples: '{variable}' has samples below a detection limit, which training.loss {training.loss!r} would "
-            f"take for measured; use {' or '.join(CENSORED)}"
+            f"take for measured; use {' or '.join(knowing)}"
         )
     seen = observed[slice(*fit_days)][:, trains]
     scaling = fit_site_scaling(sites, np.flatnonzero(trains), fit_days, np.nanmean(seen))
-    logarithmic = training.loss == "log_likelihood"
+    logarithmic = getattr(loss, "logarithmic", False)
     with np.errstate(divide="ignore"):
         values = np.log(observed) if logarithmic else observed
     spread = pd.DataFrame(np.where(np.isfinite(values), values, np.nan)).std(ddof=0).fillna(1.0).values
@@ -136,6 +127,10 @@ def make_site_task(sites, split, model, training, variable, validation_share, de
         censored=tensor(censored, torch.bool),
     )
     return task, scaling
+
+
+def _knows_limits(loss):
+    return getattr(loss, "censored", False)
 
 
 def train_site_experiment(sites, splits, job, checkpoints, key, label=""):

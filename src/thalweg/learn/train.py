@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from thalweg.learn import checkpoint
-from thalweg.learn.losses import CENSORED, LOSSES
+from thalweg.registry import load
 
 FINAL_LEARNING_RATE = 0.05  # share of the first rate at the end of the cosine schedule
 TOLERATED_FAILURES = 10  # steps in a row with a loss or gradient that is not finite
@@ -45,12 +45,12 @@ class Task:
     censored: torch.Tensor | None = None
 
     def loss(self, name, simulated, first, gauges):
-        """The loss ``LOSSES[name]`` of what was simulated for some gauges, (time, gauge), from the day ``first`` on."""
+        """The loss of that name (:mod:`thalweg.learn.losses`) of what was simulated for some gauges, (time, gauge), from the day ``first`` on."""
         days = slice(first, first + simulated.shape[0])
-        more = ()
-        if self.censored is not None and name in CENSORED:
+        loss, more = load("loss", name), ()
+        if self.censored is not None and getattr(loss, "censored", False):
             more = (self.censored[days][:, gauges],)
-        return LOSSES[name](simulated, self.observed[days][:, gauges], self.deviation[gauges], *more)
+        return loss(simulated, self.observed[days][:, gauges], self.deviation[gauges], *more)
 
 
 @dataclass

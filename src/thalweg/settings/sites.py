@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from thalweg.settings.blocks import Count, Part, Period, Settings, Training
+from thalweg.settings.blocks import Count, Part, Period, ProcessName, Settings, Training
 from thalweg.settings.site_datasets import OwnSitesSettings, StreamTemperatureSettings, ThamesSettings
 
 SiteDomain = Annotated[ThamesSettings | StreamTemperatureSettings | OwnSitesSettings, Field(discriminator="kind")]
@@ -15,14 +15,9 @@ class SiteProcessModel(Settings):
 
     kind: Literal["process"] = "process"
     label: str = Field(description="name in figures")
-    process: Literal[
-        "stream_temperature",
-        "air2stream",
-        "logistic_air_water",
-        "nitrogen",
-        "dissolved_oxygen",
-        "concentration_discharge",
-    ] = Field(description="the prior")
+    process: ProcessName = Field(
+        description="the prior, a file in thalweg/processes/water_quality or package.module:function of your own"
+    )
     integrator: Literal["fused", "reference"] = Field("fused", description="compiled kernels, or a slow loop")
     components: Annotated[int, Field(ge=1, le=16)] = Field(1, description="parallel parameter sets, averaged")
     network: Literal["attributes", "site", "none"] = Field(

@@ -1,10 +1,10 @@
 """The block ``which_prior`` of the configuration: which prior is better, on discharge that a known prior made."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from thalweg.settings.blocks import Count, Days, Part, Period, Settings, Training
+from thalweg.settings.blocks import Count, Days, Part, Period, ProcessName, Settings, Training
 
 PRIORS = {
     "hbv": "HBV 1.1p",
@@ -14,7 +14,6 @@ PRIORS = {
     "sac_sma": "SAC-SMA",
     "prms": "PRMS",
 }
-Prior = Literal[tuple(PRIORS)]
 
 
 class WhichPriorStudy(Settings):
@@ -22,7 +21,7 @@ class WhichPriorStudy(Settings):
 
     domain: str = Field("delaware", description="whose forcing and attributes are used, as the means of catchments")
     catchments: Annotated[int, Field(ge=6)] = Field(40, description="drawn from the domain's; all when there are fewer")
-    priors: Annotated[list[Prior], Field(min_length=2)] = Field(
+    priors: Annotated[list[ProcessName], Field(min_length=2)] = Field(
         list(PRIORS), description="each makes discharge, and each learns that of every other"
     )
     train: Period = Field(("1979-01-01", "1979-12-31"), validate_default=True, description="training period")
