@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 
 from thalweg.basin.sites import read_sites
+from thalweg.experiments.code import code_of
 from thalweg.experiments.site_run import train_site_experiment
 from thalweg.experiments.site_splits import read_site_splits
 from thalweg.learn import checkpoint
 from thalweg.settings.blocks import settings_from
 from thalweg.settings.sites import SiteJob
-from thalweg.storage.fingerprint import fingerprint
 from thalweg.storage.store import provenance, sidecar, write_json, write_table
 
 
@@ -32,7 +32,8 @@ def arguments(parser):
 def run(args):
     torch.set_num_threads(args.threads)
     job = settings_from(SiteJob, args.settings)
-    key = [fingerprint("thalweg.cli.steps.site_train"), hashlib.sha256(Path(args.sites).read_bytes()).hexdigest()]
+    code = code_of("thalweg.cli.steps.site_train", job.model_dump(mode="json"))
+    key = [code, hashlib.sha256(Path(args.sites).read_bytes()).hexdigest()]
     tensors, values, log = train_site_experiment(
         read_sites(args.sites),
         read_site_splits(args.splits),
