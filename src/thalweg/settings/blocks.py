@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from thalweg.registry import module_of
-from thalweg.schema import Area, Count, Days, Hours, Minutes, Part, Period, Settings, Share
+from thalweg.schema import Area, Count, Days, Hours, Minutes, Part, Period, Settings
 
 
 def _named(kind):
@@ -23,40 +23,6 @@ def _named(kind):
 
 ProcessName = _named("process")
 LossName = _named("loss")
-
-
-class DelawareSettings(Settings):
-    """The Delaware River Basin."""
-
-    period: Period = Field(("1979-01-01", "1980-12-31"), validate_default=True, description="first and last day used")
-    potential_evapotranspiration: Literal["hargreaves", "oudin", "hamon"] = Field(
-        "hargreaves", description="method, by pyet; hargreaves uses the daily temperature range"
-    )
-    minimum_days: Days = Field("700 days", validate_default=True, description="discharge that a gauge needs to be kept")
-    area_tolerance: Share = Field(0.2, description="greatest relative error of the network's area at a gauge")
-
-
-class SusquehannaSettings(Settings):
-    """The Susquehanna River Basin."""
-
-    period: Period = Field(("1984-01-01", "2020-12-31"), validate_default=True, description="first and last day used")
-    potential_evapotranspiration: Literal["oudin", "hamon"] = Field(
-        "oudin", description="method, by pyet; the data have no temperature extremes"
-    )
-    minimum_days: Days = Field(
-        "3650 days", validate_default=True, description="discharge that a gauge needs to be kept"
-    )
-
-
-class CevennesSettings(Settings):
-    """The Cance and Lez catchments: rain grids to catchments."""
-
-    scheme: Literal["conservative", "bilinear", "nearest"] = Field(
-        "conservative", description="regridding; conservative keeps the volume of rain"
-    )
-    maximum_subcatchment_area: Area = Field(
-        "50 km2", validate_default=True, description="larger sub-catchments between gauges are split"
-    )
 
 
 class ProcessModel(Settings):
