@@ -94,7 +94,7 @@ def source(module):
 
 def _parts(kind, name):
     """(module, function) behind a name; the function is None where the module itself is meant."""
-    if ":" in name or "." in name:
+    if ":" in name or (kind in MODULES and "." in name):
         return _outside(kind, name)
     for room in ROOMS[kind]:
         if name.isidentifier() and _holds(kind, ROOT.joinpath(*room.split("."), f"{name}.py")):
