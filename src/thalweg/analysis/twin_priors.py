@@ -31,7 +31,9 @@ from thalweg.learn.windows import Series
 from thalweg.metrics.calendar import positions
 from thalweg.metrics.scores import nse
 from thalweg.processes.routing import unit_hydrograph
+from thalweg.registry import module_of
 from thalweg.settings.blocks import ProcessModel, TrainingJob
+from thalweg.storage.fingerprint import fingerprint
 
 FLUXES = ("runoff", "evapotranspiration", "baseflow")
 QUANTITIES = {  # name -> unit, and whether more is better
@@ -173,7 +175,8 @@ def run(domain, settings, checkpoints, key):
         domain: the :class:`~thalweg.basin.domain.Domain`.
         settings: a :class:`~thalweg.settings.twin.WhichPriorStudy`.
         checkpoints: folder; trainings that are finished there are not done again.
-        key: what else, besides settings, makes a checkpoint valid (code and data fingerprints).
+        key: what else, besides settings and the code of the two priors, makes a checkpoint valid (code and data
+            fingerprints).
 
     Returns:
         dict of DataFrame: ``scores``, a row per generator, candidate, seed, place and quantity; ``confusion`` of
@@ -210,7 +213,8 @@ def _learned(domain, truth, generator, prior, settings, checkpoints, key):
         validation_share=0,
         device="cpu",
     )
-    made_by = [generator, settings.model_dump(mode="json", exclude=NOT_TRAINED), key]
+    code = fingerprint(*(module_of("process", name) for name in (generator, prior)))
+    made_by = [generator, settings.model_dump(mode="json", exclude=NOT_TRAINED), code, key]
     tensors, values, _ = train_experiment(
         domain, _split(domain, settings), job, checkpoints, made_by, f"{generator} learned by {prior}"
     )
