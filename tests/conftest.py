@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from thalweg.basin.sites import Sites
 
-from thalweg.basin.domain import Domain
+from thalweg.basin.domain import Domain, sampled_units
 from thalweg.storage.catalogue import load_catalogue
 from thalweg.storage.fetch import FetchError, fetch
 
@@ -130,27 +129,27 @@ def make_sites(count=6, days=900, seed=0, every=7):
     nitrate[~sampled] = np.nan
     limit = np.nanquantile(nitrate, 0.1)
     censored = nitrate < limit
-    return Sites(
+    return sampled_units(
         "synthetic",
         forcing=xr.Dataset(
-            {name: (("time", "site"), values, {"units": unit}) for name, (values, unit) in forcing.items()},
-            coords={"time": time, "site": ids},
+            {name: (("time", "unit"), values, {"units": unit}) for name, (values, unit) in forcing.items()},
+            coords={"time": time, "unit": ids},
         ),
         attributes=xr.Dataset(
             {
-                "clay": ("site", clay, {"units": "dimensionless"}),
-                "mean_discharge": ("site", discharge.mean(0), {"units": "m3/s"}),
-                "latitude": ("site", 51 + generator.random(count), {"units": "degree"}),
-                "longitude": ("site", -1 + generator.random(count), {"units": "degree"}),
+                "clay": ("unit", clay, {"units": "dimensionless"}),
+                "mean_discharge": ("unit", discharge.mean(0), {"units": "m3/s"}),
+                "latitude": ("unit", 51 + generator.random(count), {"units": "degree"}),
+                "longitude": ("unit", -1 + generator.random(count), {"units": "degree"}),
             },
-            coords={"site": ids},
+            coords={"unit": ids},
         ),
-        samples=xr.Dataset(
+        observed=xr.Dataset(
             {
-                "nitrate": (("time", "site"), np.where(censored, limit, nitrate), {"units": "mg/l"}),
-                "nitrate_censored": (("time", "site"), censored.astype(np.int8)),
+                "nitrate": (("time", "place"), np.where(censored, limit, nitrate), {"units": "mg/l"}),
+                "nitrate_censored": (("time", "place"), censored.astype(np.int8)),
             },
-            coords={"time": time, "site": ids},
+            coords={"time": time, "place": ids},
         ),
     )
 

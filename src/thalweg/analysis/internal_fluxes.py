@@ -30,16 +30,7 @@ from thalweg.metrics.calendar import period, water_year
 from thalweg.metrics.signatures import baseflow_index
 from thalweg.processes import Variable
 
-BASEFLOW = {  # process -> flux of its lowest store; gr4j's routing store takes a fixed share of all water: it has none
-    "hbv": "baseflow",
-    "hbv_implicit": "baseflow",
-    "hbv_canopy": "baseflow",
-    "hbv_neural": "baseflow",
-    "exp_hydro": "baseflow",
-    "xinanjiang": "baseflow",
-    "sac_sma": "baseflow",
-    "prms": "baseflow",
-}
+NO_BASEFLOW = ("gr4j",)  # whose routing store takes a fixed share of all water
 SNOW = ("snowpack", "meltwater")  # states of snow, where a process has them
 SNOW_YEAR = 270  # days of a water year in the period from which its greatest snow water counts
 LEAST_SNOW = 1.0  # mm of snow water below which a year has no day of greatest
@@ -49,6 +40,11 @@ def budyko(precipitation, potential_evapotranspiration):
     """Mean evapotranspiration of Budyko's curve, in the unit of the precipitation."""
     phi = potential_evapotranspiration / precipitation
     return precipitation * np.sqrt(phi * np.tanh(1 / phi) * (1 - np.exp(-phi)))
+
+
+def has_baseflow(process):
+    """Whether a process has a flux of its lowest store."""
+    return "baseflow" in process.flux_names and process.name not in NO_BASEFLOW
 
 
 @cache
@@ -79,13 +75,14 @@ def inner_fluxes(domain, splits, job, weights):
         discharge), baseflow_index (dimensionless, NaN where the process has none), greatest_snow_water (mm, mean over
         water years) and day_of_greatest_snow_water (days since 1 October, median over years with at least 1 mm).
     """
-    seen, process = spatial_domain(domain, job.model), job.model.process
+    seen = spatial_domain(domain, job.model)
     models, scaling = trained_models(job.model, seen, weights)
     first, last = period(splits[splits.fold == splits.fold.min()], "test", domain.forcing.time.values)
     time = domain.forcing.time.values[first:last]
     known = np.isfinite(domain.observed_runoff.values[:, first:last]).T
     series = series_of(seen, scaling, job.model)
-    base = BASEFLOW.get(process, "runoff")
+    lowest = has_baseflow(models[0][1].process)
+    base = "baseflow" if lowest else "runoff"
     tables = []
     for some, window, columns in place_windows(series, domain, tested(domain, splits), first, last, job.training):
         for seed, model in models:
@@ -104,7 +101,7 @@ def inner_fluxes(domain, splits, job, weights):
                         "seed": seed,
                         "place": domain.place_ids[some],
                         "evapotranspiration": evaporated / np.maximum(counted.sum(0), 1),
-                        "baseflow_index": share if process in BASEFLOW else np.nan,
+                        "baseflow_index": share if lowest else np.nan,
                         "greatest_snow_water": greatest,
                         "day_of_greatest_snow_water": day,
                     }
