@@ -11,8 +11,8 @@ from thalweg.storage.store import provenance, write_table
 
 def arguments(parser):
     parser.add_argument("--scores", nargs="+", required=True, help="tables of thalweg score")
-    parser.add_argument("--domains", nargs="*", default=[], metavar="NAME=PATH", help="domains, for blocks of gauges")
-    parser.add_argument("--settings", required=True, help="metrics and bootstrap_samples, as JSON")
+    parser.add_argument("--domains", nargs="*", default=[], metavar="NAME=PATH", help="domains, for blocks of places")
+    parser.add_argument("--settings", required=True, help="compared (metrics) and bootstrap_samples, as JSON")
     parser.add_argument("--skill", required=True, help="all scores, CSV")
     parser.add_argument("--summary", required=True, help="medians and intervals, CSV")
     parser.add_argument("--comparison", required=True, help="paired tests between models, CSV")
@@ -27,5 +27,6 @@ def run(args):
     samples = settings["bootstrap_samples"]
     write_table(skill, args.skill, record)
     write_table(summarise(skill, samples, blocks=blocks), args.summary, record)
-    tests = [compare(skill, metric, samples, blocks=blocks) for metric in settings["compared"]]
+    there = [metric for metric in settings["compared"] if metric in set(skill.metric)]
+    tests = [compare(skill, metric, samples, blocks=blocks) for metric in there]
     write_table(pd.concat(tests, ignore_index=True), args.comparison, record)
