@@ -7,41 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from thalweg.schema import Area, Count, Days, Hours, Minutes, Part, Period, Settings, Share
-
-
-class DelawareSettings(Settings):
-    """The Delaware River Basin."""
-
-    period: Period = Field(("1979-01-01", "1980-12-31"), validate_default=True, description="first and last day used")
-    potential_evapotranspiration: Literal["hargreaves", "oudin", "hamon"] = Field(
-        "hargreaves", description="method, by pyet; hargreaves uses the daily temperature range"
-    )
-    minimum_days: Days = Field("700 days", validate_default=True, description="discharge that a gauge needs to be kept")
-    area_tolerance: Share = Field(0.2, description="greatest relative error of the network's area at a gauge")
-
-
-class SusquehannaSettings(Settings):
-    """The Susquehanna River Basin."""
-
-    period: Period = Field(("1984-01-01", "2020-12-31"), validate_default=True, description="first and last day used")
-    potential_evapotranspiration: Literal["oudin", "hamon"] = Field(
-        "oudin", description="method, by pyet; the data have no temperature extremes"
-    )
-    minimum_days: Days = Field(
-        "3650 days", validate_default=True, description="discharge that a gauge needs to be kept"
-    )
-
-
-class CevennesSettings(Settings):
-    """The Cance and Lez catchments: rain grids to catchments."""
-
-    scheme: Literal["conservative", "bilinear", "nearest"] = Field(
-        "conservative", description="regridding; conservative keeps the volume of rain"
-    )
-    maximum_subcatchment_area: Area = Field(
-        "50 km2", validate_default=True, description="larger sub-catchments between gauges are split"
-    )
+from thalweg.schema import Area, Count, Days, Hours, Minutes, Part, Period, Settings
 
 
 class ProcessModel(Settings):
@@ -59,6 +25,12 @@ class ProcessModel(Settings):
         "xinanjiang",
         "sac_sma",
         "prms",
+        "stream_temperature",
+        "air2stream",
+        "logistic_air_water",
+        "nitrogen",
+        "dissolved_oxygen",
+        "concentration_discharge",
     ] = Field(
         "hbv",
         description="the prior; hbv_implicit is HBV 1.1p by backward Euler, hbv_canopy evaporates through leaves that photosynthesise, hbv_neural has a small network for recharge",
