@@ -15,7 +15,7 @@ from timing import measure, peak, resident
 from thalweg.integrate import emit_numba, integrate
 from thalweg.integrate.fused import Plan
 from thalweg.integrate.trace import trace
-from thalweg.processes.runoff import hbv
+from thalweg.processes.runoff.hbv import hbv
 
 SERIES = {
     "days": [(100, 16, days) for days in (730, 1460, 2920, 5840, 10957)],

@@ -29,7 +29,7 @@ from peers.environment import ask, environment
 from timing import Report, machine, measure, shown
 
 from thalweg.integrate import integrate
-from thalweg.processes.runoff import hbv
+from thalweg.processes.runoff.hbv import hbv
 
 DAILY = ("BETA", "K0", "BETAET")
 PEERS = ("hydrodl2==1.4.0", f"torch=={torch.__version__.split('+')[0]}", "numpy")

@@ -15,7 +15,7 @@ import thalweg.analysis.twin_river as recovery
 from thalweg.basin.domain import MILLIMETRES_PER_DAY, read_domain
 from thalweg.integrate import accumulate, integrate
 from thalweg.processes.routing.muskingum_cunge import share_of_negative_coefficients
-from thalweg.processes.runoff import hbv
+from thalweg.processes.runoff.hbv import hbv
 
 
 def main():

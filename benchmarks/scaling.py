@@ -14,7 +14,7 @@ import torch
 
 from thalweg.basin.network import River
 from thalweg.integrate import integrate
-from thalweg.processes.runoff import hbv
+from thalweg.processes.runoff.hbv import hbv
 
 REPEATS = 3
 COMPONENTS = 4

@@ -31,7 +31,7 @@ from thalweg.integrate import integrate
 from thalweg.learn import networks
 from thalweg.learn.losses import nse_batch
 from thalweg.learn.windows import FORCINGS, Window
-from thalweg.processes.runoff import hbv
+from thalweg.processes.runoff.hbv import hbv
 
 PEERS = ("dmg==1.5.0", "hydrodl2==1.4.0", f"torch=={torch.__version__.split('+')[0]}")
 DAILY = ("BETA", "K0", "BETAET")

@@ -5,7 +5,7 @@ import torch
 
 from thalweg.integrate import initial_state, integrate
 from thalweg.processes.routing.unit_hydrograph import mean_delay, ordinates, route
-from thalweg.processes.runoff import hbv
+from thalweg.processes.runoff.hbv import hbv
 
 ANCHOR_STATE = {"snowpack": 10, "meltwater": 0.5, "soil_moisture": 150, "upper_zone": 5, "lower_zone": 20}
 ANCHOR_FORCING = {"precipitation": 12, "temperature": 3, "potential_evapotranspiration": 2}

@@ -9,7 +9,8 @@ from thalweg.integrate.trace import trace
 from thalweg.processes import Parameter, Process, State, Variable
 from thalweg.processes.implicit import root
 from thalweg.processes.operations import exp, power, where
-from thalweg.processes.runoff import hbv, hbv_implicit
+from thalweg.processes.runoff.hbv import hbv
+from thalweg.processes.runoff.hbv_implicit import hbv_implicit
 
 IMPLICIT = hbv_implicit()
 

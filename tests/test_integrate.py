@@ -15,7 +15,7 @@ from thalweg.integrate import TraceError, initial_state, integrate, lanes
 from thalweg.integrate.trace import adjoint, trace
 from thalweg.processes import Parameter, Process, State, Variable
 from thalweg.processes.operations import clip, exp, log, maximum, minimum, power, sqrt, where
-from thalweg.processes.runoff import hbv
+from thalweg.processes.runoff.hbv import hbv
 
 HBV = hbv()
 DYNAMIC = ("BETA", "K0", "BETAET")

@@ -26,7 +26,7 @@ from thalweg.learn.train import TrainingError, learning_rate, train
 from thalweg.learn.windows import Series
 from thalweg.metrics.calendar import counted_days
 from thalweg.processes.routing.unit_hydrograph import route
-from thalweg.processes.runoff import hbv
+from thalweg.processes.runoff.hbv import hbv
 from thalweg.settings.blocks import ProcessModel, SequenceModel, Split, Training
 
 PERIOD = ("2000-01-01", "2000-12-31")

@@ -15,7 +15,8 @@ sys.path.insert(0, {tests!r})
 import torch
 import test_implicit, test_integrate
 from thalweg.integrate import fused, on_gpu
-from thalweg.processes.runoff import hbv, hbv_implicit
+from thalweg.processes.runoff.hbv import hbv
+from thalweg.processes.runoff.hbv_implicit import hbv_implicit
 
 def compare(process, inputs, fluxes=None, limit=1e-10, **options):
     march = fused.march
@@ -69,7 +70,8 @@ from triton.compiler import ASTSource
 from thalweg.integrate import emit_triton, fused, on_gpu
 from thalweg.integrate.kernels import compiled
 from thalweg.integrate.trace import trace
-from thalweg.processes.runoff import hbv, hbv_implicit
+from thalweg.processes.runoff.hbv import hbv
+from thalweg.processes.runoff.hbv_implicit import hbv_implicit
 
 process = {process}
 step = trace(process)

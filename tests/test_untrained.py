@@ -24,7 +24,7 @@ from thalweg.integrate import integrate
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import fit_scaling
 from thalweg.metrics.signatures import baseflow_index
-from thalweg.processes.runoff import hbv
+from thalweg.processes.runoff.hbv import hbv
 from thalweg.settings.blocks import ProcessModel, Split, Training, TrainingJob
 
 TRAINING = Training(spin_up="366 days")

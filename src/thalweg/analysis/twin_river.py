@@ -11,7 +11,7 @@ from thalweg.learn.river import LEARNED, RiverNetwork
 from thalweg.learn.scaling import fit_scaling
 from thalweg.learn.windows import Series
 from thalweg.processes.routing.muskingum_cunge import exponent, rating
-from thalweg.processes.runoff import hbv
+from thalweg.processes.runoff.hbv import hbv
 
 SPIN_UP = 180  # days
 PARAMETERS = {"BETA": 2.0, "FC": 200.0, "K0": 0.4, "K1": 0.2, "K2": 0.03, "LP": 0.8, "PERC": 2.0, "UZL": 10.0}

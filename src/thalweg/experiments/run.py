@@ -38,14 +38,16 @@ def process_of(settings, domain, target_mean):
     Raises:
         DataError: when the process does not predict what is observed, or in another unit.
     """
-    options = {}
-    if settings.process == "hbv":
-        options = {"capillary_rise": settings.capillary_rise, "step": domain.step}
-    if settings.process == "concentration_discharge":
-        variable, mean = next(iter(target_mean.items()))
-        unit = domain.observed[variable].attrs["units"]
-        options = {"variable": variable, "unit": unit, "low": mean / SPAN, "high": mean * SPAN}
-    process = processes.get(settings.process, **options)
+    variable, mean = next(iter(target_mean.items()))
+    process = processes.get(
+        settings.process,
+        capillary_rise=settings.capillary_rise,
+        time_step=domain.step,
+        variable=variable,
+        unit=domain.observed[variable].attrs["units"],
+        low=mean / SPAN,
+        high=mean * SPAN,
+    )
     for variable in target_mean:
         check_flux(process, variable, observations(domain, variable).attrs["units"], domain.name)
     return process

@@ -1,10 +1,12 @@
 """HBV: snow, soil, two response boxes (Bergström 1976; Seibert & Vis 2012), in the differentiable form.
 
 The equations and their order follow Feng et al. (2022, doi:10.1029/2022WR032404) for HBV 1.0 and Song et al. (2024,
-doi:10.5194/hess-28-3051-2024) for the capillary rise of HBV 1.1p. States in mm, fluxes in mm/day, a step of one day.
+doi:10.5194/hess-28-3051-2024) for the capillary rise of HBV 1.1p. States in mm, fluxes in mm per step, a step of one day;
+with a step of an hour the rates, which keep their unit per day, act for a twenty-fourth of it.
 The partition of precipitation is a hard threshold, so TT has no gradient from it; melt and refreezing give it one.
 """
 
+from dataclasses import replace
 from functools import cache
 
 from thalweg.processes.operations import clip, minimum, power, where
@@ -36,7 +38,11 @@ FLUXES = (
     Variable("percolation", "mm/day", "upper to lower zone"),
     Variable("capillary_rise", "mm/day", "lower zone to soil (0 in HBV 1.0)"),
     Variable("snowmelt", "mm/day", "melt of the snowpack"),
+    Variable("snow_water_equivalent", "mm", "snow and the water held in it, at the end of the step"),
+    Variable("water_storage", "mm", "water in all stores, at the end of the step"),
 )
+RATES = ("K0", "K1", "K2", "PERC", "CFMAX", "C")  # per day
+STEPS_PER_DAY = {"day": 1, "hour": 24}
 
 PARAMETERS = (
     Parameter("BETA", 1.0, 6.0, "dimensionless", "shape of the recharge function"),
@@ -130,20 +136,31 @@ def response(upper, lower, recharge, parameters):
     )
 
 
+def stores(state):
+    """Snow water equivalent and the water in all stores, mm, of a state."""
+    snow_water = state["snowpack"] + state["meltwater"]
+    ground = state["soil_moisture"] + state["upper_zone"] + state["lower_zone"]
+    return {"snow_water_equivalent": snow_water, "water_storage": snow_water + ground}
+
+
 @cache
-def hbv(capillary_rise=True, shaped_evapotranspiration=True):
+def hbv(capillary_rise=True, shaped_evapotranspiration=True, time_step="day"):
     """The HBV process.
 
     Args:
         capillary_rise: HBV 1.1p, water rises from the lower zone to a soil in deficit; False is HBV 1.0.
         shaped_evapotranspiration: learn the exponent BETAET; False fixes it at 1, the classical 12-parameter HBV.
+        time_step: ``"day"`` or ``"hour"``.
 
     Returns:
-        Process: states in mm, fluxes in mm/day.
+        Process: states in mm, fluxes in mm per step.
     """
+    steps = STEPS_PER_DAY[time_step]
 
     def step(state, forcing, parameters):
         p = parameters
+        if steps > 1:
+            p = {name: value / steps if name in RATES else value for name, value in parameters.items()}
         snowpack, meltwater, rain, to_soil, melt = snow(state, forcing, p)
 
         def evapotranspiration(storage):
@@ -168,6 +185,7 @@ def hbv(capillary_rise=True, shaped_evapotranspiration=True):
             "recharge": recharge,
             "capillary_rise": rise,
             "snowmelt": melt,
+            **stores(new_state),
         }
         return new_state, fluxes
 
@@ -181,7 +199,12 @@ def hbv(capillary_rise=True, shaped_evapotranspiration=True):
         source="Feng et al. 2022; Song et al. 2024",
         states=STATES,
         parameters=parameters,
-        forcings=FORCINGS,
-        fluxes=FLUXES,
+        forcings=_of_step(FORCINGS, time_step),
+        fluxes=_of_step(FLUXES, time_step),
         step=step,
     )
+
+
+def _of_step(variables, time_step):
+    """Variables whose depths per day are depths per step."""
+    return tuple(replace(one, unit=one.unit.replace("mm/day", f"mm/{time_step}")) for one in variables)

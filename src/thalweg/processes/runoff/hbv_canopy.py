@@ -17,7 +17,7 @@ from functools import cache
 
 from thalweg.processes.operations import clip, exp, minimum
 from thalweg.processes.process import Parameter, Process, State, Variable
-from thalweg.processes.runoff.hbv import CAPILLARY, FLUXES, PARAMETERS, STATES, response, snow, soil
+from thalweg.processes.runoff.hbv import CAPILLARY, FLUXES, PARAMETERS, STATES, response, snow, soil, stores
 from thalweg.processes.vegetation.penman_monteith import canopy_fluxes, latent_heat, water_depth
 from thalweg.processes.vegetation.photosynthesis import STRESS, water_stress
 
@@ -125,7 +125,7 @@ def hbv_canopy():
             "net_uptake": canopy["net_uptake"] * hours * CARBON,
             "canopy_conductance": canopy["canopy_conductance"],
         }
-        return new_state, fluxes
+        return new_state, fluxes | stores(new_state)
 
     return Process(
         name="hbv_canopy",

@@ -15,7 +15,7 @@ from functools import cache
 
 from thalweg.processes.implicit import root
 from thalweg.processes.operations import clip, minimum, power
-from thalweg.processes.runoff.hbv import EPSILON, hbv, snow
+from thalweg.processes.runoff.hbv import EPSILON, hbv, snow, stores
 
 STEEPEST = 1e4  # slope of the evapotranspiration function at an empty soil, where BETAET < 1 makes it infinite
 
@@ -90,6 +90,6 @@ def hbv_implicit():
             "capillary_rise": rise,
             "snowmelt": melt,
         }
-        return new_state, fluxes
+        return new_state, fluxes | stores(new_state)
 
     return replace(hbv(), name="hbv_implicit", source="Song et al. 2024", step=step)

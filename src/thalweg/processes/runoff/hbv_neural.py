@@ -13,7 +13,7 @@ from functools import cache
 
 from thalweg.processes.operations import clip, exp, minimum, power
 from thalweg.processes.process import Parameter, Process
-from thalweg.processes.runoff.hbv import BETAET, CAPILLARY, FLUXES, FORCINGS, PARAMETERS, STATES, response, snow
+from thalweg.processes.runoff.hbv import BETAET, CAPILLARY, FLUXES, FORCINGS, PARAMETERS, STATES, response, snow, stores
 
 SCALE = 20.0  # mm/day, of rain and melt, at which its input is one half
 LARGEST = 30.0  # of an exponent, which the bounds of the weights never reach: exponentials stay finite
@@ -85,7 +85,7 @@ def hbv_neural(hidden=4):
             "capillary_rise": rise,
             "snowmelt": melt,
         }
-        return new_state, fluxes
+        return new_state, fluxes | stores(new_state)
 
     return Process(
         name="hbv_neural",
