@@ -10,6 +10,8 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
+from thalweg.experiments.code import code_of
+from thalweg.registry import module_of
 from thalweg.storage.fingerprint import fingerprint
 from thalweg.schema import ConfigError
 from thalweg.settings.files import read_study, resolved

@@ -29,7 +29,7 @@ from timing import Report, machine, measure, shown
 
 from thalweg.integrate import integrate
 from thalweg.learn import networks
-from thalweg.learn.losses import nse_batch
+from thalweg.learn.losses.nse_batch import nse_batch
 from thalweg.learn.windows import FORCINGS, Window
 from thalweg.processes.runoff.hbv import hbv
 

@@ -41,7 +41,10 @@ def test_every_study_is_valid(path):
         ({"training": {"window": "12 km2"}}, ["training.window", "'12 km2'", "'days'"]),
         ({"training": {"window": "730"}}, ["training.window", "'730'", "no unit"]),
         ({"training": {"spin_up": "-5 days"}}, ["training.spin_up", "at least 1 days"]),
-        ({"training": {"loss": "mae"}}, ["training.loss", "'mae'", "'nse_batch'"]),
+        (
+            {"training": {"loss": "mae"}},
+            ["training.loss", "'mae'", "kge, log_likelihood, nse_batch", "package.module:function"],
+        ),
         ({"seeds": []}, ["seeds", "at least 1"]),
         ({"models": {"hbv": {"components": 17}}}, ["models.hbv", "components", "17", "less than or equal to 16"]),
         (

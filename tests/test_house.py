@@ -17,7 +17,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 # Lower floors first; nothing imports upwards.
 FLOORS = [
-    {"units", "schema"},
+    {"units", "schema", "registry"},
     {"storage", "processes", "metrics"},
     {"basin", "integrate"},
     {"learn", "forcing"},

@@ -20,15 +20,16 @@ from thalweg.experiments.run import build_model, climatology, make_task, simulat
 from thalweg.experiments.splits import make_splits
 from thalweg.integrate import integrate
 from thalweg.learn import checkpoint
-from thalweg.learn.losses import CENSORED, LOSSES
 from thalweg.learn.scaling import fit_scaling
 from thalweg.learn.train import TrainingError, learning_rate, train
 from thalweg.learn.windows import Series
 from thalweg.metrics.calendar import counted_days
 from thalweg.processes.routing.unit_hydrograph import route
 from thalweg.processes.runoff.hbv import hbv
+from thalweg.registry import load, names
 from thalweg.settings.blocks import ProcessModel, SequenceModel, Split, Training
 
+LOSSES = {name: load("loss", name) for name in names("loss")}
 PERIOD = ("2000-01-01", "2000-12-31")
 LATER = ("2001-01-01", "2001-05-14")
 TRAINING = Training(steps=12, window="200 days", spin_up="60 days", validate_every=4)
@@ -274,7 +275,9 @@ def test_a_dynamic_parameter_must_exist(domain):
 @pytest.mark.parametrize(
     "model", [HBV, LSTM, HBV.model_copy(update={"network": "none"})], ids=["process", "lstm", "one"]
 )
-@pytest.mark.parametrize("loss", [name for name in LOSSES if name not in CENSORED])  # see test_site_learning.py
+@pytest.mark.parametrize(
+    "loss", [name for name, loss in LOSSES.items() if not hasattr(loss, "censored")]
+)  # see test_site_learning.py
 def test_training_lowers_the_loss(domain, model, loss, tmp_path):
     settings = TRAINING.model_copy(update={"loss": loss, "steps": 20, "patience": 99, "schedule": "constant"})
     task, scaling = make_task(domain, temporal(domain), settings, 0.2)

@@ -29,7 +29,7 @@ from conftest import make_sites
 from thalweg.analysis.loads import site_loads
 from thalweg.basin.domain import DataError
 from thalweg.cli import main
-from thalweg.learn.losses import log_likelihood
+from thalweg.learn.losses.log_likelihood import log_likelihood
 from thalweg.processes.water_quality.concentration_discharge import concentration_discharge
 from thalweg.schema import ConfigError, settings_from
 from thalweg.settings.blocks import Training

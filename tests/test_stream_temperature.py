@@ -7,7 +7,8 @@ import torch
 
 from test_integrate import assert_close, run
 from thalweg.integrate import integrate
-from thalweg.processes.water_quality.air_water import air2stream, logistic_air_water
+from thalweg.processes.water_quality.air2stream import air2stream
+from thalweg.processes.water_quality.logistic_air_water import logistic_air_water
 from thalweg.processes.water_quality.stream_temperature import (
     BACK_RADIATION,
     HEAT_CAPACITY,

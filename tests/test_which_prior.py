@@ -75,7 +75,7 @@ def test_catchments_are_drawn_once_and_for_all_and_are_whole(many):
 
 def test_true_parameters_span_the_middle_of_their_ranges_smoothly():
     attributes = np.random.default_rng(0).normal(size=(50, 6))
-    known = processes.gr4j().parameters
+    known = processes.get("gr4j").parameters
     values = true_parameters(known, attributes, 0.7, [1])
     for p in known:
         ends = sorted((values[p.name].min().item(), values[p.name].max().item()))
@@ -92,7 +92,7 @@ def test_true_parameters_give_the_true_discharge_again(many, prior):
     known, _ = make_truth(catchments, prior, settings)
     scaling = fit_scaling(catchments, np.arange(8), (0, 366), 1.0)
     series = Series(catchments, scaling)
-    process = getattr(processes, prior)()
+    process = processes.get(prior)
     values = true_parameters(
         (*process.parameters, *unit_hydrograph.PARAMETERS),
         scaling.attribute_inputs(catchments),

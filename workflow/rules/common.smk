@@ -63,6 +63,11 @@ def run_settings(wildcards):
     )
 
 
+def run_code(step):
+    """Fingerprint of a step and of the process and the loss of one model in one experiment."""
+    return lambda wildcards: code_of(f"thalweg.cli.steps.{step}", run_settings(wildcards))
+
+
 LABELS = {name: model.label for name, model in study.models.items()}
 LOSS_UNIT = "mm/day" if study.training.loss == "rmse_combination" else "dimensionless"
 MAPPED = {
@@ -74,7 +79,7 @@ MAP = f"{DATA}/map/dataset.json"
 
 def figure_code(name):
     """Fingerprint of a figure's module and of the verb that draws it."""
-    return fingerprint("thalweg.cli.steps.figure", f"thalweg.figures.{name}", "thalweg.figures.style")
+    return fingerprint("thalweg.cli.steps.figure", module_of("figure", name), "thalweg.figures.style")
 
 
 def figure_outputs(path, caption, **labels):
@@ -222,6 +227,14 @@ def physics_settings(wildcards, models):
             "minimum_days": round(study.evaluation.minimum_days),
             "bootstrap_samples": study.evaluation.bootstrap_samples,
         }
+    )
+
+
+def physics_code(step, what="weights"):
+    """Fingerprint of a step and of the processes and losses of the models that it is given."""
+    return lambda wildcards: code_of(
+        f"thalweg.cli.steps.{step}",
+        physics_settings(wildcards, asked(wildcards.domain, wildcards.experiment, what)),
     )
 
 

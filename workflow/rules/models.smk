@@ -49,7 +49,7 @@ rule train:
     params:
         settings=run_settings,
         checkpoints=f"{RESULTS}/checkpoints/{{domain}}/{{experiment}}/{{model}}",
-        code=fingerprint("thalweg.cli.steps.train"),
+        code=run_code("train"),
     message:
         "Training {wildcards.model} on {wildcards.domain}, {wildcards.experiment}: every fold and seed"
     shell:
@@ -80,7 +80,7 @@ rule simulate:
     params:
         settings=run_settings,
         learned=lambda wildcards, input, output: f"--weights {input.weights} --parameters {output.parameters}",
-        code=fingerprint("thalweg.cli.steps.simulate"),
+        code=run_code("simulate"),
     message:
         "Simulating {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
     shell:
@@ -97,7 +97,7 @@ use rule simulate as simulate_sequence with:
     params:
         settings=run_settings,
         learned=lambda wildcards, input: f"--weights {input.weights}",
-        code=fingerprint("thalweg.cli.steps.simulate"),
+        code=run_code("simulate"),
 
 
 use rule simulate_sequence as simulate_climatology with:
@@ -109,7 +109,7 @@ use rule simulate_sequence as simulate_climatology with:
     params:
         settings=run_settings,
         learned="",
-        code=fingerprint("thalweg.cli.steps.simulate"),
+        code=run_code("simulate"),
 
 
 rule ensemble:

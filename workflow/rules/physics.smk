@@ -27,7 +27,7 @@ rule response:
         runtime="2h",
     params:
         settings=lambda wildcards: physics_settings(wildcards, asked(wildcards.domain, wildcards.experiment)),
-        code=fingerprint("thalweg.cli.steps.response"),
+        code=physics_code("response"),
     message:
         "Asking every model how runoff answers to precipitation, evaporation and warmth, {wildcards.domain}, {wildcards.experiment}"
     shell:
@@ -57,7 +57,7 @@ rule untrained:
         runtime="1h",
     params:
         settings=lambda wildcards: physics_settings(wildcards, asked(wildcards.domain, wildcards.experiment, "process")),
-        code=fingerprint("thalweg.cli.steps.untrained"),
+        code=physics_code("untrained", "process"),
     message:
         "Holding inner fluxes against observations, {wildcards.domain}, {wildcards.experiment}"
     shell:
@@ -85,7 +85,7 @@ rule attribution:
         settings=lambda wildcards: physics_settings(
             wildcards, asked(wildcards.domain, wildcards.experiment, "attributes")
         ),
-        code=fingerprint("thalweg.cli.steps.attribution"),
+        code=physics_code("attribution", "attributes"),
     message:
         "Holding learned parameters against attributes, {wildcards.domain}, {wildcards.experiment}"
     shell:

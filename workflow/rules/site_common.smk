@@ -69,3 +69,8 @@ def site_job(wildcards):
             "device": study.device,
         }
     )
+
+
+def site_code(step):
+    """Fingerprint of a step and of the process and the loss of one model in one experiment."""
+    return lambda wildcards: code_of(f"thalweg.cli.steps.{step}", site_job(wildcards))

@@ -72,7 +72,7 @@ rule site_train:
     params:
         settings=site_job,
         checkpoints=f"{SITES}/checkpoints/{{domain}}/{{experiment}}/{{model}}",
-        code=fingerprint("thalweg.cli.steps.site_train"),
+        code=site_code("site_train"),
     message:
         "Training {wildcards.model} on the sites of {wildcards.domain}, {wildcards.experiment}: every fold and seed"
     shell:
@@ -104,7 +104,7 @@ rule site_simulate:
         learned=lambda wildcards, input, output: (
             f"--weights {input.weights} --parameters {output.parameters} --internals {output.internals}"
         ),
-        code=fingerprint("thalweg.cli.steps.site_simulate"),
+        code=site_code("site_simulate"),
     message:
         "Simulating {wildcards.model} at the sites of {wildcards.domain}, {wildcards.experiment}"
     shell:
@@ -121,7 +121,7 @@ use rule site_simulate as site_simulate_sequence with:
     params:
         settings=site_job,
         learned=lambda wildcards, input: f"--weights {input.weights}",
-        code=fingerprint("thalweg.cli.steps.site_simulate"),
+        code=site_code("site_simulate"),
 
 
 use rule site_simulate_sequence as site_simulate_climatology with:
@@ -133,7 +133,7 @@ use rule site_simulate_sequence as site_simulate_climatology with:
     params:
         settings=site_job,
         learned="",
-        code=fingerprint("thalweg.cli.steps.site_simulate"),
+        code=site_code("site_simulate"),
 
 
 rule site_score:

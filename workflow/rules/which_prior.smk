@@ -47,7 +47,7 @@ rule which_prior:
     params:
         settings=as_json(study.which_prior) if study.which_prior else "",
         checkpoints=f"{RESULTS}/checkpoints/which_prior/{{domain}}",
-        code=fingerprint("thalweg.cli.steps.which_prior"),
+        code=code_of("thalweg.cli.steps.which_prior", as_json(study.which_prior or {})),
     message:
         "Asking on {wildcards.domain} which prior made the discharge"
     shell:

@@ -31,7 +31,9 @@ from thalweg.learn.scaling import Scaling, fit_scaling
 from thalweg.learn.windows import Series
 from thalweg.metrics.scores import nse
 from thalweg.processes.routing import unit_hydrograph
+from thalweg.registry import module_of
 from thalweg.settings.blocks import ProcessModel
+from thalweg.storage.fingerprint import fingerprint
 
 FLUXES = ("runoff", "evapotranspiration", "baseflow")
 QUANTITIES = {  # name -> unit, and whether more is better
@@ -174,7 +176,8 @@ def run(domain, settings, checkpoints, key):
         domain: the :class:`~thalweg.basin.domain.Domain`.
         settings: a :class:`~thalweg.settings.twin.WhichPriorStudy`.
         checkpoints: folder; trainings that are finished there are not done again.
-        key: what else, besides settings, makes a checkpoint valid (code and data fingerprints).
+        key: what else, besides settings and the code of the two priors, makes a checkpoint valid (code and data
+            fingerprints).
 
     Returns:
         dict of DataFrame: ``scores``, a row per generator, candidate, seed, gauge and quantity; ``confusion`` of
@@ -206,8 +209,9 @@ def _learned(domain, truth, generator, prior, settings, checkpoints, key):
     """Scores of one prior that learned the discharge of ``domain``, which ``generator`` made: list of dict."""
     split = _split(domain, settings)
     model, training = _candidate(prior, settings), settings.training
+    code = fingerprint(*(module_of("process", name) for name in (generator, prior)))
     identity = fingerprint_of(
-        model.model_dump(mode="json"), settings.model_dump(mode="json", exclude=NOT_TRAINED), generator, key
+        model.model_dump(mode="json"), settings.model_dump(mode="json", exclude=NOT_TRAINED), generator, code, key
     )
     tensors, values, _ = train_folds(
         split,

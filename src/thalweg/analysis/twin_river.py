@@ -6,7 +6,7 @@ import torch
 from scipy.stats import spearmanr
 
 from thalweg.integrate import integrate
-from thalweg.learn.losses import nse_batch
+from thalweg.learn.losses.nse_batch import nse_batch
 from thalweg.learn.river import LEARNED, RiverNetwork
 from thalweg.learn.scaling import fit_scaling
 from thalweg.learn.windows import Series

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,6 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from thalweg import processes
 from thalweg.basin.domain import DataError
 from thalweg.basin.observables import check_flux, observable, observations
 from thalweg.experiments.simulation import Simulation, simulation_of
@@ -22,6 +22,7 @@ from thalweg.learn.train import Task, train
 from thalweg.learn.windows import Series, known_parameters
 from thalweg.metrics.calendar import counted_days, period
 from thalweg.processes.routing.unit_hydrograph import mean_delay
+from thalweg.registry import load
 
 LEAST_DEVIATION = 0.1  # of samples, or of their logarithm: a place where they hardly vary does not rule the loss
 SPAN = 30.0  # a learned mean concentration lies within this factor of the mean of the training samples
@@ -39,15 +40,16 @@ def process_of(settings, domain, target_mean):
         DataError: when the process does not predict what is observed, or in another unit.
     """
     variable, mean = next(iter(target_mean.items()))
-    process = processes.get(
-        settings.process,
-        capillary_rise=settings.capillary_rise,
-        time_step=domain.step,
-        variable=variable,
-        unit=domain.observed[variable].attrs["units"],
-        low=mean / SPAN,
-        high=mean * SPAN,
-    )
+    offered = {
+        "capillary_rise": settings.capillary_rise,
+        "time_step": domain.step,
+        "variable": variable,
+        "unit": domain.observed[variable].attrs["units"],
+        "low": mean / SPAN,
+        "high": mean * SPAN,
+    }
+    factory = load("process", settings.process)
+    process = factory(**{name: offered[name] for name in signature(factory).parameters if name in offered})
     for variable in target_mean:
         check_flux(process, variable, observations(domain, variable).attrs["units"], domain.name)
     return process
@@ -129,7 +131,7 @@ def make_task(domain, split, job):
     counts = counted_days(seen, "train", time) & (seen.train | seen.validation).values
     days = period(seen, "train", time)
     observed = {name: np.where(counts, observations(domain, name).values[rows].T, np.nan) for name in job.variables}
-    censored = {name: domain.censored(name)[:, rows] for name in job.variables}
+    censored = _censored(domain, job, rows, observed)
     trains, validates = seen.train.values, seen.validation.values
     fit_days, validation_days = days, days
     if not validates.any():
@@ -151,15 +153,22 @@ def make_task(domain, split, job):
         days=fit_days,
         validation_days=validation_days,
         weights=dict(job.variables),
-        censored={
-            name: tensor(flags, torch.bool)
-            for name, flags in censored.items()
-            if (flags & np.isfinite(observed[name])).any()
-        },
+        censored={name: tensor(flags, torch.bool) for name, flags in censored.items()},
         step_days=domain.step_days,
-        source=domain.name,
     )
     return task, scaling
+
+
+def _censored(domain, job, rows, observed):
+    """Where observations are detection limits, name -> bool (time, place), for the variables of which any is."""
+    flags = {name: domain.censored(name)[:, rows] for name in job.variables}
+    flags = {name: values for name, values in flags.items() if (values & np.isfinite(observed[name])).any()}
+    if flags and not getattr(load("loss", job.training.loss), "censored", False):
+        raise DataError(
+            f"{domain.name}/observed: '{next(iter(flags))}' has values below a detection limit, which training.loss "
+            f"{job.training.loss!r} would take for measured; use log_likelihood"
+        )
+    return flags
 
 
 def _scaling(domain, job, rows, observed, seen, days, fit_days):

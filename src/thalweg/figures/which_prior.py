@@ -55,8 +55,9 @@ def draw(confusion_csv):
                 (i - 0.46, i - 0.46), 0.92, 0.92, fill=False, linewidth=1.6, edgecolor="#D55E00" if first else QUIET
             )
             axes.add_patch(frame)
-        axes.set_xticks(range(len(priors)), [PRIORS[prior] for prior in priors], rotation=40, ha="right")
-        axes.set_yticks(range(len(priors)), [PRIORS[prior] for prior in priors])
+        labels = [PRIORS.get(prior, prior) for prior in priors]
+        axes.set_xticks(range(len(priors)), labels, rotation=40, ha="right")
+        axes.set_yticks(range(len(priors)), labels)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         letter(axes, position, title)

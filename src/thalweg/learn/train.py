@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from thalweg.learn import checkpoint
-from thalweg.learn.losses import CENSORED, LOSSES
+from thalweg.registry import load
 
 FINAL_LEARNING_RATE = 0.05  # share of the first rate at the end of the cosine schedule
 TOLERATED_FAILURES = 10  # steps in a row with a loss or gradient that is not finite
@@ -33,12 +33,8 @@ class Task:
         days: ``(first, last)`` positions of the training days, last excluded.
         validation_days: likewise, for validation.
         weights: name -> weight of a variable's loss.
-        censored: name -> bool (time, place), True where an observation is a detection limit; without names where nothing is.
+        censored: name -> bool (time, place), True where an observation is a detection limit, for the variables of which any is.
         step_days: length of a step in days.
-        source: the domain, for messages.
-
-    Raises:
-        TrainingError: when observations are detection limits and the loss, once asked, does not know of them.
     """
 
     series: object
@@ -51,7 +47,6 @@ class Task:
     weights: dict[str, float]
     censored: dict[str, torch.Tensor] = field(default_factory=dict)
     step_days: float = 1.0
-    source: str = ""
 
     def steps(self, days):
         """A number of days as whole steps."""
@@ -72,15 +67,8 @@ class Task:
             observed = self.observed[variable][steps][:, places]
             if len(simulated) > 1 and torch.isnan(observed).all():
                 continue
-            more = ()
-            if variable in self.censored:
-                if name not in CENSORED:
-                    raise TrainingError(
-                        f"{self.source}/observed: '{variable}' has values below a detection limit, which training.loss {name!r} "
-                        f"would take for measured; use {' or '.join(CENSORED)}"
-                    )
-                more = (self.censored[variable][steps][:, places],)
-            part = LOSSES[name](values, observed, self.deviation[variable][places], *more)
+            more = (self.censored[variable][steps][:, places],) if variable in self.censored else ()
+            part = load("loss", name)(values, observed, self.deviation[variable][places], *more)
             if len(simulated) == 1:
                 return part
             total, weight = total + self.weights[variable] * part, weight + self.weights[variable]

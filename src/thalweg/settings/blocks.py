@@ -5,9 +5,24 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from thalweg.registry import module_of
 from thalweg.schema import Area, Count, Days, Hours, Minutes, Part, Period, Settings
+
+
+def _named(kind):
+    """A name behind which there is something; it is looked up and not imported."""
+
+    def check(name):
+        module_of(kind, name)
+        return name
+
+    return Annotated[str, AfterValidator(check)]
+
+
+ProcessName = _named("process")
+LossName = _named("loss")
 
 
 class ProcessModel(Settings):
@@ -15,25 +30,9 @@ class ProcessModel(Settings):
 
     kind: Literal["process"] = "process"
     label: str = Field(description="name in figures")
-    process: Literal[
+    process: ProcessName = Field(
         "hbv",
-        "hbv_implicit",
-        "hbv_canopy",
-        "hbv_neural",
-        "gr4j",
-        "exp_hydro",
-        "xinanjiang",
-        "sac_sma",
-        "prms",
-        "stream_temperature",
-        "air2stream",
-        "logistic_air_water",
-        "nitrogen",
-        "dissolved_oxygen",
-        "concentration_discharge",
-    ] = Field(
-        "hbv",
-        description="the prior; hbv_implicit is HBV 1.1p by backward Euler, hbv_canopy evaporates through leaves that photosynthesise, hbv_neural has a small network for recharge",
+        description="the prior, a file in thalweg/processes or package.module:function of your own; hbv_implicit is HBV 1.1p by backward Euler, hbv_canopy evaporates through leaves that photosynthesise, hbv_neural has a small network for recharge",
     )
     capillary_rise: bool = Field(True, description="HBV 1.1p (true) or 1.0 (false)")
     integrator: Literal["fused", "reference"] = Field(
@@ -120,9 +119,9 @@ Model = Annotated[ProcessModel | SequenceModel | ClimatologyModel | EnsembleMode
 class Training(Settings):
     """How every model is trained."""
 
-    loss: Literal["nse_batch", "rmse_combination", "kge", "nse_kge", "log_likelihood"] = Field(
+    loss: LossName = Field(
         "nse_batch",
-        description="nse_batch divides squared errors by each gauge's variance; nse_kge adds each gauge's distance from the best Kling-Gupta efficiency; log_likelihood is that of log-normal errors, with samples below a detection limit as censored",
+        description="a file in thalweg/learn/losses or package.module:function of your own; nse_batch divides squared errors by each gauge's variance; nse_kge adds each gauge's distance from the best Kling-Gupta efficiency; log_likelihood is that of log-normal errors, with samples below a detection limit as censored",
     )
     optimiser: Literal["adam", "adadelta"] = Field("adam", description="torch optimiser")
     learning_rate: Annotated[float, Field(gt=0)] = Field(0.01, description="at the first step")

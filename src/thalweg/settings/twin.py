@@ -1,11 +1,11 @@
 """The block ``which_prior`` of the configuration: which prior is better, on discharge that a known prior made."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from thalweg.schema import Count, Days, Part, Period, Settings
-from thalweg.settings.blocks import Training
+from thalweg.settings.blocks import ProcessName, Training
 
 PRIORS = {
     "hbv": "HBV 1.1p",
@@ -15,7 +15,6 @@ PRIORS = {
     "sac_sma": "SAC-SMA",
     "prms": "PRMS",
 }
-Prior = Literal[tuple(PRIORS)]
 
 
 class WhichPriorStudy(Settings):
@@ -23,7 +22,7 @@ class WhichPriorStudy(Settings):
 
     domain: str = Field("delaware", description="whose forcing and attributes are used, as the means of catchments")
     catchments: Annotated[int, Field(ge=6)] = Field(40, description="drawn from the domain's; all when there are fewer")
-    priors: Annotated[list[Prior], Field(min_length=2)] = Field(
+    priors: Annotated[list[ProcessName], Field(min_length=2)] = Field(
         list(PRIORS), description="each makes discharge, and each learns that of every other"
     )
     train: Period = Field(("1979-01-01", "1979-12-31"), validate_default=True, description="training period")

@@ -1,40 +1,46 @@
 """A fingerprint of code: editing a module reruns exactly the rules whose verb imports it.
 
 Snakemake sees a shell command, not the modules behind it. The fingerprint of a verb's module covers the module and every
-module of the package that it imports, directly or not, found by reading the sources. Comments, docstrings and layout do
-not count.
+module of the package that it imports, directly or not, found by reading the sources; a module outside the package counts
+with what it imports from its own top-level package and from this one. Comments, docstrings, layout, texts that explain an
+argument or a key, and texts of errors do not count.
 """
 
 import ast
 import hashlib
 from functools import cache
-from pathlib import Path
+from importlib.util import resolve_name
 
-ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT.name
+from thalweg.registry import PACKAGE, source
+
+TEXTS = ("description", "help", "message")  # arguments that only people read
 
 
+@cache
 def fingerprint(*modules):
     """A short hash of the code behind the named modules, such as ``"thalweg.cli.steps.train"``.
 
     Raises:
-        ValueError: for a module that is not in the package.
+        ValueError: for a module that has no source.
     """
     digest = hashlib.sha256()
     for name in sorted(closure(*modules)):
-        digest.update(f"{name}\n{_code(_path(name))}\n".encode())
+        digest.update(f"{name}\n{_code(source(name))}\n".encode())
     return digest.hexdigest()[:12]
 
 
 def closure(*modules):
-    """Names of the package's modules that the named ones import, themselves included, and the packages they stand in."""
+    """Names of the modules that the named ones import, themselves included, and the packages they stand in."""
     found, waiting = set(), list(modules)
+    for name in modules:
+        if source(name) is None:
+            raise ValueError(f"there is no module {name!r}")
+        if name.split(".")[0] != PACKAGE:
+            waiting += _packages(name)
     while waiting:
         name = waiting.pop()
-        if name in found:
+        if name in found or source(name) is None:
             continue
-        if _path(name) is None:
-            raise ValueError(f"there is no module {name!r}")
         found.add(name)
         for imported in _imports(name):
             waiting.append(imported)
@@ -47,35 +53,43 @@ def _packages(name):
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _path(name):
-    parts = name.split(".")
-    if parts[0] != PACKAGE:
-        return None
-    base = ROOT.joinpath(*parts[1:])
-    if base.is_dir():
-        return base / "__init__.py" if (base / "__init__.py").exists() else None
-    return base.with_suffix(".py") if base.with_suffix(".py").exists() else None
-
-
 @cache
 def _tree(path):
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body[0] = ast.Pass()
+        elif isinstance(node, ast.keyword) and node.arg in TEXTS:
+            _drop_text(node.value)
+        elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            _drop_text(node.exc)
     return tree
 
 
+def _drop_text(expression):
+    for node in ast.walk(expression):
+        if isinstance(node, ast.JoinedStr):
+            node.values = [part for part in node.values if not isinstance(part, ast.Constant)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            node.value = ""
+
+
+@cache
 def _code(path):
     return ast.dump(_tree(path))
 
 
+@cache
 def _imports(name):
+    """Modules that a module imports from the package, or from the top-level package that it stands in."""
+    path = source(name)
+    here = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    families = {PACKAGE, name.split(".")[0]}
     names = set()
-    for node in ast.walk(_tree(_path(name))):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").split(".")[0] == PACKAGE:
-            names.add(node.module)
-            names |= {f"{node.module}.{alias.name}" for alias in node.names if _path(f"{node.module}.{alias.name}")}
-    return names
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = resolve_name("." * node.level + (node.module or ""), here)
+            names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+    return {name for name in names if name.split(".")[0] in families}

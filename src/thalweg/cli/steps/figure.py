@@ -1,9 +1,9 @@
 """thalweg figure: tables in, a picture out, as PNG and PDF."""
 
-import importlib
 import json
 from pathlib import Path
 
+from thalweg.registry import load
 from thalweg.storage.store import provenance
 
 
@@ -15,11 +15,9 @@ def arguments(parser):
 
 def run(args):
     settings = json.loads(args.arguments)
-    module = importlib.import_module(f"thalweg.figures.{args.name}")
-    style = importlib.import_module("thalweg.figures.style")
-    figure = module.draw(**settings)
+    figure = load("figure", args.name).draw(**settings)
     inputs = [path for path in _strings(settings) if Path(path).is_file()]
-    style.save(figure, args.output, provenance(settings, inputs=inputs))
+    load("figure", "style").save(figure, args.output, provenance(settings, inputs=inputs))
 
 
 def _strings(value):

@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 
 from thalweg.basin.domain import read_domain
+from thalweg.experiments.code import code_of
 from thalweg.experiments.run import train_experiment
 from thalweg.learn import checkpoint
 from thalweg.metrics.calendar import read_splits
 from thalweg.schema import settings_from
 from thalweg.settings.blocks import TrainingJob
-from thalweg.storage.fingerprint import fingerprint
 from thalweg.storage.store import provenance, sidecar, write_json, write_table
 
 
@@ -34,7 +34,7 @@ def run(args):
     job = settings_from(TrainingJob, args.settings)
     splits = read_splits(args.splits)
     key = [
-        fingerprint("thalweg.cli.steps.train"),
+        code_of("thalweg.cli.steps.train", job.model_dump(mode="json")),
         hashlib.sha256(Path(args.domain).read_bytes()).hexdigest(),
         job.device,
     ]

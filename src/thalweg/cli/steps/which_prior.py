@@ -8,9 +8,9 @@ import torch
 
 from thalweg.analysis.twin_priors import run as which_prior
 from thalweg.basin.domain import read_domain
+from thalweg.experiments.code import code_of
 from thalweg.schema import settings_from
 from thalweg.settings.twin import WhichPriorStudy
-from thalweg.storage.fingerprint import fingerprint
 from thalweg.storage.store import provenance, write_table
 
 TABLES = {
@@ -35,7 +35,8 @@ def arguments(parser):
 def run(args):
     torch.set_num_threads(args.threads)
     settings = settings_from(WhichPriorStudy, args.settings)
-    key = [fingerprint("thalweg.cli.steps.which_prior"), hashlib.sha256(Path(args.domain).read_bytes()).hexdigest()]
+    code = code_of("thalweg.cli.steps.which_prior", settings.model_dump(mode="json", exclude={"priors"}))
+    key = [code, hashlib.sha256(Path(args.domain).read_bytes()).hexdigest()]
     tables = which_prior(read_domain(args.domain), settings, args.checkpoints, key)
     record = provenance(json.loads(args.settings), seed=settings.seeds, inputs=[args.domain])
     for name in TABLES:

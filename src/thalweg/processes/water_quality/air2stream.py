@@ -1,11 +1,6 @@
-"""Baselines of stream temperature: air temperature turned into water temperature without a heat budget.
+"""A baseline of stream temperature: air temperature and discharge turned into water temperature without a heat budget.
 
-``logistic_air_water`` is the S-curve of Mohseni et al. (1998, doi:10.1029/98WR01877), here of a recency-weighted air
-temperature Ta*:
-
-    Tw = mu + (alpha - mu) / (1 + exp(gamma (beta - Ta*)))
-
-``air2stream`` is the equation of eight parameters of Toffolon & Piccolroaz (2015, doi:10.1088/1748-9326/10/11/114011), with
+The equation of eight parameters of Toffolon & Piccolroaz (2015, doi:10.1088/1748-9326/10/11/114011), with
 theta = Q / mean Q and t in years:
 
     dTw/dt = (a1 + a2 Ta - a3 Tw + theta (a5 + a6 cos(2 pi (t - a7)) - a8 Tw)) / theta^a4
@@ -16,46 +11,10 @@ amplitude each.
 
 from functools import cache
 
-from thalweg.processes.operations import clip, exp, maximum, power
+from thalweg.processes.operations import clip, maximum, power
 from thalweg.processes.process import Parameter, Process, State, Variable
 
 SMALLEST_THETA = 1e-3
-
-AIR_TEMPERATURE = Variable("air_temperature", "degC", "mean of the day")
-WATER_TEMPERATURE = Variable("water_temperature", "degC", "of the water at the site")
-
-
-@cache
-def logistic_air_water():
-    """The S-curve, with a step of one day.
-
-    Returns:
-        Process: one state, flux ``water_temperature`` in degC.
-    """
-
-    def step(state, forcing, parameters):
-        p = parameters
-        before = state["recent_air_temperature"]
-        recent = before + (forcing["air_temperature"] - before) / p["window"]
-        rise = 1.0 + exp(p["steepness"] * (p["inflection"] - recent))
-        water = p["lowest"] + p["range"] / rise
-        return {"recent_air_temperature": recent}, {"water_temperature": water}
-
-    return Process(
-        name="logistic_air_water",
-        source="Mohseni et al. 1998",
-        states=(State("recent_air_temperature", 10.0, "degC", "recency-weighted air temperature"),),
-        parameters=(
-            Parameter("window", 1.0, 60.0, "day", "over which air temperature is remembered"),
-            Parameter("lowest", 0.0, 20.0, "degC", "mu, the temperature of water under the coldest air"),
-            Parameter("range", 1.0, 40.0, "delta_degC", "alpha - mu, up to the warmest"),
-            Parameter("steepness", 0.02, 0.6, "1/delta_degC", "gamma"),
-            Parameter("inflection", 0.0, 30.0, "degC", "beta, air temperature where water warms fastest"),
-        ),
-        forcings=(AIR_TEMPERATURE,),
-        fluxes=(WATER_TEMPERATURE,),
-        step=step,
-    )
 
 
 @cache
@@ -92,11 +51,11 @@ def air2stream():
             Parameter("mean_discharge", 1e-3, 1e5, "m3/s", "mean discharge"),
         ),
         forcings=(
-            AIR_TEMPERATURE,
+            Variable("air_temperature", "degC", "mean of the day"),
             Variable("discharge", "m3/s", "mean of the day"),
             Variable("season_cosine", "dimensionless", "cos(2 pi day of the year / 365.25)"),
             Variable("season_sine", "dimensionless", "sin(2 pi day of the year / 365.25)"),
         ),
-        fluxes=(WATER_TEMPERATURE,),
+        fluxes=(Variable("water_temperature", "degC", "of the water at the site"),),
         step=step,
     )
