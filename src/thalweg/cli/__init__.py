@@ -12,14 +12,13 @@ VERBS = {
     "step": "Run one step of the workflow; its rules call these.",
 }
 STEPS = {
-    "domain": "Bring a dataset into the canonical form: forcing, attributes, network, gauges.",
+    "domain": "Bring a dataset, or your own files, into the canonical form: forcing, attributes, network, places, observed.",
     "regrid": "Delineate the Cévennes catchments and aggregate rain grids to them.",
     "split": "Decide which gauges train, validate and are tested in an experiment.",
     "train": "Train a model on every fold and seed of an experiment.",
     "simulate": "Simulate the test period of an experiment with a trained model or climatology.",
     "ensemble": "Take the mean of the simulations of several models.",
     "score": "Compute the metrics of one simulation at every gauge.",
-    "sites": "Bring sampled sites, of a dataset or of tables of one's own, into the canonical form.",
     "site_split": "Decide which samples train and which are tested in an experiment at sites.",
     "site_train": "Train a model on every fold and seed of an experiment at sites.",
     "site_simulate": "Simulate every day at sites with a trained model or the seasonal cycle.",

@@ -25,13 +25,18 @@ What the files do not say, and how it was found out:
 """
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from pydantic import Field
 
 from thalweg.basin.domain import MILLIMETRES_PER_DAY, DataError, check_dates, check_range, require
+from thalweg.datasets import DATASET
 from thalweg.datasets.lumped import (
+    MINIMUM_DAYS,
+    Temperatures,
     add_potential_evapotranspiration,
     assemble,
     attribute_dataset,
@@ -39,6 +44,7 @@ from thalweg.datasets.lumped import (
     ordered_extremes,
     spelled,
 )
+from thalweg.schema import Days, Period, Settings
 from thalweg.units import convert
 
 SERIES = "timeseries.nc"
@@ -140,6 +146,35 @@ UNITS = {
     "minimum_temperature": "degC",
     "vapour_pressure": "hPa",
 }
+
+
+class CamelsUsSettings(Settings):
+    """CAMELS-US: catchments of the contiguous United States."""
+
+    kind: Literal["camels_us"] = "camels_us"
+    dataset: str = Field("camels-us", description=DATASET)
+    period: Period = Field(("1980-10-01", "2010-09-30"), validate_default=True, description="first and last day used")
+    potential_evapotranspiration: Temperatures = Field(
+        "hargreaves", description="method, by pyet; hargreaves uses the daily temperature range, which only daymet has"
+    )
+    attributes: list[str] = Field(
+        list(KRATZERT_2019),
+        description="what networks see of a catchment; the default are the 27 of Kratzert et al. (2019), those of climate being of 1989-2009",
+    )
+    catchments: Literal["all", "benchmark"] | list[str] = Field(
+        "all", description="all, benchmark (those of the list of 531 that are there), or ids"
+    )
+    product: Literal["daymet", "nldas", "maurer"] = Field(
+        "daymet", description="forcing; the netCDF form has daymet only"
+    )
+    rescale_discharge: bool = Field(
+        True,
+        description="relate depths of discharge to the stated area (the water balance) or to that of the forcing files (published benchmarks)",
+    )
+    minimum_days: Days = Field("730 days", validate_default=True, description=MINIMUM_DAYS)
+
+
+SETTINGS = CamelsUsSettings
 
 
 def build(

@@ -20,15 +20,17 @@ What to know of the data:
 import re
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
-import h5py
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.spatial import cKDTree
+from pydantic import Field
 
 from thalweg.basin.domain import DataError, check_dates, check_range, require
+from thalweg.datasets import DATASET
 from thalweg.datasets.lumped import (
+    MINIMUM_DAYS,
     PLAUSIBLE_MEAN,
     add_potential_evapotranspiration,
     assemble,
@@ -39,6 +41,7 @@ from thalweg.datasets.lumped import (
     volume_per_second,
 )
 from thalweg.forcing import meteorology
+from thalweg.schema import Days, Period, Settings, Share, quantity
 from thalweg.units import convert
 
 CORE = ("camels", "camelsaus", "camelsbr", "camelscl", "camelsgb", "hysets", "lamah")
@@ -86,6 +89,30 @@ ATTRIBUTES = {
     "sand_fraction": ("snd_pc_sav", "percent", "dimensionless", "share of sand in the soil"),
     "water_table_depth": ("gwt_cm_sav", "cm", "m", "depth of the water table"),
 }
+
+
+class CaravanSettings(Settings):
+    """Caravan and its extensions: catchments of the world with ERA5-Land forcing."""
+
+    kind: Literal["caravan"] = "caravan"
+    dataset: str = Field("caravan-sample", description=DATASET)
+    period: Period = Field(("1981-10-01", "2020-09-30"), validate_default=True, description="first and last day used")
+    potential_evapotranspiration: Literal["penman_monteith", "hargreaves", "oudin", "hamon"] = Field(
+        "penman_monteith",
+        description="penman_monteith is the files' own, computed from their radiation, humidity and wind where it is lacking; that of ERA5-Land is implausible and never used",
+    )
+    attributes: list[str] | None = Field(
+        None, description="what networks see of a catchment, of HydroATLAS; null for all that the tables hold"
+    )
+    sources: Literal["all"] | list[str] = Field("all", description="all, or names such as camels, hysets")
+    duplicate_distance: quantity("km", 0) = Field(
+        "1 km", validate_default=True, description="gauges of two sources that are nearer and of like area are one"
+    )
+    duplicate_area: Share = Field(0.1, description="greatest relative difference of the areas of such gauges")
+    minimum_days: Days = Field("730 days", validate_default=True, description=MINIMUM_DAYS)
+
+
+SETTINGS = CaravanSettings
 
 
 def build(
@@ -268,6 +295,8 @@ def read_series(path):
 
 def _columns(path):
     """What is read of a netCDF file, as a Dataset (date,); opening all 39 variables would take ten times as long."""
+    import h5py
+
     with h5py.File(path) as file:
         require(file, ["date", *SERIES], path)
         names = ["date", *(name for name in SERIES | POTENTIAL if name in file)]
@@ -294,6 +323,8 @@ def find_duplicates(table, distance, area):
         Series: id of the gauge to drop -> id of the one to keep, which stands in the earlier source: the core's first, in
         the order of ``CORE``, then the others by name.
     """
+    from scipy.spatial import cKDTree
+
     rank = table.source.map(lambda source: (CORE.index(source) if source in CORE else len(CORE), source))
     table = table.loc[rank.sort_values(kind="stable").index]
     latitude, longitude = np.deg2rad(table[["gauge_lat", "gauge_lon"]].to_numpy(float)).T

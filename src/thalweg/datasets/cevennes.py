@@ -22,20 +22,17 @@ What the files do not say, and how it was found out:
 import re
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
-import dask
-import dask.array as da
 import numpy as np
 import pandas as pd
-import rasterio
-import rioxarray
-import shapely
 import xarray as xr
 import yaml
+from pydantic import Field
 
-from thalweg.basin.delineate import delineate, read_flow_directions
 from thalweg.basin.domain import DataError, check_range, require
-from thalweg.basin.regrid import SCHEMES, apply, weights
+from thalweg.datasets import DATASET
+from thalweg.schema import Area, Settings
 
 FOLDER = "smash/factory/dataset"
 FLOW_DIRECTIONS = "France_flwdir.tif"
@@ -59,6 +56,22 @@ DESCRIPTORS = {
 }
 
 
+class CevennesSettings(Settings):
+    """The Cance and Lez catchments: rain grids to catchments."""
+
+    kind: Literal["cevennes"] = "cevennes"
+    dataset: str = Field("cevennes", description=DATASET)
+    scheme: Literal["conservative", "bilinear", "nearest"] = Field(
+        "conservative", description="regridding; conservative keeps the volume of rain"
+    )
+    maximum_subcatchment_area: Area = Field(
+        "50 km2", validate_default=True, description="larger sub-catchments between gauges are split"
+    )
+
+
+SETTINGS = CevennesSettings
+
+
 def build(folder, scheme="conservative", maximum_subcatchment_area=50.0):
     """Delineate the sub-catchments of both basins and aggregate rain and potential evapotranspiration to them.
 
@@ -80,6 +93,11 @@ def build(folder, scheme="conservative", maximum_subcatchment_area=50.0):
         DataError: naming file, variable and first offending value.
         RegridError: a grid does not cover a catchment or has holes in it.
     """
+    import dask
+
+    from thalweg.basin.delineate import delineate, read_flow_directions
+    from thalweg.basin.regrid import SCHEMES, apply, weights
+
     root = Path(folder) / FOLDER
     flow = read_flow_directions(_existing(root / FLOW_DIRECTIONS))
     tree, areas, volumes = xr.DataTree(name="cevennes"), [], []
@@ -180,6 +198,9 @@ def _dated(folder, pattern, form):
 
 def _open_grids(files, times, name):
     """GeoTIFFs of one grid as a lazy DataArray (time, y, x), holes as NaN; each file is checked when it is read."""
+    import dask.array as da
+    import rioxarray
+
     with rioxarray.open_rasterio(files[0]) as first:
         y, x, transform = first.y.values, first.x.values, first.rio.transform()
     names = np.array([str(file) for file in files])
@@ -195,6 +216,8 @@ def _open_grids(files, times, name):
 
 
 def _read_grid(file, shape, transform):
+    import rasterio
+
     with rasterio.open(file) as source:
         if source.crs is None or _epsg(source.crs.to_wkt()) != EPSG:
             raise DataError(f"{file}: reference system is {source.crs}, expected EPSG:{EPSG}; reproject the file")
@@ -209,7 +232,9 @@ def _read_grid(file, shape, transform):
 @cache
 def _epsg(text):
     """The code of a reference system; files spell the same one in several ways, and looking it up takes a while."""
-    return rasterio.CRS.from_wkt(text).to_epsg()
+    from rasterio import CRS
+
+    return CRS.from_wkt(text).to_epsg()
 
 
 def _gauge_table(root):
@@ -222,6 +247,8 @@ def _gauge_table(root):
 
 def _forcing(folder, basin, depth, scheme_weights, steps):
     """Rain and potential evapotranspiration of the units, every step there."""
+    from thalweg.basin.regrid import apply
+
     potential = apply(scheme_weights, potential_evapotranspiration(folder, basin, steps)).compute()
     potential = potential.sel(time=steps.normalize()).assign_coords(time=steps)
     if depth.attrs["units"] == "mm/hour":
@@ -238,6 +265,10 @@ def _forcing(folder, basin, depth, scheme_weights, steps):
 
 
 def _attributes(root, units, rain_grid):
+    import rioxarray
+
+    from thalweg.basin.regrid import apply, weights
+
     place = units.geometry.centroid.to_crs("EPSG:4326")
     variables = {
         "area": (units["area_km2"], "km2", "area of the sub-catchment on the plane of EPSG:2154"),
@@ -374,6 +405,8 @@ def _volume_table(place, depths, total, discharge):
 
 def _area_integral(field, outline):
     """Sum over cells of the value times the area shared with ``outline``, by intersecting every cell's square."""
+    import shapely
+
     dx, dy = (abs(float(field[dim][1] - field[dim][0])) / 2 for dim in ("x", "y"))
     x, y = np.meshgrid(field.x, field.y)
     shared = shapely.area(shapely.intersection(shapely.box(x - dx, y - dy, x + dx, y + dy), outline))

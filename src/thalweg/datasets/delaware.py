@@ -5,16 +5,20 @@ extremes, and daily discharge of 168 gauges of the US Geological Survey.
 """
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sparse
 import xarray as xr
+from pydantic import Field
 
 from thalweg.basin.domain import DataError, Domain, check_complete, check_dates, check_range, require
 from thalweg.basin.network import River
+from thalweg.datasets import DATASET
 from thalweg.forcing import evapotranspiration
 from thalweg.forcing.energy import canopy_forcing
+from thalweg.schema import Days, Period, Settings, Share
 from thalweg.units import convert
 
 FOLDER = "pywatershed/data/drb_2yr"
@@ -96,6 +100,22 @@ NETWORK = {
 
 # Unit attributes of the files that a program cannot read, and what they mean.
 STATED = {"hru_elev": "m"}
+
+
+class DelawareSettings(Settings):
+    """The Delaware River Basin."""
+
+    kind: Literal["delaware"] = "delaware"
+    dataset: str = Field("delaware", description=DATASET)
+    period: Period = Field(("1979-01-01", "1980-12-31"), validate_default=True, description="first and last day used")
+    potential_evapotranspiration: Literal["hargreaves", "oudin", "hamon"] = Field(
+        "hargreaves", description="method, by pyet; hargreaves uses the daily temperature range"
+    )
+    minimum_days: Days = Field("700 days", validate_default=True, description="discharge that a gauge needs to be kept")
+    area_tolerance: Share = Field(0.2, description="greatest relative error of the network's area at a gauge")
+
+
+SETTINGS = DelawareSettings
 
 
 def build(folder, period, potential_evapotranspiration="hargreaves", minimum_days=700, area_tolerance=0.2):
@@ -334,7 +354,7 @@ def _gauges(files, dates, network, attributes, minimum_days, area_tolerance):
         [days == 0, days < minimum_days, ~(np.abs(difference) <= area_tolerance)],
         [
             "no discharge in the period",
-            f"fewer than {minimum_days} days of discharge",
+            f"fewer than {minimum_days:g} days of discharge",
             f"network area differs from the stated area by more than {area_tolerance:.0%}",
         ],
         "kept",
@@ -342,7 +362,7 @@ def _gauges(files, dates, network, attributes, minimum_days, area_tolerance):
     kept = table[table.kept]
     if kept.empty:
         raise DataError(
-            f"{files.folder / file}: no gauge has {minimum_days} days of discharge and an area within {area_tolerance:.0%}; loosen minimum_days or area_tolerance"
+            f"{files.folder / file}: no gauge has {minimum_days:g} days of discharge and an area within {area_tolerance:.0%}; loosen minimum_days or area_tolerance"
         )
     places = xr.Dataset(
         {

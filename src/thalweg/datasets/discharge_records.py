@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import nnls
 
 MEANS = (10, 60, 250)  # days
 MEMORY = 30  # days
@@ -89,6 +88,8 @@ def _predict(days, logarithm, at, wanted, predictors):
         days, logarithm, at: numbers of the days measured, logarithm of discharge (day,), predictors (day, predictor).
         wanted, predictors: numbers of the days wanted (wanted,), predictors (wanted, predictor).
     """
+    from scipy.optimize import nnls
+
     # The constant is the difference of two weights, so that it alone may be negative.
     weights, _ = nnls(np.column_stack([np.ones(len(at)), -np.ones(len(at)), at]), logarithm)
     constant, weights = weights[0] - weights[1], weights[2:]

@@ -7,18 +7,23 @@ with gaps; and hypsometry, the elevations that 0, 1, ... 100 % of the area lie b
 
 import warnings
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from thalweg.basin.domain import DataError, check_dates, check_range, require
+from thalweg.datasets import DATASET
 from thalweg.datasets.lumped import (
+    MINIMUM_DAYS,
     add_potential_evapotranspiration,
     assemble,
     attribute_dataset,
     forcing_dataset,
     volume_per_second,
 )
+from thalweg.schema import Days, Period, Settings
 
 SERIES = {"precipitation": "Ptot", "temperature": "Temp", "potential_evapotranspiration": "Evap"}
 ELEVATIONS = {
@@ -35,6 +40,21 @@ ATTRIBUTES = {
     "elevation": ("elevation", "m", "m", "mean elevation"),
     **{name: (name, "m", "m", f"elevation that {share} % of the area lie below") for name, share in ELEVATIONS.items()},
 }
+
+
+class FranceSettings(Settings):
+    """19 French catchments, a sample of CAMELS-FR."""
+
+    kind: Literal["france"] = "france"
+    dataset: str = Field("france", description=DATASET)
+    period: Period = Field(("1999-01-01", "2018-12-31"), validate_default=True, description="first and last day used")
+    potential_evapotranspiration: Literal["given", "oudin", "hamon"] = Field(
+        "given", description="given is the files' own; the data have no temperature extremes"
+    )
+    minimum_days: Days = Field("730 days", validate_default=True, description=MINIMUM_DAYS)
+
+
+SETTINGS = FranceSettings
 
 
 def build(folder, period, potential_evapotranspiration="given", minimum_days=730):

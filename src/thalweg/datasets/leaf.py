@@ -11,13 +11,16 @@ neither assimilation nor steady stomata and is left out.
 """
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from pydantic import Field
 
-from thalweg.basin.domain import DataError, check_complete, check_range, require
-from thalweg.basin.sites import Sites
+from thalweg.basin.domain import DataError, check_complete, check_range, require, sampled_units
+from thalweg.datasets import DATASET
+from thalweg.schema import Settings
 
 CURVES = "dfMAGIC043_lr.csv"
 STOMATA = "steadystate_stomatalconductance.csv"
@@ -37,7 +40,7 @@ FORCING = {
     "pressure": ("kPa", "air pressure"),
     "vapour_pressure_deficit": ("kPa", "vapour pressure deficit between leaf and air"),
 }
-SAMPLES = {
+OBSERVED = {
     "assimilation": ("umol/m**2/s", "net uptake of CO2"),
     "stomatal_conductance": ("mol/m**2/s", "conductance of stomata to water vapour"),
 }
@@ -64,18 +67,18 @@ def read(path, columns):
     return table
 
 
-def sites_of_curves(name, curves, attributes, estimates, source):
-    """Curves as sites whose points take the place of days.
+def domain_of_curves(name, curves, attributes, estimates, source):
+    """Curves as units whose points take the place of days.
 
     Args:
         name: of the domain.
-        curves: curve id -> DataFrame with columns of FORCING and SAMPLES, a row per point in the order of measurement.
-        attributes: xarray Dataset (site,), in the same order.
+        curves: curve id -> DataFrame with columns of FORCING and OBSERVED, a row per point in the order of measurement.
+        attributes: Dataset (unit,), in the same order.
         estimates: forcing name -> how it was estimated, for what was not measured.
         source: file or folder, for messages.
 
     Returns:
-        Sites: a curve with fewer points than the longest repeats its last one as forcing and has no samples there.
+        Domain: a curve with fewer points than the longest repeats its last one as forcing and has no values there.
 
     Raises:
         DataError: when a value is beyond LIMITS, or forcing has a gap.
@@ -98,32 +101,48 @@ def sites_of_curves(name, curves, attributes, estimates, source):
             axis=1,
         )
 
-    coordinates = {"point": np.arange(longest), "site": list(curves)}
-    groups = {}
-    for group, described, fill in (("forcing", FORCING, None), ("samples", SAMPLES, {"constant_values": np.nan})):
+    groups = []
+    for dimension, described, fill in (("unit", FORCING, None), ("place", OBSERVED, {"constant_values": np.nan})):
         variables = {}
         for column in [column for column in columns if column in described]:
             unit, text = described[column]
             attrs = {"units": unit, "long_name": text}
             if column in estimates:
                 attrs["estimate"] = estimates[column]
-            variables[column] = (("point", "site"), stacked(column, fill), attrs)
-        groups[group] = xr.Dataset(variables, coords=coordinates)
-    return Sites(name, groups["forcing"], attributes.assign_coords(site=list(curves)), groups["samples"])
+            variables[column] = (("point", dimension), stacked(column, fill), attrs)
+        groups.append(xr.Dataset(variables, coords={"point": np.arange(longest), dimension: list(curves)}))
+    forcing, observed = groups
+    return sampled_units(name, forcing, attributes.assign_coords(unit=list(curves)), observed)
 
 
-def build(folder):
-    """The curves of assimilation.
+class LeafSettings(Settings):
+    """Gas exchange of leaves of one genotype."""
+
+    kind: Literal["leaf"] = "leaf"
+    dataset: str = Field("leaf", description=DATASET)
+    measured: Literal["assimilation", "stomatal_conductance"] = Field(
+        "assimilation", description="A-Ci curves, or series of stomatal conductance with assimilation"
+    )
+
+
+SETTINGS = LeafSettings
+
+
+def build(folder, measured="assimilation"):
+    """The curves of assimilation, or the series of :func:`build_stomata`.
 
     Args:
         folder: of the fetched dataset ``leaf``.
+        measured: ``assimilation`` or ``stomatal_conductance``.
 
     Returns:
-        (Sites, table): DataFrame of curves with the number of points kept and left out, and why.
+        (Domain, table): DataFrame of curves with the number of points kept and left out, and why.
 
     Raises:
         DataError: naming file, curve and value of what cannot be right.
     """
+    if measured == "stomatal_conductance":
+        return build_stomata(folder)
     path = Path(folder) / FOLDER / CURVES
     table = read(path, ["CurveID", "Ci", "A", "Qin", "Tleaf"])
     table = pd.DataFrame(
@@ -139,7 +158,7 @@ def build(folder):
     curves, kept = select(table, table.assimilation.notna(), path)
     kinds = ["light response" if len(curve) < 100 else "A-Ci" for curve in curves.values()]
     estimates = {"absorbed_light": LIGHT, "pressure": "that of sea level"}
-    return sites_of_curves("leaf", curves, _attributes(curves, kinds), estimates, path), kept
+    return domain_of_curves("leaf", curves, _attributes(curves, kinds), estimates, path), kept
 
 
 def build_stomata(folder):
@@ -161,7 +180,7 @@ def build_stomata(folder):
     curves, kept = select(table, table.stomatal_conductance > 0, path, "conductance is not above 0")
     estimates = {"co2": f"taken as {CHAMBER_CO2:g} umol/mol", "absorbed_light": LIGHT, "pressure": "that of sea level"}
     kinds = ["stomata"] * len(curves)
-    return sites_of_curves("leaf_stomata", curves, _attributes(curves, kinds), estimates, path), kept
+    return domain_of_curves("leaf_stomata", curves, _attributes(curves, kinds), estimates, path), kept
 
 
 def select(table, possible, source, reason="no assimilation"):
@@ -198,10 +217,10 @@ def _attributes(curves, kinds):
     label = {"role": "label"}
     return xr.Dataset(
         {
-            "mean_leaf_temperature": ("site", mean, {"units": "degC", "long_name": "mean over the curve"}),
-            "kind": ("site", kinds, label),
-            "genotype": ("site", [GENOTYPE] * len(curves), label),
-            "pathway": ("site", ["C3"] * len(curves), label),
+            "mean_leaf_temperature": ("unit", mean, {"units": "degC", "long_name": "mean over the curve"}),
+            "kind": ("unit", kinds, label),
+            "genotype": ("unit", [GENOTYPE] * len(curves), label),
+            "pathway": ("unit", ["C3"] * len(curves), label),
         },
-        coords={"site": list(curves)},
+        coords={"unit": list(curves)},
     )

@@ -8,12 +8,16 @@ stomata lag behind; missing traits take the mean of the location.
 """
 
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import xarray as xr
+from pydantic import Field
 
 from thalweg.basin.domain import DataError, check_range
-from thalweg.datasets.leaf import ABSORPTANCE, LIGHT, read, select, sites_of_curves
+from thalweg.datasets import DATASET
+from thalweg.datasets.leaf import ABSORPTANCE, LIGHT, domain_of_curves, read, select
+from thalweg.schema import Settings
 
 AMBIENT = (350.0, 450.0)  # umol/mol at the leaf's surface, where conductance is a sample
 COLUMNS = {
@@ -53,6 +57,16 @@ REFERENCES = {  # attribute -> column, unit
 MASS_PER_AREA = 1e4  # g/m2 of one g/cm2
 
 
+class LeafLceSettings(Settings):
+    """598 A-Ci curves of 96 species."""
+
+    kind: Literal["leaf_lce"] = "leaf_lce"
+    dataset: str = Field("leaf-lce", description=DATASET)
+
+
+SETTINGS = LeafLceSettings
+
+
 def build(folder):
     """The curves.
 
@@ -60,7 +74,7 @@ def build(folder):
         folder: holds ``LCE_data.csv`` and ``LCE_ACi_curves``.
 
     Returns:
-        (Sites, table): DataFrame of curves with the number of points kept and left out, why, and the traits filled in.
+        (Domain, table): DataFrame of curves with the number of points kept and left out, why, and the traits filled in.
 
     Raises:
         DataError: naming file, curve, variable and value of what cannot be right.
@@ -80,7 +94,7 @@ def build(folder):
     data = data.set_index("aci_id").loc[list(curves)]
     attributes, filled = _attributes(data, path)
     kept["traits_filled"] = kept.curve.map(filled).fillna("")
-    return sites_of_curves("leaf_lce", curves, attributes, {"absorbed_light": LIGHT}, folder), kept
+    return domain_of_curves("leaf_lce", curves, attributes, {"absorbed_light": LIGHT}, folder), kept
 
 
 def _points(path, curve):
@@ -103,13 +117,13 @@ def _attributes(data, path):
         for curve in values.index[values.isna()]:
             filled[curve] = ", ".join(filter(None, [filled.get(curve), name]))
         values = values.fillna(values.groupby(data.Location).transform("mean"))
-        variables[name] = ("site", values.values, {"units": units[name][0], "long_name": units[name][1]})
+        variables[name] = ("unit", values.values, {"units": units[name][0], "long_name": units[name][1]})
     for name, (column, value) in TRAITS.items():
         flag = (data[column].str.lower() == value.lower()).astype(float)
-        variables[name] = ("site", flag.values, {"units": "dimensionless", "long_name": f"1 where {name}, else 0"})
+        variables[name] = ("unit", flag.values, {"units": "dimensionless", "long_name": f"1 where {name}, else 0"})
     for name, (column, unit) in REFERENCES.items():
         attrs = {"units": unit, "role": "reference", "long_name": f"{column} as the authors give it"}
-        variables[name] = ("site", data[column].values, attrs)
+        variables[name] = ("unit", data[column].values, attrs)
     plant_type = data.Photosynthesis + " " + data.Stature + " " + data.Phenology + " " + data.leaf_shape
     labels = {
         "species": data.Genus + " " + data.Species,
@@ -119,7 +133,7 @@ def _attributes(data, path):
         "plant_type": plant_type.str.lower(),
     }
     for name, values in labels.items():
-        variables[name] = ("site", values.values.astype(str), {"role": "label"})
+        variables[name] = ("unit", values.values.astype(str), {"role": "label"})
     for name, column in (("latitude", "Lat"), ("longitude", "Lon")):
-        variables[name] = ("site", data[column].values, {"units": "degree"})
-    return xr.Dataset(variables, coords={"site": data.index.values}), filled
+        variables[name] = ("unit", data[column].values, {"units": "degree"})
+    return xr.Dataset(variables, coords={"unit": data.index.values}), filled

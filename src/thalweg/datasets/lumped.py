@@ -5,6 +5,7 @@ the domain of them and the table that says of every catchment what is known, wha
 """
 
 import re
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,9 @@ FORCING = {
     "day_length": ("hour", "time between sunrise and sunset", 0, 24),
 }
 PLAUSIBLE_MEAN = (0.3, 8.0)  # mm/day: mean potential evapotranspiration over years
+
+Temperatures = Literal["hargreaves", "oudin", "hamon"]  # methods that need no more than temperature
+MINIMUM_DAYS = "discharge that a catchment needs within the period to be kept"
 
 
 def spelled(unit):
@@ -232,7 +236,7 @@ def _reasons(forcing, days, minimum_days, left_out):
         gaps = np.isnan(series.values).sum(0)
         for position in np.flatnonzero((gaps > 0) & (reason == "")):
             reason[position] = f"{variable} has {gaps[position]} days without a value"
-    reason[(reason == "") & (days < minimum_days)] = f"fewer than {minimum_days} days of discharge"
+    reason[(reason == "") & (days < minimum_days)] = f"fewer than {minimum_days:g} days of discharge"
     reason[reason == ""] = "kept"
     return reason
 

@@ -9,14 +9,18 @@
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from pydantic import Field
 
 from thalweg.basin.domain import DataError, check_dates, check_range, require
 from thalweg.datasets.lumped import (
     FORCING,
+    MINIMUM_DAYS,
+    Temperatures,
     add_potential_evapotranspiration,
     assemble,
     attribute_dataset,
@@ -26,6 +30,7 @@ from thalweg.datasets.lumped import (
     spelled,
     volume_per_second,
 )
+from thalweg.schema import Days, Period, Settings
 from thalweg.units import UnitError, convert, parse_unit
 
 ATTRIBUTES = "attributes.csv"
@@ -34,6 +39,21 @@ SERIES = "timeseries"
 REQUIRED = {"area": "km2", "latitude": "degree", "longitude": "degree"}
 DEPTHS = ("precipitation", "potential_evapotranspiration")
 EXTREMES = ("minimum_temperature", "maximum_temperature")
+
+
+class OwnCatchmentsSettings(Settings):
+    """Catchments of your own, from plain files with units (docs/own_catchments.md)."""
+
+    kind: Literal["own_catchments"] = "own_catchments"
+    folder: str = Field(description="where attributes.csv and the series lie")
+    period: Period = Field(description="first and last day used")
+    potential_evapotranspiration: Literal["given"] | Temperatures = Field(
+        "given", description="given is that of the series; hargreaves needs the daily temperature extremes"
+    )
+    minimum_days: Days = Field("730 days", validate_default=True, description=MINIMUM_DAYS)
+
+
+SETTINGS = OwnCatchmentsSettings
 
 
 def build(folder, period, potential_evapotranspiration="given", minimum_days=730):

@@ -15,15 +15,17 @@ says so: see :func:`thalweg.forcing.meteorology.estimates`.
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from pydantic import Field
 
-from thalweg.basin.domain import MILLIMETRES_PER_DAY, DataError, require
-from thalweg.basin.sites import CENSORED, Sites
+from thalweg.basin.domain import CENSORED, MILLIMETRES_PER_DAY, DataError, require, sampled_units
 from thalweg.datasets.sample_tables import read_numbers
 from thalweg.forcing import meteorology
+from thalweg.schema import Settings
 from thalweg.units import convert
 
 CANONICAL = {
@@ -44,6 +46,22 @@ SIGNED = {"degC", "degree", "m"}  # units here of names whose values may be belo
 HEADER = re.compile(r"(?P<name>.+?)\s*\[(?P<unit>.*)\]")
 
 
+class OwnSitesSettings(Settings):
+    """Sites from a folder of your own tables; see docs/own_sites.md."""
+
+    kind: Literal["own_sites"] = "own_sites"
+    folder: str = Field(description="where forcing.csv, attributes.csv, samples.csv and perhaps network.csv are")
+    name: str = Field("own", description="of the domain, in tables and figures")
+
+
+SETTINGS = OwnSitesSettings
+
+
+def has_network(settings):
+    """Whether the sites stand on one river, for the plan of a study."""
+    return Path(settings.folder, "network.csv").exists()
+
+
 def build(folder, name="own"):
     """Read the sites of a folder of tables.
 
@@ -52,7 +70,7 @@ def build(folder, name="own"):
         name: of the domain.
 
     Returns:
-        (Sites, DataFrame): the sites, and the table with a row per site: samples of each variable and how many are censored.
+        (Domain, DataFrame): the sites, and the table with a row per site: samples of each variable and how many are censored.
 
     Raises:
         DataError, UnitError, NetworkError: naming file, line, column, value and what to do.
@@ -60,19 +78,19 @@ def build(folder, name="own"):
     folder = Path(folder)
     paths = {part: folder / f"{part}.csv" for part in ("forcing", "attributes", "samples", "network")}
     attributes = _attributes(paths["attributes"])
-    sites = attributes.site.values
-    forcing, _ = _series(paths["forcing"], sites)
+    sites = attributes.unit.values
+    forcing, _ = _series(paths["forcing"], "unit", sites)
     _check_every_day(forcing, paths["forcing"])
-    samples, flags = _series(paths["samples"], sites, forcing.time.values, limits=True)
+    observed, flags = _series(paths["samples"], "place", sites, forcing.time.values, limits=True)
     network = _network(paths["network"], sites) if paths["network"].exists() else None
     forcing, attributes = _estimated(forcing, attributes, name)
-    table = pd.DataFrame({"site": sites})
-    for variable in samples.data_vars:
-        table[variable] = samples[variable].notnull().sum("time").values
+    table = pd.DataFrame({"place": sites})
+    for variable in observed.data_vars:
+        table[variable] = observed[variable].notnull().sum("time").values
         table[variable + CENSORED] = flags[variable].sum(0) if variable in flags else 0
     for variable, flag in flags.items():
-        samples[variable + CENSORED] = (("time", "site"), flag.astype(np.int8))
-    return Sites(name, forcing, attributes, samples, network), table
+        observed[variable + CENSORED] = (("time", "place"), flag.astype(np.int8))
+    return sampled_units(name, forcing, attributes, observed, network), table
 
 
 def _read(path, columns):
@@ -122,21 +140,21 @@ def _attributes(path):
     if doubled.any():
         line = raw.index[doubled][0]
         raise DataError(f"{path}, line {line}: site '{raw.site[line]}' has a row before; keep one")
-    dataset = xr.Dataset(coords={"site": raw.site.to_numpy(dtype=str)})
+    dataset = xr.Dataset(coords={"unit": raw.site.to_numpy(dtype=str)})
     for column in raw.columns.drop("site"):
         if HEADER.fullmatch(column) is None:
-            dataset[column] = ("site", raw[column].to_numpy(dtype=str), {"role": "label"})
+            dataset[column] = ("unit", raw[column].to_numpy(dtype=str), {"role": "label"})
             continue
         name, unit, values, _ = _quantity(raw[column], path)
         if np.isnan(values).any():
             line = raw.index[np.isnan(values)][0]
             raise DataError(f"{path}, line {line}: column '{column}' is empty; every site needs every attribute")
-        dataset[name] = ("site", values, {"units": unit})
+        dataset[name] = ("unit", values, {"units": unit})
     return dataset
 
 
-def _series(path, sites, time=None, limits=False):
-    """A table of times and sites as (Dataset (time, site), name -> bool array of censored values)."""
+def _series(path, dimension, sites, time=None, limits=False):
+    """A table of times and sites as (Dataset (time, dimension), name -> bool array of censored values)."""
     raw = _read(path, ["time", "site"])
     days = pd.to_datetime(raw.time, format="ISO8601", errors="coerce").dt.normalize()
     if days.isna().any():
@@ -161,12 +179,12 @@ def _series(path, sites, time=None, limits=False):
             f"{path}, line {line}: {days[line].date()} is not a day of forcing.csv; lengthen the forcing or drop the row"
         )
     at = (pd.Index(time).get_indexer(days), pd.Index(sites).get_indexer(raw.site))
-    dataset, flags = xr.Dataset(coords={"time": pd.DatetimeIndex(time, name="time"), "site": sites}), {}
+    dataset, flags = xr.Dataset(coords={"time": pd.DatetimeIndex(time, name="time"), dimension: sites}), {}
     for column in raw.columns.drop(["time", "site"]):
         name, unit, values, below = _quantity(raw[column], path, limits)
         array = np.full((len(time), len(sites)), np.nan)
         array[at] = values
-        dataset[name] = (("time", "site"), array, {"units": unit})
+        dataset[name] = (("time", dimension), array, {"units": unit})
         if below.any():
             flags[name] = np.zeros(array.shape, bool)
             flags[name][at] = below
@@ -177,7 +195,7 @@ def _check_every_day(forcing, path):
     for name, variable in forcing.data_vars.items():
         gaps = np.argwhere(variable.isnull().values)
         if len(gaps):
-            day, site = pd.Timestamp(forcing.time.values[gaps[0, 0]]).date(), forcing.site.values[gaps[0, 1]]
+            day, site = pd.Timestamp(forcing.time.values[gaps[0, 0]]).date(), forcing.unit.values[gaps[0, 1]]
             raise DataError(
                 f"{path}: '{name}' of site '{site}' is missing on {day}, and {len(gaps) - 1} more; every site needs "
                 "every day between the first and the last: fill the gap"
@@ -197,10 +215,10 @@ def _network(path, sites):
     raw = raw.assign(length=length).loc[sites]
     return xr.Dataset(
         {
-            "downstream": ("site", raw.downstream.to_numpy(dtype=str)),
-            "length": ("site", raw.length.to_numpy(float), {"units": unit}),
+            "downstream": ("unit", raw.downstream.to_numpy(dtype=str)),
+            "length": ("unit", raw.length.to_numpy(float), {"units": unit}),
         },
-        coords={"site": sites},
+        coords={"unit": sites},
     )
 
 
@@ -211,20 +229,20 @@ def _estimated(forcing, attributes, source):
         air = forcing.air_temperature.values
         depression = meteorology.DEW_POINT_DEPRESSION
         added["vapour_pressure"] = (
-            ("time", "site"),
+            ("time", "unit"),
             meteorology.saturation_vapour_pressure(air - depression),
             {"units": "hPa", "estimate": f"saturated at {depression} K below the mean air temperature"},
         )
-        described["mean_air_temperature"] = ("site", air.mean(0), {"units": "degC"})
+        described["mean_air_temperature"] = ("unit", air.mean(0), {"units": "degC"})
         if {"latitude", "elevation"} <= set(attributes.data_vars):
             place = attributes.latitude.values, attributes.elevation.values
             rain = forcing.precipitation.values if "precipitation" in forcing else None
             added.update(meteorology.estimates(forcing.time.values, *place, air, rain, source=source))
     if "discharge" in forcing:
-        described["mean_discharge"] = ("site", forcing.discharge.values.mean(0), {"units": "m3/s"})
+        described["mean_discharge"] = ("unit", forcing.discharge.values.mean(0), {"units": "m3/s"})
         if "drainage_area" in attributes:
             runoff = forcing.discharge.values * MILLIMETRES_PER_DAY / attributes.drainage_area.values
-            added["runoff"] = (("time", "site"), runoff, {"units": "mm/day"})
+            added["runoff"] = (("time", "unit"), runoff, {"units": "mm/day"})
     return (
         forcing.assign({name: value for name, value in added.items() if name not in forcing}),
         attributes.assign({name: value for name, value in described.items() if name not in attributes}),

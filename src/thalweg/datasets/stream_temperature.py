@@ -7,16 +7,27 @@ read, which is computed from discharge, so that discharge can be withheld. Preci
 """
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from pydantic import Field
 
-from thalweg.basin.domain import MILLIMETRES_PER_DAY, DataError, check_complete, check_dates, check_range, require
-from thalweg.basin.sites import Sites
+from thalweg.basin.domain import (
+    MILLIMETRES_PER_DAY,
+    DataError,
+    check_complete,
+    check_dates,
+    check_range,
+    require,
+    sampled_units,
+)
+from thalweg.datasets import DATASET
 from thalweg.datasets.discharge_records import relate
 from thalweg.datasets.sample_tables import read_numbers
 from thalweg.forcing import meteorology
+from thalweg.schema import Period, Settings
 from thalweg.units import convert
 
 WATER = "data_download/StreamTemperature/ST_2016_2020.csv"
@@ -62,6 +73,21 @@ ATTRIBUTES = {
 ESTIMATES = {"elevation": "the dataset does not state the elevation of the site"}
 
 
+class StreamTemperatureSettings(Settings):
+    """Water temperature at 410 sites of the United States, daily."""
+
+    kind: Literal["stream_temperature"] = "stream_temperature"
+    dataset: str = Field("stream-temperature", description=DATASET)
+    period: Period = Field(("2016-10-01", "2020-09-30"), validate_default=True, description="first and last day used")
+    discharge: Literal["observed", "withheld"] = Field(
+        "observed",
+        description="withheld: constant in time, estimated from attributes; nothing comes from the site's own gauge",
+    )
+
+
+SETTINGS = StreamTemperatureSettings
+
+
 def build(folder, period, discharge="observed"):
     """Read the stream temperature sites.
 
@@ -72,7 +98,7 @@ def build(folder, period, discharge="observed"):
             and nothing comes from a gauge.
 
     Returns:
-        (Sites, DataFrame): the sites, and the table with a row per site of the dataset: whether it was kept and why, share of
+        (Domain, DataFrame): the sites, and the table with a row per site of the dataset: whether it was kept and why, share of
         days without discharge and how they were filled, days with water temperature.
 
     Raises:
@@ -90,7 +116,7 @@ def build(folder, period, discharge="observed"):
     air = _calendar_days(air)
     land = _table(folder / LAND, "Site", [column for column, *_ in ATTRIBUTES.values()])
 
-    table = pd.DataFrame({"site": water.columns}, index=water.columns)
+    table = pd.DataFrame({"place": water.columns}, index=water.columns)
     negative, described = (flow < 0).any(), water.columns.isin(land.index)
     table["kept"] = ~negative & described & water.notna().any()
     table["reason"] = np.select(
@@ -117,12 +143,15 @@ def build(folder, period, discharge="observed"):
     else:
         runoff, estimate = filled.values * MILLIMETRES_PER_DAY / area, {}
     attrs = {"units": "m3/s", "long_name": "discharge", **estimate}
-    forcing["discharge"] = (("time", "site"), runoff * area / MILLIMETRES_PER_DAY, attrs)
-    forcing["runoff"] = (("time", "site"), runoff, {**attrs, "units": "mm/day"})
-    attributes["mean_discharge"] = ("site", forcing.discharge.mean("time").values, attrs)
+    forcing["discharge"] = (("time", "unit"), runoff * area / MILLIMETRES_PER_DAY, attrs)
+    forcing["runoff"] = (("time", "unit"), runoff, {**attrs, "units": "mm/day"})
+    attributes["mean_discharge"] = ("unit", forcing.discharge.mean("time").values, attrs)
     meaning = {"units": "degC", "long_name": "water temperature, daily mean"}
-    samples = xr.Dataset({"water_temperature": (("time", "site"), water[kept].values, meaning)}, coords=forcing.coords)
-    return Sites("stream-temperature", forcing, attributes, samples), table.reset_index(drop=True)
+    observed = xr.Dataset(
+        {"water_temperature": (("time", "place"), water[kept].values, meaning)},
+        coords={"time": forcing.time, "place": forcing.unit.values},
+    )
+    return sampled_units("stream-temperature", forcing, attributes, observed), table.reset_index(drop=True)
 
 
 def mean_runoff(precipitation, potential_evapotranspiration):
@@ -188,21 +217,21 @@ def _without_gaps(flow):
 
 
 def _attributes(folder, land):
-    attributes = xr.Dataset(coords={"site": land.index.to_numpy(dtype=str)})
+    attributes = xr.Dataset(coords={"unit": land.index.to_numpy(dtype=str)})
     for name, (column, unit, to, meaning) in ATTRIBUTES.items():
         values = convert(land[column].values, unit, to, what=f"{folder / LAND}, column '{column}'")
         check_complete(values, column, folder / LAND)
         attrs = {"units": to, "long_name": meaning}
         if name in ESTIMATES:
             attrs["estimate"] = ESTIMATES[name]
-        attributes[name] = ("site", values, attrs)
+        attributes[name] = ("unit", values, attrs)
     normals = land[[f"{month}_TMP7100_DEGC" for month in MONTHS]].values
     check_complete(normals, "monthly air temperature", folder / LAND)
     for name, values, meaning in (
         ("mean_air_temperature", normals.mean(1), "mean air temperature, 1971-2000"),
         ("air_temperature_range", normals.max(1) - normals.min(1), "warmest less coldest month, 1971-2000"),
     ):
-        attributes[name] = ("site", values, {"units": "degC", "long_name": meaning})
+        attributes[name] = ("unit", values, {"units": "degC", "long_name": meaning})
     dams = _table(folder / DAMS, "ID", ["RAW_DIS_NEAREST_DAM", "RAW_DIS_NEAREST_MAJ_DAM"]).reindex(land.index)
     for name, column in (("dam", "RAW_DIS_NEAREST_DAM"), ("major_dam", "RAW_DIS_NEAREST_MAJ_DAM")):
         check_complete(dams[column].values, column, folder / DAMS)
@@ -211,12 +240,12 @@ def _attributes(folder, land):
         distance = np.where(there, dams[column].values, FAR)
         what = name.replace("_", " ")
         attributes[f"{name}_upstream"] = (
-            "site",
+            "unit",
             there.astype(float),
             {"units": "dimensionless", "long_name": f"whether there is a {what} upstream"},
         )
         attributes[f"{name}_distance_logarithm"] = (
-            "site",
+            "unit",
             np.log1p(distance),
             {
                 "units": "dimensionless",
@@ -237,8 +266,8 @@ def _attributes(folder, land):
     for name, (low, high) in {"latitude": (-90, 90), "longitude": (-180, 180)}.items():
         check_complete(place[name].values, name, folder / PLACES)
         check_range(place[name].values, name, folder / PLACES, low=low, high=high)
-        attributes[name] = ("site", place[name].values, {"units": "degree", "long_name": f"{name} of the site"})
-    attributes["station"] = ("site", number.str.strip("'").values.astype(str), {"role": "label"})
+        attributes[name] = ("unit", place[name].values, {"units": "degree", "long_name": f"{name} of the site"})
+    attributes["station"] = ("unit", number.str.strip("'").values.astype(str), {"role": "label"})
     return attributes
 
 
@@ -251,7 +280,7 @@ def _calendar_days(air):
 
 
 def _forcing(air, attributes):
-    dims, latitude, elevation = ("time", "site"), attributes.latitude.values, attributes.elevation.values
+    dims, latitude, elevation = ("time", "unit"), attributes.latitude.values, attributes.elevation.values
     vapour = attributes.relative_humidity.values * meteorology.saturation_vapour_pressure(air.values)
     return xr.Dataset(
         {
@@ -275,5 +304,5 @@ def _forcing(air, attributes):
             ),
             **meteorology.estimates(air.index, latitude, elevation, air.values, source="stream-temperature"),
         },
-        coords={"time": air.index, "site": attributes.site},
+        coords={"time": air.index, "unit": attributes.unit},
     )

@@ -6,15 +6,19 @@ year) is implausibly low for the region and is not used: it is computed from tem
 """
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from pydantic import Field
 
 from thalweg.basin.domain import DataError, Domain, check_complete, check_dates, check_range, require
 from thalweg.basin.network import River
+from thalweg.datasets import DATASET
 from thalweg.forcing import evapotranspiration
 from thalweg.forcing.energy import canopy_forcing
+from thalweg.schema import Days, Period, Settings
 from thalweg.units import convert
 
 FOLDER = "hydrocnhs-1.2.0/tutorials/Tutorial_3-Sediment_Routing/Data"
@@ -68,6 +72,23 @@ LAND_ATTRIBUTES = {
     "cultivated_fraction": ("cul%", "share of cultivated land"),
     "pasture_fraction": ("pas%", "share of pasture"),
 }
+
+
+class SusquehannaSettings(Settings):
+    """The Susquehanna River Basin."""
+
+    kind: Literal["susquehanna"] = "susquehanna"
+    dataset: str = Field("susquehanna", description=DATASET)
+    period: Period = Field(("1984-01-01", "2020-12-31"), validate_default=True, description="first and last day used")
+    potential_evapotranspiration: Literal["oudin", "hamon"] = Field(
+        "oudin", description="method, by pyet; the data have no temperature extremes"
+    )
+    minimum_days: Days = Field(
+        "3650 days", validate_default=True, description="discharge that a gauge needs to be kept"
+    )
+
+
+SETTINGS = SusquehannaSettings
 
 
 def build(folder, period, potential_evapotranspiration="oudin", minimum_days=700):
@@ -191,7 +212,7 @@ def build(folder, period, potential_evapotranspiration="oudin", minimum_days=700
             "network_area_km2": drainage[position],
             "days_with_discharge": days,
             "kept": days >= minimum_days,
-            "reason": np.where(days >= minimum_days, "kept", f"fewer than {minimum_days} days of discharge"),
+            "reason": np.where(days >= minimum_days, "kept", f"fewer than {minimum_days:g} days of discharge"),
         }
     )
     kept = gauge_table.kept.values

@@ -12,17 +12,29 @@ of the example's ``example_override_data``. Two series beside it must not be use
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from pydantic import Field
 
-from thalweg.basin.domain import MILLIMETRES_PER_DAY, DataError, check_complete, check_dates, check_range, require
+from thalweg.basin.domain import (
+    CENSORED,
+    MILLIMETRES_PER_DAY,
+    DataError,
+    check_complete,
+    check_dates,
+    check_range,
+    require,
+    sampled_units,
+)
 from thalweg.basin.network import River
-from thalweg.basin.sites import CENSORED, Sites
+from thalweg.datasets import DATASET
 from thalweg.datasets.discharge_records import base_flow_index, extend, flashiness
 from thalweg.datasets.sample_tables import read_numbers
 from thalweg.forcing import meteorology
+from thalweg.schema import Count, Period, Settings
 
 FOLDER = "wsimod-0.8.1/docs/demo/data"
 SAMPLES = "raw/CEHThamesInitiative_WaterQualityData_2009-2013.csv"
@@ -115,6 +127,27 @@ LEFT_OUT = {
 }
 
 
+class ThamesSettings(Settings):
+    """The Thames and its tributaries: weekly samples at 21 sites."""
+
+    kind: Literal["thames"] = "thames"
+    dataset: str = Field("thames", description=DATASET)
+    period: Period = Field(
+        ("2008-01-01", "2013-02-28"),
+        validate_default=True,
+        description="first and last day used; samples begin in March 2009, the time before is for states to settle",
+    )
+    minimum_samples: Count = Field(50, description="days sampled that a site needs to be kept")
+
+
+SETTINGS = ThamesSettings
+
+
+def has_network(settings):
+    """Whether the sites stand on one river, for the plan of a study."""
+    return True
+
+
 def build(folder, period, minimum_samples=50):
     """Read the Thames sites.
 
@@ -124,7 +157,7 @@ def build(folder, period, minimum_samples=50):
         minimum_samples: days sampled that a site needs within the period to be kept.
 
     Returns:
-        (Sites, DataFrame): the sites, and the table with a row per site of the dataset: whether it was kept and why, how its
+        (Domain, DataFrame): the sites, and the table with a row per site of the dataset: whether it was kept and why, how its
         discharge was made and how good that is, samples of each variable, and values that were set aside.
 
     Raises:
@@ -146,20 +179,20 @@ def build(folder, period, minimum_samples=50):
     rows, daily = [], {}
     for name, place in PLACES.items():
         sampled = table[table.site == place.site]
-        row = {"site": place.site, "name": name, "kept": True, "reason": "", "days_sampled": len(sampled)}
+        row = {"place": place.site, "name": name, "kept": True, "reason": "", "days_sampled": len(sampled)}
         if place.site in LEFT_OUT:
             row.update(kept=False, reason=LEFT_OUT[place.site])
         elif len(sampled) < minimum_samples:
             row.update(kept=False, reason=f"fewer than {minimum_samples} days sampled")
         else:
             measured = sampled.set_index("time").discharge.dropna()
-            daily[place.site], described = _discharge(place, measured, gauges)
-            row.update(described)
+            daily[place.site], how = _discharge(place, measured, gauges)
+            row.update(how)
         row.update({variable: int(sampled[variable].notna().sum()) for variable in VARIABLES})
         row["values_set_aside"] = "; ".join(odd.get(place.site, []))
         rows.append(row)
-    sites_table = pd.DataFrame(rows)
-    kept = sites_table.site[sites_table.kept].tolist()
+    described = pd.DataFrame(rows)
+    kept = described.place[described.kept].tolist()
     if not kept:
         raise DataError(
             f"{folder / SAMPLES}: no site has {minimum_samples} days sampled between {first.date()} and {last.date()}; "
@@ -172,8 +205,8 @@ def build(folder, period, minimum_samples=50):
     area = _areas(places, discharge, gauges.loc[first:last])
     network = _network(places)
     forcing = _forcing(folder, time, kept, discharge, area)
-    attributes = _attributes(places, forcing, area, network, sites_table.set_index("site").loc[kept])
-    return Sites("thames", forcing, attributes, _sample_arrays(table, time, kept), network), sites_table
+    attributes = _attributes(places, forcing, area, network, described.set_index("place").loc[kept])
+    return sampled_units("thames", forcing, attributes, _observed(table, time, kept), network), described
 
 
 def _samples(path):
@@ -288,7 +321,7 @@ def _forcing(folder, time, kept, discharge, area):
     check_range(rain.values, "Catchment Daily Rainfall", folder / "raw/39008_cdr.csv", low=0)
     one = np.ones((1, len(kept)))
     air, rain = air.values[:, None] * one, rain.values[:, None] * one
-    dims = ("time", "site")
+    dims = ("time", "unit")
     everywhere = "the same for all sites"
     latitude, elevation = np.full(len(kept), LATITUDE), np.full(len(kept), 60.0)
     depression = meteorology.DEW_POINT_DEPRESSION
@@ -333,7 +366,7 @@ def _forcing(folder, time, kept, discharge, area):
             ),
             **meteorology.estimates(time, latitude, elevation, air, rain, source="thames"),
         },
-        coords={"time": time, "site": kept},
+        coords={"time": time, "unit": kept},
     )
 
 
@@ -349,9 +382,9 @@ def _network(places):
         length.append(1e3 * distance if target else np.nan)
     return xr.Dataset(
         {
-            "downstream": ("site", np.array(downstream, dtype=str)),
+            "downstream": ("unit", np.array(downstream, dtype=str)),
             "length": (
-                "site",
+                "unit",
                 np.array(length),
                 {
                     "units": "m",
@@ -360,7 +393,7 @@ def _network(places):
                 },
             ),
         },
-        coords={"site": [place.site for place in places]},
+        coords={"unit": [place.site for place in places]},
     )
 
 
@@ -414,24 +447,24 @@ def _attributes(places, forcing, area, network, table):
     return xr.Dataset(
         {
             **{
-                name: ("site", np.asarray(values, float), {"units": unit, "long_name": meaning, "estimate": how})
+                name: ("unit", np.asarray(values, float), {"units": unit, "long_name": meaning, "estimate": how})
                 for name, (values, unit, meaning, how) in numbers.items()
             },
-            **{name: ("site", np.asarray(values, str), {"role": "label"}) for name, values in labels.items()},
+            **{name: ("unit", np.asarray(values, str), {"role": "label"}) for name, values in labels.items()},
         },
-        coords={"site": [place.site for place in places]},
+        coords={"unit": [place.site for place in places]},
     )
 
 
-def _sample_arrays(table, time, kept):
-    dataset = xr.Dataset(coords={"time": time, "site": kept})
+def _observed(table, time, kept):
+    dataset = xr.Dataset(coords={"time": time, "place": kept})
     for name, (column, unit, *_) in VARIABLES.items():
         wide = table.pivot(index="time", columns="site", values=name).reindex(index=time, columns=kept)
         if wide.isna().all(axis=None):
             continue
         meaning = f"{name.replace('_', ' ')}{', as N' if name in AS_NITROGEN else ''}"
-        dataset[name] = (("time", "site"), wide.values, {"units": unit, "long_name": meaning, "header": column})
+        dataset[name] = (("time", "place"), wide.values, {"units": unit, "long_name": meaning, "header": column})
         below = table.pivot(index="time", columns="site", values=name + CENSORED).reindex(index=time, columns=kept)
         if below.eq(True).any(axis=None):
-            dataset[name + CENSORED] = (("time", "site"), below.eq(True).values.astype(np.int8))
+            dataset[name + CENSORED] = (("time", "place"), below.eq(True).values.astype(np.int8))
     return dataset

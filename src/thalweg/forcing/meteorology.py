@@ -109,17 +109,17 @@ def net_radiation(time, latitude, elevation, temperature, solar, vapour_pressure
 
 
 def estimates(time, latitude, elevation, temperature, precipitation=None, source="forcing"):
-    """Forcing of sites that needs only the date, the place and the mean air temperature.
+    """Forcing of units that needs only the date, the place and the mean air temperature.
 
     Args:
         time: dates (time,).
-        latitude, elevation: degrees north and m (site,).
-        temperature: mean air temperature (time, site), degC.
-        precipitation: (time, site), mm/day, where it is known: of clear-sky radiation, half reaches the ground on a wet day.
+        latitude, elevation: degrees north and m (unit,).
+        temperature: mean air temperature (time, unit), degC.
+        precipitation: (time, unit), mm/day, where it is known: of clear-sky radiation, half reaches the ground on a wet day.
         source: file or domain, for messages.
 
     Returns:
-        dict: name -> (dims, values (time, site), attrs with units and estimate): shortwave_radiation [W/m**2] under a clear
+        dict: name -> (dims, values (time, unit), attrs with units and estimate): shortwave_radiation [W/m**2] under a clear
         sky, less on wet days, potential_evapotranspiration [mm/day], day_length [hour], season_cosine and season_sine [dimensionless].
     """
     latitude = np.asarray(latitude, dtype=float)
@@ -132,7 +132,7 @@ def estimates(time, latitude, elevation, temperature, precipitation=None, source
         shortwave = np.where(np.asarray(precipitation) > WET_DAY, WET_SKY * shortwave, shortwave)
         sky += f", but on days with more than {WET_DAY:g} mm of rain it is {WET_SKY:g} of that"
     return {
-        name: (("time", "site"), values, {"units": unit, "estimate": how})
+        name: (("time", "unit"), values, {"units": unit, "estimate": how})
         for name, values, unit, how in (
             (
                 "shortwave_radiation",

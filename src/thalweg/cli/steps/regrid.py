@@ -2,7 +2,6 @@
 
 from thalweg.datasets import cevennes
 from thalweg.schema import settings_from
-from thalweg.settings.blocks import CevennesSettings
 from thalweg.storage.fetch import read_record
 from thalweg.storage.store import provenance, write_netcdf, write_table
 
@@ -16,8 +15,8 @@ def arguments(parser):
 
 
 def run(args):
-    settings = settings_from(CevennesSettings, args.settings)
-    tree, areas, volumes = cevennes.build(args.dataset, **dict(settings))
+    settings = settings_from(cevennes.SETTINGS, args.settings)
+    tree, areas, volumes = cevennes.build(args.dataset, settings.scheme, settings.maximum_subcatchment_area)
     record = provenance(settings.model_dump(mode="json"), sources={"cevennes": read_record(args.dataset)})
     write_netcdf(tree, args.output, record)
     write_table(areas, args.areas, record)
