@@ -42,10 +42,18 @@ rule sparse_data:
         name="sparse_data",
         arguments=lambda wildcards, input: draw_arguments(
             labels=LABELS,
-            sweeps={name: levels for (domain, name), levels in SPARSE.items() if domain == wildcards.domain},
-            models=shared_models(
+            sweeps={
+                name: levels for (domain, name), levels in plan.sparse(study).items() if domain == wildcards.domain
+            },
+            models=plan.shared_models(
+                study,
                 wildcards.domain,
-                [name for (domain, _), levels in SPARSE.items() if domain == wildcards.domain for name in levels],
+                [
+                    name
+                    for (domain, _), levels in plan.sparse(study).items()
+                    if domain == wildcards.domain
+                    for name in levels
+                ],
             ),
         )(wildcards, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
@@ -61,7 +69,8 @@ rule skill_distance:
         skill_csv=rules.summarise.output.skill,
         domain_path=rules.domain.output.domain,
         split_csvs=lambda wildcards: [
-            f"{RESULTS}/splits/{wildcards.domain}/{experiment}.csv" for experiment in UNGAUGED[wildcards.domain]
+            f"{RESULTS}/splits/{wildcards.domain}/{experiment}.csv"
+            for experiment in plan.ungauged(study)[wildcards.domain]
         ],
     output:
         **figure_outputs(
@@ -76,7 +85,7 @@ rule skill_distance:
         arguments=lambda wildcards, input: draw_arguments(
             labels=LABELS,
             split_csvs={Path(path).stem: path for path in input.split_csvs},
-            models=shared_models(wildcards.domain, UNGAUGED[wildcards.domain]),
+            models=plan.shared_models(study, wildcards.domain, plan.ungauged(study)[wildcards.domain]),
         )(wildcards, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("skill_distance"),
@@ -89,8 +98,8 @@ rule skill_distance:
 OVERVIEW_FIGURES = [
     f"{RESULTS}/figures/{path}.png"
     for path in (
-        *["skill_overview" for _ in RUNS[:1]],
-        *dict.fromkeys(f"sparse_data/{domain}" for domain, _ in SPARSE),
-        *[f"skill_distance/{domain}" for domain in UNGAUGED],
+        *["skill_overview" for _ in plan.main_experiments(study)[:1]],
+        *dict.fromkeys(f"sparse_data/{domain}" for domain, _ in plan.sparse(study)),
+        *[f"skill_distance/{domain}" for domain in plan.ungauged(study)],
     )
 ]

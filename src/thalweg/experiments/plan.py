@@ -14,6 +14,7 @@ MOST_DRAWN = 7  # models in a figure of maps or hydrographs
 LONG = 9  # years between the first and the last year of a test from which trends are told
 # Test periods of published scores, and the kind of domain that they are of
 PUBLISHED = ("camels_us", (["1989-10-01", "1999-09-30"], ["1995-10-01", "2010-09-30"]))
+GRIDDED = ("cevennes",)  # kinds of domains whose grids a step of their own aggregates to catchments
 MAPPED = {  # process -> parameters that are shown as maps
     "hbv": ["BETA", "FC", "K2", "BETAET", "mean_delay"],
     "hbv_canopy": ["BETA", "FC", "K2", "leaf_area_index", "mean_delay"],
@@ -78,6 +79,11 @@ def has_network(study, domain):
     return stands is not None and stands(settings)
 
 
+def built(study):
+    """Names of the domains that a reader builds; the others are regridded."""
+    return [name for name, settings in study.domains.items() if settings.kind not in GRIDDED]
+
+
 # Settings of jobs
 
 
@@ -122,6 +128,16 @@ def summary_settings(study):
     }
 
 
+def loss_unit(study, domain):
+    """The unit of the losses of a domain's trainings."""
+    losses = {
+        study.training_of(model, study.experiments[where][name]).loss
+        for where, name, model in trainings(study)
+        if where == domain
+    }
+    return "mm/day" if losses == {"rmse_combination"} else "dimensionless"
+
+
 def reference(study, domain, experiment):
     """The model without a process that those of an experiment are compared with; empty where there is none."""
     models = study.experiments[domain][experiment].models
@@ -140,9 +156,7 @@ def main_experiments(study):
     """Experiments of discharge but those of a series from little to much data, which one figure shows together."""
     return experiments_where(
         study,
-        lambda settings: (
-            of_discharge(settings) and settings.training_years is None and settings.training_share == 1
-        ),
+        lambda settings: of_discharge(settings) and settings.training_years is None and settings.training_share == 1,
     )
 
 
@@ -219,6 +233,11 @@ def _levels(study, domain, option):
 
 
 # Models of an experiment
+
+
+def models_of(study, domain, experiment):
+    """The models that an experiment compares."""
+    return study.experiments[domain][experiment].models
 
 
 def drawn(study, domain, experiment):
