@@ -10,8 +10,8 @@ Parameters are judged against the fits of the curves themselves, which see the h
 import numpy as np
 import pandas as pd
 import torch
+import xarray as xr
 
-from thalweg.evaluation.statistics import COLUMNS
 from thalweg.learn.leaf import Curves, LeafNetwork, curves_of, fit, learned, misfit, train
 from thalweg.processes.vegetation.photosynthesis import (
     RESPONSES,
@@ -29,7 +29,7 @@ JUDGED = ("Vcmax25", "Jmax25", "Rd25", "g1")
 GROUPS = {"curves": None, "species": "species", "locations": "location"}  # experiment -> label that is held out whole
 KEYS = ["domain", "experiment", "model", "fold", "seed", "curve", "group"]  # of the learned parameters
 ONE_START = ((1.0, 1.0),)
-LEAST = 2  # samples for a score
+LEAST = 2  # tested points of a curve for a score
 
 # Vcmax25 [umol m-2 s-1] and g1 [kPa**0.5] of seven plant types: FATES's defaults; De Kauwe et al. (2015).
 PLANT_TYPES = {
@@ -45,7 +45,7 @@ POINTS = 12  # measurements of a synthetic leaf
 TEST_SHARE = 0.2
 
 
-def fits_of(sites):
+def fits_of(domain):
     """Every curve fitted alone, by the equations of its pathway.
 
     Returns:
@@ -53,13 +53,13 @@ def fits_of(sites):
         their own, these, and ``Vcmax`` and ``Jmax`` at the same temperature.
     """
     tables = []
-    attributes = sites.attributes
+    attributes = domain.attributes
     for pathway in np.unique(attributes.pathway.values):
-        curves, positions = curves_of(sites, pathway, torch.float64)
+        curves, positions = curves_of(domain, pathway, torch.float64)
         found = fit(curves, **_starts(curves))
         error = _errors(curves, found)["assimilation"]
-        table = pd.DataFrame({"curve": sites.site_ids[positions], "pathway": pathway, **found, "RMSE": _rmse(error)})
-        for name, variable in attributes.isel(site=positions).data_vars.items():
+        table = pd.DataFrame({"curve": domain.unit_ids[positions], "pathway": pathway, **found, "RMSE": _rmse(error)})
+        for name, variable in attributes.isel(unit=positions).data_vars.items():
             table[name] = variable.values
         if "reference_temperature" in attributes and pathway == "C3":
             temperature = torch.as_tensor(table.reference_temperature.values)
@@ -74,71 +74,115 @@ def _starts(curves):
     return {} if "intercellular_co2" in curves.forcing else {"starts": ONE_START}
 
 
-def _errors(curves, parameters):
-    """Modelled less measured: name -> array (point, curve), NaN where nothing was measured or a parameter is not known."""
+def _predicted(curves, parameters):
+    """Modelled values: name -> array (point, curve), NaN for a variable whose parameter is not known."""
     like = next(iter(curves.forcing.values()))
     given = {name: torch.as_tensor(np.nan_to_num(values, nan=1.0)).to(like) for name, values in parameters.items()}
     with torch.no_grad():
-        predicted = curves.predict(given)
-    errors = {name: (predicted[name] - curves.samples[name]).numpy().astype(float) for name in curves.samples}
-    if "stomatal_conductance" in errors and "g1" in parameters:
+        predicted = {name: values.numpy().astype(float) for name, values in curves.predict(given).items()}
+    if "stomatal_conductance" in predicted and "g1" in parameters:
         unknown = ~np.isfinite(np.asarray(parameters["g1"], dtype=float)).ravel()
-        errors["stomatal_conductance"][:, unknown] = np.nan
-    return errors
+        predicted["stomatal_conductance"][:, unknown] = np.nan
+    return predicted
+
+
+def _errors(curves, parameters):
+    """Modelled minus measured: name -> array (point, curve), NaN where nothing was measured."""
+    predicted = _predicted(curves, parameters)
+    return {name: predicted[name] - curves.samples[name].numpy().astype(float) for name in curves.samples}
 
 
 def _rmse(error):
     return np.sqrt(np.nanmean(error**2, axis=0))
 
 
-def run_study(sites, settings):
+def run_study(domain, settings):
     """All experiments on the C3 curves of a dataset.
 
     Args:
-        sites: :class:`~thalweg.basin.sites.Sites` of leaves.
+        domain: :class:`~thalweg.basin.domain.Domain` of leaves.
         settings: :class:`~thalweg.settings.leaf.LeafStudy`.
 
     Returns:
-        dict of DataFrames: ``skill``, in the form of :mod:`thalweg.evaluation.statistics`; ``fits``, see :func:`fits_of`; ``parameters``,
-        learned ones of every curve where it was held out; ``points``, measured and modelled within curves.
+        (simulations, tables): Datasets of the form of :mod:`thalweg.experiments.simulation`, one per experiment, model and variable,
+        with ``point`` in the place of time; dict of DataFrames: ``fits``, see :func:`fits_of`; ``parameters``, learned ones of every
+        curve where it was held out; ``points``, measured and modelled within curves.
     """
-    fits = fits_of(sites)
-    curves, positions = curves_of(sites)
-    ids = sites.site_ids[positions]
+    fits = fits_of(domain)
+    curves, positions = curves_of(domain)
+    ids = domain.unit_ids[positions]
     fitted = fits.set_index("curve").loc[ids, [p.name for p in curves.parameters]]
-    labels = {name: v.values[positions] for name, v in sites.attributes.data_vars.items() if v.dtype.kind in "OU"}
-    inputs = np.stack([_input(sites.attributes[name].values[positions]) for name in sites.inputs], axis=1)
-    scores, points = _within(curves, inputs, ids, settings)
-    skill, parameters = [scores.assign(experiment="points")], []
+    labels = {name: v.values[positions] for name, v in domain.attributes.data_vars.items() if v.dtype.kind in "OU"}
+    inputs = np.stack([_input(domain.attributes[name].values[positions]) for name in domain.inputs], axis=1)
+    units = {name: domain.observed[name].attrs["units"] for name in curves.samples}
+    found, held_out, points = _within(curves, inputs, ids, settings)
+    simulations, parameters = _simulations(curves, ids, units, found, [held_out], "points"), []
     for experiment in settings.held_out:
         groups = labels.get(GROUPS[experiment]) if GROUPS[experiment] else ids
         if groups is None or len(np.unique(groups)) < settings.folds:
             continue
-        scores, found = _across(curves, inputs, ids, groups, labels.get("plant_type"), fitted, settings)
-        skill.append(scores.assign(experiment=experiment))
-        parameters.append(found.assign(experiment=experiment, domain=sites.name))
-    skill = pd.concat(skill, ignore_index=True).assign(study="leaf", domain=sites.name)
-    skill["experiment"] += skill.pop("suffix")
-    return {
-        "skill": skill[["study", *COLUMNS]],
-        "fits": fits.assign(domain=sites.name),
+        found, folds, table = _across(curves, inputs, ids, groups, labels.get("plant_type"), fitted, settings)
+        out = [np.broadcast_to(fold, held_out.shape) for fold in folds]
+        simulations += _simulations(curves, ids, units, found, out, experiment)
+        parameters.append(table.assign(experiment=experiment, domain=domain.name))
+    tables = {
+        "fits": fits.assign(domain=domain.name),
         "parameters": pd.concat(parameters, ignore_index=True) if parameters else pd.DataFrame(columns=KEYS),
-        "points": points.assign(domain=sites.name),
+        "points": points.assign(domain=domain.name),
     }
+    return [one.assign_attrs(domain=domain.name) for one in simulations], tables
+
+
+def _simulations(curves, ids, units, found, held_out, experiment):
+    """Simulations of all models and variables of an experiment.
+
+    Args:
+        curves, ids: all curves and their names.
+        units: of the variables.
+        found: (model, seed) -> fold -> name -> parameters (curve,), NaN at curves that the fold does not test.
+        held_out: bool (point, curve) of each fold.
+        experiment: its name.
+
+    Returns:
+        list of Dataset: (fold, seed, place, point).
+    """
+    observed = {name: values.numpy().T for name, values in curves.samples.items()}
+    made = {key: [_predicted(curves, values) for values in folds] for key, folds in found.items()}
+    out = np.stack([mask.T for mask in held_out])
+    result = []
+    for model in dict.fromkeys(model for model, _ in found):
+        seeds = [seed for name, seed in found if name == model]
+        for name, values in observed.items():
+            there = np.isfinite(values)
+            simulated = np.stack([np.stack([fold[name].T for fold in made[model, seed]]) for seed in seeds], axis=1)
+            simulated[~np.broadcast_to(out.any(2)[:, None], simulated.shape[:3])] = np.nan
+            data = {
+                "simulated": (("fold", "seed", "place", "point"), simulated, {"units": units[name]}),
+                "observed": (("place", "point"), values, {"units": units[name]}),
+                "trained": (("fold", "place", "point"), (~out & there).astype(np.int8)),
+                "tested": (("fold", "place", "point"), (out & there).astype(np.int8)),
+            }
+            attrs = {"experiment": experiment, "model": model, "variable": name, "unit": units[name]}
+            coordinates = {"fold": range(len(out)), "seed": seeds, "place": ids, "point": np.arange(values.shape[1])}
+            result.append(xr.Dataset(data, coordinates, attrs | {"minimum_values": LEAST}))
+    return result
 
 
 def _within(curves, inputs, ids, settings):
-    """Points held out within curves: (skill rows, modelled points)."""
+    """Points held out within curves.
+
+    Returns:
+        (found, held_out, points): parameters as :func:`_simulations` takes them; bool (point, curve); modelled points, a DataFrame.
+    """
     number = np.arange(next(iter(curves.forcing.values())).shape[0])[:, None]
     held_out = torch.as_tensor(number % settings.every == settings.every // 2).expand(-1, curves.size)
-    training, test = curves.only(~held_out), curves.only(held_out)
+    training = curves.only(~held_out)
     alone = _double(training)
     found = {("least_squares", 0): fit(alone, **_starts(alone))}
     scaled = _scaled(inputs, slice(None))
     for seed in settings.seeds:
         found["network", seed] = _train(training, scaled, settings, seed, curves.size)
         found["one_set", seed] = _train(training, scaled[:, :0], settings, seed)
-    rows = [_score(test, values, model, 0, seed, ids) for (model, seed), values in found.items()]
     points = pd.DataFrame(
         {
             "curve": np.tile(ids, len(number)),
@@ -148,16 +192,24 @@ def _within(curves, inputs, ids, settings):
             **{name: values.numpy().ravel() for name, values in curves.samples.items()},
         }
     )
+    test = curves.only(held_out)
     for model, seed in (("least_squares", 0), ("network", settings.seeds[0])):
-        for name, error in _errors(curves, found[model, seed]).items():
+        for name, error in _errors(test, found[model, seed]).items():
             points[f"{name}_{model}"] = points[name] + error.ravel()
-    return pd.concat(rows, ignore_index=True), points[points.assimilation.notna()]
+    found = {key: [values] for key, values in found.items()}
+    return found, held_out.numpy(), points[points.assimilation.notna()]
 
 
 def _across(curves, inputs, ids, groups, plant_type, fitted, settings):
-    """Whole groups of curves held out: (skill rows, parameters of the held-out curves)."""
-    rows, parameters = [], []
-    for fold, out in enumerate(folds_of(groups, settings.folds)):
+    """Whole groups of curves held out.
+
+    Returns:
+        (found, folds, table): parameters as :func:`_simulations` takes them; bool (curve,) of each fold; parameters of the held-out
+        curves, a DataFrame.
+    """
+    parameters, found = [], {}
+    folds = folds_of(groups, settings.folds)
+    for fold, out in enumerate(folds):
         kept = ~out
         scaled = _scaled(inputs, kept)
         known = np.log(fitted[kept])
@@ -168,20 +220,22 @@ def _across(curves, inputs, ids, groups, plant_type, fitted, settings):
         models["ridge", 0] = pd.DataFrame(
             {name: ridge(scaled[kept], known[name].to_numpy(), groups[kept], scaled[out]) for name in known}
         )
-        found = {key: {name: np.exp(table[name].to_numpy()) for name in table} for key, table in models.items()}
+        here = {key: {name: np.exp(table[name].to_numpy()) for name in table} for key, table in models.items()}
         training = curves.take(np.flatnonzero(kept))
         for seed in settings.seeds:
             network = _network(training, scaled.shape[1], settings, seed)
             validation = folds_of(groups[kept], INNER_FOLDS, seed)[0]
             train(network, training, _tensor(scaled[kept]), settings.steps, settings.learning_rate, validation)
-            found["network", seed] = learned(network, _tensor(scaled[out]))
-        test = curves.take(np.flatnonzero(out))
-        for (model, seed), values in found.items():
-            rows.append(_score(test, values, model, fold, seed, ids[out]))
+            here["network", seed] = learned(network, _tensor(scaled[out]))
+        for (model, seed), values in here.items():
             head = {"model": model, "fold": fold, "seed": seed, "curve": ids[out], "group": groups[out]}
             fits = {f"{name}_fit": fitted.loc[out, name].to_numpy() for name in fitted}
             parameters.append(pd.DataFrame(head | values | fits))
-    return pd.concat(rows, ignore_index=True), pd.concat(parameters, ignore_index=True)
+            everywhere = {name: np.full(len(ids), np.nan) for name in values}
+            for name, column in everywhere.items():
+                column[out] = np.asarray(values[name]).ravel()
+            found.setdefault((model, seed), []).append(everywhere)
+    return found, folds, pd.concat(parameters, ignore_index=True)
 
 
 def folds_of(groups, folds, seed=0):
@@ -254,19 +308,6 @@ def _network(curves, inputs, settings, seed, offsets=0):
 def _train(curves, inputs, settings, seed, offsets=0):
     network = _network(curves, inputs.shape[1], settings, seed, offsets)
     return train(network, curves, _tensor(inputs), settings.steps, settings.learning_rate)
-
-
-def _score(test, parameters, model, fold, seed, ids):
-    """RMSE and bias of every curve that has LEAST samples, in the variable's unit."""
-    rows = []
-    for name, error in _errors(test, parameters).items():
-        suffix = "" if name == "assimilation" else "_conductance"
-        enough = (~np.isnan(error)).sum(0) >= LEAST
-        error = error[:, enough]
-        for metric, values in (("RMSE", _rmse(error)), ("bias", np.nanmean(error, axis=0))):
-            head = {"model": model, "fold": fold, "seed": seed, "suffix": suffix, "metric": metric}
-            rows.append(pd.DataFrame(head | {"place": ids[enough], "value": values}))
-    return pd.concat(rows, ignore_index=True)
 
 
 def parameter_skill(parameters, samples, seed=0):

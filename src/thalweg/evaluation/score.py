@@ -19,13 +19,14 @@ def score(simulation, study, metrics, minimum_values):
         simulation: Dataset of a variable (:mod:`thalweg.experiments.simulation`) with the attributes domain, experiment and model.
         study: name for the table.
         metrics: names in :mod:`thalweg.metrics.scores`.
-        minimum_values: observations in the test that a metric needs.
+        minimum_values: observations in the test that a metric needs, where the simulation does not say so itself.
 
     Returns:
         DataFrame with the columns ``COLUMNS``, ``unit`` being that of the variable; a place that the fold does not test has no row.
     """
     names = {name: simulation.attrs[name] for name in ("domain", "experiment", "variable", "model")}
     observed = simulation.observed.values
+    minimum_values = simulation.attrs.get("minimum_values", minimum_values)
     rows = []
     for i, fold in enumerate(simulation.fold.values):
         tested = simulation.tested.values[i] > 0

@@ -11,7 +11,7 @@ trained, tested         fold, place, time         1 where an observation was see
                                                   in the test
 ======================= ========================= =================================================================
 
-The group ``parameters`` (fold, seed, unit or reach) and the group ``internals`` (unit, time) are there for a process.
+An attribute ``minimum_values`` says how many tested values a metric needs, where it is not the study's number. The group ``parameters`` (fold, seed, unit or reach) and the group ``internals`` (unit, time) are there for a process.
 """
 
 from dataclasses import dataclass
@@ -113,7 +113,19 @@ def read_simulation(path, part=None):
 
 
 def read_variables(path):
-    """The simulations of all variables of an experiment, a list of Datasets."""
+    """All simulations of a file, a list of Datasets: every variable, of every model and experiment that it holds."""
     with xr.open_datatree(path, engine="h5netcdf") as tree:
-        also = tree["also"].children.values() if "also" in tree.children else ()
-        return [node.to_dataset().load() for node in (tree, *also)]
+        return [node.to_dataset().load() for node in tree.subtree if "simulated" in node.data_vars]
+
+
+def estimates(simulations):
+    """The file of an estimator that simulates several experiments and models at once, as the leaf and the canopy are.
+
+    Args:
+        simulations: list of Datasets of the root's form, with attributes experiment, model and variable.
+
+    Returns:
+        DataTree: a group ``<experiment>/<model>/<variable>`` for each.
+    """
+    groups = {f"/{s.attrs['experiment']}/{s.attrs['model']}/{s.attrs['variable']}": s for s in simulations}
+    return xr.DataTree.from_dict(groups)

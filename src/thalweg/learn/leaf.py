@@ -99,19 +99,21 @@ class Curves:
         return {name: float(_compared(name, values[~values.isnan()]).std()) for name, values in self.samples.items()}
 
 
-def curves_of(sites, pathway="C3", dtype=torch.float32):
-    """The curves of one pathway of :class:`~thalweg.basin.sites.Sites`.
+def curves_of(domain, pathway="C3", dtype=torch.float32):
+    """The curves of one pathway of a :class:`~thalweg.basin.domain.Domain` of leaves.
 
     Returns:
-        (Curves, positions): positions of the curves among the sites.
+        (Curves, positions): positions of the curves among the units.
     """
-    positions = np.flatnonzero(sites.attributes.pathway.values == pathway)
+    positions = np.flatnonzero(domain.attributes.pathway.values == pathway)
 
     def tensors(dataset, names):
         return {name: torch.as_tensor(dataset[name].values[:, positions], dtype=dtype) for name in names}
 
-    names = [name for name in VARIABLES if name in sites.samples]
-    return Curves(tensors(sites.forcing, sites.forcing.data_vars), tensors(sites.samples, names), pathway), positions
+    names = [name for name in VARIABLES if name in domain.observed]
+    return Curves(
+        tensors(domain.forcing, domain.forcing.data_vars), tensors(domain.observed, names), pathway
+    ), positions
 
 
 class LeafNetwork(nn.Module):
