@@ -38,7 +38,7 @@ rule claims:
             }
         ),
         study=study.study,
-        code=fingerprint("thalweg.cli.steps.claims"),
+        code=code_of("thalweg.cli.steps.claims", plan.score_settings(study)),
     message:
         "Judging the claims"
     shell:

@@ -9,7 +9,6 @@ from snakemake.exceptions import WorkflowError
 
 from thalweg.datasets import reader
 from thalweg.experiments import plan
-from thalweg.settings.blocks import HELD_OUT
 from thalweg.settings.study import TRAINED
 
 RUNS = plan.runs(study)

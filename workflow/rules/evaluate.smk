@@ -16,7 +16,7 @@ rule score:
     params:
         settings=as_json(plan.score_settings(study)),
         study=study.study,
-        code=fingerprint("thalweg.cli.steps.score"),
+        code=code_of("thalweg.cli.steps.score", plan.score_settings(study)),
     message:
         "Scoring {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
     shell:
@@ -48,7 +48,7 @@ rule summarise:
     params:
         domains=BLOCKS,
         settings=as_json(plan.summary_settings(study)),
-        code=fingerprint("thalweg.cli.steps.summarise"),
+        code=code_of("thalweg.cli.steps.summarise", plan.score_settings(study)),
     message:
         "Summarising scores"
     shell:

@@ -21,7 +21,7 @@ rule split:
         **LIGHT,
     params:
         settings=lambda wildcards: as_json(plan.split_settings(study, wildcards.domain, wildcards.experiment)),
-        code=fingerprint("thalweg.cli.steps.split"),
+        code=lambda wildcards: code_of("thalweg.cli.steps.split", {"split": experiment_of(wildcards).kind}),
     message:
         "Splitting {wildcards.domain} for {wildcards.experiment}"
     shell:

@@ -85,7 +85,7 @@ rule published:
                     f"{domain}/{experiment}": {
                         "train": list(map(str, study.experiments[domain][experiment].train)),
                         "test": list(map(str, study.experiments[domain][experiment].test)),
-                        "ungauged": study.experiments[domain][experiment].kind in HELD_OUT,
+                        "ungauged": study.experiments[domain][experiment].held_out,
                     }
                     for domain, experiment in PUBLISHED
                 },
@@ -165,7 +165,7 @@ rule published_figure:
         arguments=lambda wildcards, input: draw_arguments(
             **physics_look(wildcards),
             test=list(map(str, experiment_of(wildcards).test)),
-            ungauged=experiment_of(wildcards).kind in HELD_OUT,
+            ungauged=experiment_of(wildcards).held_out,
         )(wildcards, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("published"),

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from thalweg.basin.observables import observable
 from thalweg.datasets import reader
-from thalweg.settings.blocks import HELD_OUT
 from thalweg.settings.study import TRAINED
 
 MOST_DRAWN = 7  # models in a figure of maps or hydrographs
@@ -180,7 +179,7 @@ def later_periods(study):
 
 def repeated_in_folds(study):
     """Main experiments in which parameters are learned again without some of the gauges."""
-    return main_where(study, lambda settings: settings.kind in HELD_OUT and settings.tested_folds != 1)
+    return main_where(study, lambda settings: settings.held_out and settings.tested_folds != 1)
 
 
 def between_periods(study):
@@ -206,7 +205,7 @@ def published(study):
 def ungauged(study):
     """Domain -> experiments whose every gauge is tested by models that were not trained there."""
     found = {}
-    for domain, name in main_where(study, lambda settings: settings.kind in HELD_OUT and not settings.tested_folds):
+    for domain, name in main_where(study, lambda settings: settings.held_out and not settings.tested_folds):
         found.setdefault(domain, []).append(name)
     return found
 

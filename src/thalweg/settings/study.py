@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from thalweg.registry import load
 from thalweg.schema import Count, Days, Settings
 from thalweg.settings.blocks import (
-    SAME_PLACES,
     ClimatologyModel,
     EnsembleModel,
     Experiment,
@@ -330,7 +330,7 @@ class Study(Settings):
                     self.training_of(model, experiment)
                 except ValueError as error:
                     raise ValueError(f"{where}.training: {error}") from error
-            if getattr(self.models[model], "network", "") == "unit" and experiment.kind not in SAME_PLACES:
+            if getattr(self.models[model], "network", "") == "unit" and load("split", experiment.kind).places != "same":
                 raise ValueError(
                     f"{where}.models: {model!r} has a parameter set for each unit, so it has none for a held-out one; "
                     "use network: attributes"
