@@ -11,11 +11,11 @@ import pytest
 import torch
 import xarray as xr
 from scipy.optimize import least_squares
+from thalweg.basin.sites import Sites, read_sites
 
 from conftest import dataset
 from thalweg.analysis.leaf import folds_of, parameter_skill, recover, ridge, run_study
 from thalweg.basin.domain import DataError
-from thalweg.basin.sites import Sites, read_sites
 from thalweg.cli.steps import leaf as verb
 from thalweg.datasets import leaf, leaf_lce
 from thalweg.evaluation.statistics import COLUMNS, check_skill

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from thalweg.basin.sites import Sites, read_sites
 
 from thalweg.basin.domain import DataError
 from thalweg.basin.network import NetworkError
-from thalweg.basin.sites import Sites, read_sites
 from thalweg.storage.store import provenance, write_netcdf
 from thalweg.units import UnitError
 

@@ -49,28 +49,32 @@ class ClaimSettings(Settings):
     would_change: str = Field(description="what would change the verdict")
 
 
-class Better(ClaimSettings):
-    """A model is better than another at the same gauges."""
+class Comparison(ClaimSettings):
+    """A claim about two models at the same places."""
+
+    reference: str = Field(description="the other model")
+    metric: MetricName = Field("NSE", description="name in thalweg.metrics.scores")
+    variable: str | None = Field(
+        None, description="what both predict, where the experiment has several variables; null for the first"
+    )
+
+
+class Better(Comparison):
+    """A model is better than another at the same places."""
 
     kind: Literal["better"] = "better"
-    reference: str = Field(description="the other model")
-    metric: MetricName = Field("NSE", description="name in thalweg.metrics.scores")
 
 
-class AsGood(ClaimSettings):
-    """A model is no worse than another by the margin, at the same gauges."""
+class AsGood(Comparison):
+    """A model is no worse than another by the margin, at the same places."""
 
     kind: Literal["as_good"] = "as_good"
-    reference: str = Field(description="the other model")
-    metric: MetricName = Field("NSE", description="name in thalweg.metrics.scores")
 
 
-class MoreRobust(ClaimSettings):
-    """From the baseline to the experiment a model loses less than another, at the same gauges."""
+class MoreRobust(Comparison):
+    """From the baseline to the experiment a model loses less than another, at the same places."""
 
     kind: Literal["more_robust"] = "more_robust"
-    reference: str = Field(description="the other model")
-    metric: MetricName = Field("NSE", description="name in thalweg.metrics.scores")
     baseline: Place = Field(description="domain/experiment that the loss is counted from")
 
     @model_validator(mode="after")

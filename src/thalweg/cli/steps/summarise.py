@@ -36,6 +36,7 @@ def run(args):
     tests = [
         compare(rows, metric, samples, blocks=blocks)
         for rows, metrics in ((skill[continuous], "compared"), (skill[~continuous], "sample_compared"))
-        for metric in (settings[metrics] if len(rows) else ())
+        for metric in settings[metrics]
+        if metric in set(rows.metric)
     ]
     write_table(pd.concat(tests, ignore_index=True), args.comparison, record)
