@@ -89,8 +89,8 @@ def draw_arguments(**constant):
     return arguments
 
 
-def by_model(paths):
-    """Model -> path of its file."""
+def by_name(paths):
+    """Path of each file by its name: that of a model, or of an experiment."""
     return {Path(path).stem: path for path in paths}
 
 

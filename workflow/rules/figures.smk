@@ -79,7 +79,7 @@ rule hydrographs:
         **LIGHT,
     params:
         name="hydrographs",
-        arguments=lambda wildcards, input: draw_arguments(labels=LABELS, simulations=by_model(input.simulations))(
+        arguments=lambda wildcards, input: draw_arguments(labels=LABELS, simulations=by_name(input.simulations))(
             wildcards, input
         ),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
@@ -152,6 +152,7 @@ rule skill_area:
     input:
         domain_path=rules.domain.output.domain,
         skill_csv=rules.summarise.output.skill,
+        by_area_csv=rules.river.output.skill,
     output:
         **figure_outputs(
             "skill_area/{domain}/{experiment}",
@@ -196,7 +197,7 @@ rule nested_hydrographs:
         **LIGHT,
     params:
         name="nested_hydrographs",
-        arguments=lambda wildcards, input: draw_arguments(labels=LABELS, simulations=by_model(input.simulations))(
+        arguments=lambda wildcards, input: draw_arguments(labels=LABELS, simulations=by_name(input.simulations))(
             wildcards, input
         ),
         output=lambda wildcards, output: output.png.removesuffix(".png"),

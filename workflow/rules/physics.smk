@@ -172,7 +172,11 @@ PHYSICS_PAIRS = [
     if models(study, *run)
 ] + [(*run, "attribution") for run in plan.repeated_in_folds(study) if plan.with_attributes(study, *run)]
 PHYSICS_EVIDENCE = [
-    f"{RESULTS}/tables/physics/{domain}/{experiment}/{name}_evidence.csv" for domain, experiment, name in PHYSICS_PAIRS
+    f"{RESULTS}/tables/physics/{domain}/{experiment}/{name}_evidence.csv"
+    for domain, experiment, name in [
+        *PHYSICS_PAIRS,
+        *[(domain, experiment, "attribution") for domain, experiment, _ in plan.described_by_attributes(study)],
+    ]
 ]
 PHYSICS_TABLES = [path.replace("_evidence.csv", ".csv") for path in PHYSICS_EVIDENCE] + PHYSICS_EVIDENCE
 PHYSICS_FIGURES = [f"{RESULTS}/figures/{name}/{domain}/{experiment}.png" for domain, experiment, name in PHYSICS_PAIRS]

@@ -24,7 +24,7 @@ rule series:
         **LIGHT,
     params:
         name="series",
-        arguments=lambda wildcards, input: draw_arguments(labels=LABELS, simulations=by_model(input.simulations))(
+        arguments=lambda wildcards, input: draw_arguments(labels=LABELS, simulations=by_name(input.simulations))(
             {}, input
         ),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
@@ -38,6 +38,7 @@ rule series:
 rule skill_places:
     input:
         skill_csv=rules.summarise.output.skill,
+        summary_csv=rules.summarise.output.summary,
     output:
         **figure_outputs(
             "skill_places/{domain}/{variable}",
@@ -57,6 +58,7 @@ rule skill_places:
         arguments=lambda wildcards, input: draw_arguments(
             labels=LABELS,
             domain=wildcards.domain,
+            variable=wildcards.variable,
             experiments={
                 name: {"label": settings.label or name}
                 for name, settings in plan.about(study, wildcards.domain, wildcards.variable).items()
@@ -73,6 +75,7 @@ rule skill_places:
 
 rule parameter_attribute:
     input:
+        attribution_csv=rules.attribution.output.table,
         domain_path=rules.domain.output.domain,
         simulation_path=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
     output:
@@ -146,7 +149,9 @@ rule place_network:
     params:
         name="place_network",
         arguments=lambda wildcards, input: draw_arguments(
-            model=experiment_of(wildcards).models[0], experiment=wildcards.experiment
+            model=experiment_of(wildcards).models[0],
+            experiment=wildcards.experiment,
+            variable=experiment_of(wildcards).first,
         )({}, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("place_network"),

@@ -220,6 +220,16 @@ def sparse(study):
     }
 
 
+def sweeps(study, domain):
+    """The series of a domain: ``share`` or ``years`` -> {experiment: level}."""
+    return {name: levels for (where, name), levels in sparse(study).items() if where == domain}
+
+
+def levels_of(study, domain):
+    """The experiments of the series of a domain."""
+    return [name for levels in sweeps(study, domain).values() for name in levels]
+
+
 def _levels(study, domain, option):
     """The experiments of discharge whose splits differ in nothing but ``option``, of most levels: experiment -> level."""
     groups = {}
