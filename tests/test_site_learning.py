@@ -17,6 +17,13 @@ from thalweg.experiments.site_run import (
 )
 from thalweg.experiments.site_splits import make_site_splits
 from thalweg.learn.site_windows import SiteSeries, known_parameters
+from thalweg.settings.sites import (
+    SiteJob,
+    SiteProcessModel,
+    Sites,
+    SiteSequenceModel,
+    SiteSplit,
+)
 
 from conftest import make_sites
 from thalweg.analysis.loads import site_loads
@@ -26,13 +33,6 @@ from thalweg.learn.losses.log_likelihood import log_likelihood
 from thalweg.processes.water_quality.concentration_discharge import concentration_discharge
 from thalweg.schema import ConfigError, settings_from
 from thalweg.settings.blocks import Training
-from thalweg.settings.sites import (
-    SiteJob,
-    SiteProcessModel,
-    Sites,
-    SiteSequenceModel,
-    SiteSplit,
-)
 from thalweg.storage.store import write_netcdf
 
 CURVE = SiteProcessModel(label="", process="concentration_discharge")
