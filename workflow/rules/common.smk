@@ -17,7 +17,9 @@ LABELS = plan.labels(study)
 LIGHT = {"mem": "2GB", "runtime": "30m"}
 GPU = 1 if study.device == "cuda" else 0
 MAP = f"{DATA}/map/dataset.json"
-BLOCKS = [f"{domain}={RESULTS}/domains/{domain}.nc" for domain in DOMAINS]  # of near places, for intervals
+ESTIMATORS = plan.estimators(study)
+LEAVES = study.leaf.kinds if study.leaf else []
+BLOCKS = [f"{domain}={RESULTS}/domains/{domain}.nc" for domain in (*DOMAINS, *LEAVES)]  # of near places, for intervals
 
 
 def as_json(settings):

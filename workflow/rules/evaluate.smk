@@ -23,10 +23,23 @@ rule score:
         "thalweg step score --simulation {input.simulation} --study {params.study} --settings {params.settings:q} --output {output.scores} > {log} 2>&1"
 
 
+use rule score as score_estimates with:
+    input:
+        simulation=f"{RESULTS}/simulations/{{estimator}}.nc",
+    output:
+        scores=f"{RESULTS}/scores/{{estimator}}.csv",
+    log:
+        f"{RESULTS}/logs/score/{{estimator}}.log",
+    wildcard_constraints:
+        estimator="|".join(ESTIMATORS) or "(?!)",
+    message:
+        "Scoring what is estimated of {wildcards.estimator}"
+
+
 rule summarise:
     input:
-        scores=[f"{RESULTS}/scores/{domain}/{experiment}/{model}.csv" for domain, experiment, model in RUNS],
-        domains=[f"{RESULTS}/domains/{domain}.nc" for domain in DOMAINS],
+        scores=[f"{RESULTS}/scores/{'/'.join(run)}.csv" for run in (*RUNS, *zip(ESTIMATORS))],
+        domains=[block.split("=")[1] for block in BLOCKS],
     output:
         skill=f"{RESULTS}/tables/skill.csv",
         summary=report(
@@ -57,6 +70,6 @@ rule summarise:
 
 
 TABLES = [
-    *(rules.summarise.output if RUNS else []),
+    *(rules.summarise.output if RUNS or ESTIMATORS else []),
     *(rules.regrid.output if "cevennes" in study.domains else []),
 ]

@@ -188,14 +188,14 @@ def labels_of(places, domain, blocks):
     Args:
         places: Index of place ids.
         domain: name.
-        blocks: domain -> Series of labels by place id; None makes every place a block.
+        blocks: domain -> Series of labels by place id; without one for the domain, as of a single tower, every place is a block.
 
     Raises:
         ValueError: when a place has no block.
     """
-    if blocks is None:
+    if blocks is None or domain not in blocks:
         return np.arange(len(places))
-    label = blocks.get(domain, pd.Series(dtype=object)).reindex(places)
+    label = blocks[domain].reindex(places)
     if label.isna().any():
         raise ValueError(
             f"{domain}: place {label.index[label.isna()][0]!r} has skill but no block; give the domain's file that it was simulated in"

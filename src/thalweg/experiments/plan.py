@@ -54,6 +54,11 @@ def labels(study):
     return {name: model.label for name, model in study.models.items()}
 
 
+def estimators(study):
+    """Names of the estimators that simulate several experiments and models at once: kinds of leaves, and the flux tower."""
+    return [*(study.leaf.kinds if study.leaf else ()), *(["davos"] if study.canopy else ())]
+
+
 # Data
 
 
