@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from thalweg.basin.sites import Sites
 
-from thalweg.basin.domain import Domain
+from thalweg.basin.domain import Domain, sampled_units
 from thalweg.storage.catalogue import load_catalogue
 from thalweg.storage.fetch import FetchError, fetch
 
@@ -109,7 +108,7 @@ def domain():
 
 
 def make_sites(count=6, days=900, seed=0, every=7):
-    """Synthetic sites on one river: weekly samples of a concentration that falls with discharge, some below a limit."""
+    """Synthetic sites: weekly samples of a concentration that falls with discharge, some below a limit."""
     generator = np.random.default_rng(seed)
     time = pd.date_range("2000-01-01", periods=days, name="time")
     ids = [f"s{i}" for i in range(count)]
@@ -130,29 +129,27 @@ def make_sites(count=6, days=900, seed=0, every=7):
     nitrate[~sampled] = np.nan
     limit = np.nanquantile(nitrate, 0.1)
     censored = nitrate < limit
-    return Sites(
-        "synthetic",
-        forcing=xr.Dataset(
-            {name: (("time", "site"), values, {"units": unit}) for name, (values, unit) in forcing.items()},
-            coords={"time": time, "site": ids},
-        ),
-        attributes=xr.Dataset(
-            {
-                "clay": ("site", clay, {"units": "dimensionless"}),
-                "mean_discharge": ("site", discharge.mean(0), {"units": "m3/s"}),
-                "latitude": ("site", 51 + generator.random(count), {"units": "degree"}),
-                "longitude": ("site", -1 + generator.random(count), {"units": "degree"}),
-            },
-            coords={"site": ids},
-        ),
-        samples=xr.Dataset(
-            {
-                "nitrate": (("time", "site"), np.where(censored, limit, nitrate), {"units": "mg/l"}),
-                "nitrate_censored": (("time", "site"), censored.astype(np.int8)),
-            },
-            coords={"time": time, "site": ids},
-        ),
+    forcing = xr.Dataset(
+        {name: (("time", "unit"), values, {"units": unit}) for name, (values, unit) in forcing.items()},
+        coords={"time": time, "unit": ids},
     )
+    attributes = xr.Dataset(
+        {
+            "clay": ("unit", clay, {"units": "dimensionless"}),
+            "mean_discharge": ("unit", discharge.mean(0), {"units": "m3/s"}),
+            "latitude": ("unit", 51 + generator.random(count), {"units": "degree"}),
+            "longitude": ("unit", -1 + generator.random(count), {"units": "degree"}),
+        },
+        coords={"unit": ids},
+    )
+    observed = xr.Dataset(
+        {
+            "nitrate": (("time", "place"), np.where(censored, limit, nitrate), {"units": "mg/l"}),
+            "nitrate_censored": (("time", "place"), censored.astype(np.int8)),
+        },
+        coords={"time": time, "place": ids},
+    )
+    return sampled_units("synthetic", forcing, attributes, observed)
 
 
 @pytest.fixture(scope="session")
