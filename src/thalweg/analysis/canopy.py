@@ -12,12 +12,13 @@ Trained on one of the two fluxes, a canopy predicts the other without having see
 import numpy as np
 import pandas as pd
 import torch
+import xarray as xr
 
 from thalweg.datasets.davos import LATITUDE
-from thalweg.evaluation.score import COLUMNS
+from thalweg.evaluation.blocks import block_bootstrap
+from thalweg.evaluation.evidence import EVIDENCE_COLUMNS
 from thalweg.forcing.evapotranspiration import potential_evapotranspiration
 from thalweg.learn.networks import perceptron
-from thalweg.metrics.scores import evaluate
 from thalweg.processes.runoff.hbv_canopy import CANOPY, MEMORY, active_leaves
 from thalweg.processes.vegetation.penman_monteith import (
     LATENT_HEAT,
@@ -37,7 +38,9 @@ TRAINED = {
 LEARNED = tuple(p for p in CANOPY if p.name != "interception")
 DRIVERS = ("air_temperature", "vapour_pressure_deficit", "light", "net_radiation", "pressure", "soil_water")
 DERIVED = ("wetness", "warmth", "respiration")
-METRICS = ("RMSE", "bias", "NSE")
+PLACE = "CH-DAV"
+DAYS_ONLY = ("oudin", "canopy-daytime-mean")  # models that say nothing of half-hours
+COMPARED = ("climatology", "priestley-taylor", "perceptron")  # with the canopy, in days
 CO2 = 405.0  # umol/mol, mean of the years
 E0, T0 = 308.56, 46.02  # K; degC: Lloyd & Taylor (1994), equation 11, with 10 degC as reference
 PRIESTLEY_TAYLOR = 1.26
@@ -49,16 +52,16 @@ LEAST = 30  # values for a score
 
 
 def run(table, settings):
-    """Learn, predict and score.
+    """Learn and predict.
 
     Args:
         table: of :func:`thalweg.datasets.davos.build`.
         settings: :class:`~thalweg.settings.canopy.CanopyStudy`.
 
     Returns:
-        dict of DataFrames: ``skill``, in the form of :mod:`thalweg.evaluation.statistics` with a row per flux and time scale
-        (experiment), model, seed and metric; ``daily``, means over a day's measured dry half-hours with light in the test
-        period, measured and modelled; ``cycle``, the mean over the hours of the day from May to September; ``parameters``, learned.
+        (simulations, tables): Datasets of the form of :mod:`thalweg.experiments.simulation`, one per time scale (experiment), model and
+        flux; dict of DataFrames: ``daily``, means over a day's measured dry half-hours with light in the test period, measured
+        and modelled; ``cycle``, the mean over the hours of the day from May to September; ``parameters``, learned.
     """
     warmth = table.air_temperature.resample("1D").mean().interpolate().ewm(alpha=1 / MEMORY).mean()
     day = table[table.shortwave_radiation > settings.daylight].copy()
@@ -85,17 +88,13 @@ def run(table, settings):
     predictions["climatology", 0] = climatology(train, test)
     predictions["priestley-taylor", 0] = {"latent_heat": _scaled(priestley_taylor, train, test)}
     predictions["oudin", 0] = {"latent_heat": _scaled(oudin, train, test)}
-    skill, daily = _scores(test, predictions, settings)
+    simulations, daily = _simulations(test, predictions, settings)
     names = [f"{model}/{seed}" for model in TRAINED for seed in settings.seeds]
     found = pd.DataFrame({name: values.numpy() for name, values in parameters.items()})
     found.insert(0, "model", [name.split("/")[0] for name in names])
     found.insert(1, "seed", [int(name.split("/")[1]) for name in names])
-    return {
-        "skill": skill,
-        "daily": daily,
-        "cycle": _cycle(test, predictions),
-        "parameters": found.assign(R10=respiration),
-    }
+    cycle = _cycle(test, predictions)
+    return simulations, {"daily": daily, "cycle": cycle, "parameters": found.assign(R10=respiration)}
 
 
 def _within(table, period):
@@ -257,31 +256,84 @@ def _daily(rows, name, models, least_share):
     return means[means.share >= least_share].drop(columns="light")
 
 
-def _scores(test, predictions, settings):
-    """Skill in half-hours and days, and the days."""
-    rows, days = [], []
+def _simulations(test, predictions, settings):
+    """Simulations of half-hours and of days, and the days as a table."""
+    result, days = [], []
     for name in TARGETS:
         models = {key: found[name] for key, found in predictions.items() if name in found}
-        known = test[name].notna().values
         daily = _daily(test, name, models, settings.least_share)
-        for key, values in models.items():
-            model, seed = key
-            scales = {"days": (daily[key].values, daily.measured.values)}
-            if model not in ("oudin", "canopy-daytime-mean"):
-                scales["half_hours"] = values[known], test[name].values[known]
-            for scale, (simulated, observed) in scales.items():
-                head = {
-                    "study": "canopy",
-                    "domain": "davos",
-                    "experiment": f"{name}_{scale}",
-                    "model": model,
-                    "fold": 0,
-                }
-                head |= {"seed": seed, "place": "CH-DAV"}
-                scores = evaluate(simulated, observed, METRICS, LEAST)
-                rows += [{**head, "metric": metric, "value": value} for metric, value in scores.items()]
+        half_hours = {key: values for key, values in models.items() if key[0] not in DAYS_ONLY}
+        result += _simulated("half-hours", name, test.index, test[name].values, half_hours)
+        result += _simulated(
+            "days", name, daily.index, daily.measured.values, {key: daily[key].values for key in models}
+        )
         days.append(_mean_of_seeds(daily).assign(variable=name))
-    return pd.DataFrame(rows, columns=COLUMNS), pd.concat(days).rename_axis("date").reset_index()
+    return result, pd.concat(days).rename_axis("date").reset_index()
+
+
+def _simulated(experiment, name, time, observed, models):
+    """A Dataset per model: (fold, seed, place, time), every measured value being tested."""
+    unit = TARGETS[name]
+    tested = np.isfinite(observed).astype(np.int8)[None, None]
+    result = []
+    for model in dict.fromkeys(model for model, _ in models):
+        seeds = [seed for other, seed in models if other == model]
+        simulated = np.stack([models[model, seed] for seed in seeds])[None, :, None]
+        data = {
+            "simulated": (("fold", "seed", "place", "time"), simulated, {"units": unit}),
+            "observed": (("place", "time"), observed[None], {"units": unit}),
+            "trained": (("fold", "place", "time"), np.zeros_like(tested)),
+            "tested": (("fold", "place", "time"), tested),
+        }
+        attrs = {"domain": "davos", "experiment": experiment, "model": model, "variable": name, "unit": unit}
+        coordinates = {"fold": [0], "seed": seeds, "place": [PLACE], "time": np.asarray(time)}
+        result.append(xr.Dataset(data, coordinates, attrs | {"minimum_values": LEAST}))
+    return result
+
+
+def evidence(daily, samples, seed=0):
+    """How much nearer to the measured days the canopy is than baselines, with intervals by resampling whole months.
+
+    A flux tower is one place: the sample are days, and the days of a month share weather.
+
+    Args:
+        daily: of :func:`run`.
+        samples: resamples of months.
+        seed: of the resampling.
+
+    Returns:
+        DataFrame with the columns of evidence: the RMSE of the reference minus that of the canopy, over days.
+    """
+    rows = []
+    for name, days in daily.groupby("variable", sort=False):
+        months = pd.DatetimeIndex(days.date).to_period("M").astype(str).to_numpy()
+        for reference in COMPARED:
+            if days[reference].isna().all():
+                continue
+            errors = np.stack([(days[model] - days.measured) ** 2 for model in ("canopy", reference)], axis=1)
+            low, high = block_bootstrap(errors, months, _gain, samples, seed)
+            rows.append(
+                {
+                    "domain": "davos",
+                    "experiment": "days",
+                    "model": "canopy",
+                    "reference": reference,
+                    "quantity": f"{name}_rmse_gain",
+                    "effect": _gain(errors),
+                    "low": low,
+                    "high": high,
+                    "p": np.nan,
+                    "n": len(errors),
+                    "unit": TARGETS[name],
+                    "test": f"difference of RMSE over days; bootstrap of {len(set(months))} months",
+                }
+            )
+    return pd.DataFrame(rows, columns=EVIDENCE_COLUMNS)
+
+
+def _gain(errors):
+    canopy, reference = np.sqrt(errors.mean(0))
+    return float(reference - canopy)
 
 
 def _mean_of_seeds(frame):

@@ -8,7 +8,14 @@ import json
 from thalweg.registry import module_of
 from thalweg.storage.fingerprint import fingerprint
 
-NAMED = {"process": "process", "priors": "process", "loss": "loss"}  # keys of settings -> kind of what they name
+NAMED = {  # keys of settings -> kind of what they name
+    "process": "process",
+    "priors": "process",
+    "loss": "loss",
+    "metrics": "metric",
+    "sample_metrics": "metric",
+    "split": "split",
+}
 
 
 def code_of(step, *settings):
@@ -32,5 +39,6 @@ def modules_of(settings):
         if isinstance(value, dict):
             found |= modules_of(value)
         elif key in NAMED:
-            found |= {module_of(NAMED[key], name) for name in ([value] if isinstance(value, str) else value)}
+            names = [value] if isinstance(value, str) else value
+            found |= {module_of(NAMED[key], name) for name in names if ":" in name or NAMED[key] != "metric"}
     return found

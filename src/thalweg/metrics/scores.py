@@ -11,7 +11,8 @@ from functools import wraps
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import find_peaks
+
+from thalweg.registry import load
 
 MINIMUM_DAYS = 365  # days on which both series are known
 LOW_SHARE = 0.3  # lowest flows of a duration curve (Yilmaz et al. 2008)
@@ -237,6 +238,8 @@ def peak_timing(simulated, observed, minimum_days=MINIMUM_DAYS):
     day of greatest flow within three days before and after, so an error is never above 3. Peaks with a missing day in
     that window are left out. NaN when no peak is left. Gauch et al. (2021), doi:10.5194/hess-25-2045-2021, appendix.
     """
+    from scipy.signal import find_peaks  # takes a second to import, and no other metric needs it
+
     day, simulated, observed = known_days(simulated, observed)
     if len(day) < max(minimum_days, 1):
         return np.nan
@@ -253,7 +256,7 @@ def peak_timing(simulated, observed, minimum_days=MINIMUM_DAYS):
 
 
 class Metric(NamedTuple):
-    """A metric of the registry: ``direction`` is ``higher``, ``lower`` or ``closer`` (to ``best``, from both sides).
+    """A metric and what it means: ``direction`` is ``higher``, ``lower`` or ``closer`` (to ``best``, from both sides).
 
     The unit ``mm/day`` is that of discharge; of other series it is theirs.
     """
@@ -264,23 +267,46 @@ class Metric(NamedTuple):
     direction: str
 
 
-METRICS = {
-    "NSE": Metric(nse, "dimensionless", 1.0, "higher"),
-    "KGE": Metric(kge, "dimensionless", 1.0, "higher"),
-    "KGE_2012": Metric(kge_2012, "dimensionless", 1.0, "higher"),
-    "FHV": Metric(fhv, "percent", 0.0, "closer"),
-    "FLV_linear": Metric(flv_linear, "percent", 0.0, "closer"),
-    "FLV_log": Metric(flv_log, "percent", 0.0, "closer"),
-    "FMS": Metric(fms, "percent", 0.0, "closer"),
-    "PBIAS": Metric(pbias, "percent", 0.0, "closer"),
-    "beta_NSE": Metric(beta_nse, "dimensionless", 0.0, "closer"),
-    "bias": Metric(bias, "mm/day", 0.0, "closer"),
-    "RMSE": Metric(rmse, "mm/day", 0.0, "lower"),
-    "RMSE_low": Metric(rmse_low, "mm/day", 0.0, "lower"),
-    "RMSE_mid": Metric(rmse_mid, "mm/day", 0.0, "lower"),
-    "RMSE_high": Metric(rmse_high, "mm/day", 0.0, "lower"),
-    "peak_timing": Metric(peak_timing, "day", 0.0, "lower"),
-}
+class Metrics(dict):
+    """Metrics by name; one of somebody else's is found as ``package.module:function``.
+
+    Such a function takes (simulated, observed, minimum_days), as those here do, and declares itself: ``function.metric`` is its
+    ``(unit, best, direction)``.
+    """
+
+    def __missing__(self, name):
+        if ":" not in name:
+            raise KeyError(f"metric {name!r} is not known; there are {', '.join(self)}, or package.module:function")
+        function = load("metric", name)
+        if not hasattr(function, "metric"):
+            raise KeyError(
+                f"metric {name!r} does not declare itself; set {function.__name__}.metric = (unit, best, direction)"
+            )
+        return Metric(function, *function.metric)
+
+    def __contains__(self, name):
+        return super().__contains__(name) or (":" in name and bool(self[name]))
+
+
+METRICS = Metrics(
+    {
+        "NSE": Metric(nse, "dimensionless", 1.0, "higher"),
+        "KGE": Metric(kge, "dimensionless", 1.0, "higher"),
+        "KGE_2012": Metric(kge_2012, "dimensionless", 1.0, "higher"),
+        "FHV": Metric(fhv, "percent", 0.0, "closer"),
+        "FLV_linear": Metric(flv_linear, "percent", 0.0, "closer"),
+        "FLV_log": Metric(flv_log, "percent", 0.0, "closer"),
+        "FMS": Metric(fms, "percent", 0.0, "closer"),
+        "PBIAS": Metric(pbias, "percent", 0.0, "closer"),
+        "beta_NSE": Metric(beta_nse, "dimensionless", 0.0, "closer"),
+        "bias": Metric(bias, "mm/day", 0.0, "closer"),
+        "RMSE": Metric(rmse, "mm/day", 0.0, "lower"),
+        "RMSE_low": Metric(rmse_low, "mm/day", 0.0, "lower"),
+        "RMSE_mid": Metric(rmse_mid, "mm/day", 0.0, "lower"),
+        "RMSE_high": Metric(rmse_high, "mm/day", 0.0, "lower"),
+        "peak_timing": Metric(peak_timing, "day", 0.0, "lower"),
+    }
+)
 
 
 def evaluate(simulated, observed, names=tuple(METRICS), minimum_days=MINIMUM_DAYS):
@@ -299,7 +325,4 @@ def evaluate(simulated, observed, names=tuple(METRICS), minimum_days=MINIMUM_DAY
         KeyError: naming the first unknown metric and those there are.
         ValueError: from :func:`known_days`.
     """
-    for name in names:
-        if name not in METRICS:
-            raise KeyError(f"metric {name!r} is not known; there are {', '.join(METRICS)}")
     return {name: METRICS[name].function(simulated, observed, minimum_days) for name in names}

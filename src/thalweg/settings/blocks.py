@@ -5,10 +5,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_serializer, model_validator
 
-from thalweg.registry import module_of
-from thalweg.schema import Area, Count, Days, Hours, Minutes, Part, Period, Settings
+from thalweg.registry import load, module_of
+from thalweg.schema import Count, Days, Hours, Minutes, Part, Period, Settings
 
 
 def _named(kind):
@@ -160,25 +160,14 @@ class TrainingJob(Settings):
     device: Literal["cpu", "cuda"]
 
 
-SAME_PLACES = ("temporal", "differential", "extremes")  # the places that train are those that are tested
-HELD_OUT = ("ungauged_basins", "ungauged_places", "ungauged_regions")  # folds of places, each tested once
-Areas = tuple[Area, Area]
+SplitName = _named("split")
 
 
 class Split(Settings):
     """Who trains and who is tested."""
 
-    kind: Literal[
-        "temporal",
-        "ungauged_basins",
-        "ungauged_places",
-        "ungauged_regions",
-        "inner_gauges",
-        "differential",
-        "extremes",
-        "scale",
-    ] = Field(
-        description="temporal: same places, other years; ungauged_basins (PUB): random folds of gauges; ungauged_places: the same, of sampled places; ungauged_regions (PUR): folds of near places; inner_gauges: train at the last gauges downstream, test at those upstream of them; differential: train on the wetter, drier, colder or warmer half of each gauge's years, test on the other; extremes: train on the years whose greatest flood is below a return period, test on those above; scale: train at catchments of some areas, test at others"
+    kind: SplitName = Field(
+        description="a file of thalweg/experiments/splits, or package.module:function. temporal: same places, other years; ungauged_basins (PUB): random folds of gauges; ungauged_places: the same, of sampled places; ungauged_regions (PUR): folds of near places; inner_gauges: train at the last gauges downstream, test at those upstream of them; differential: train on the wetter, drier, colder or warmer half of each gauge's years, test on the other; extremes: train on the years whose greatest flood is below a return period, test on those above; scale: train at catchments of some areas, test at others"
     )
     variable: str | dict[str, Annotated[float, Field(gt=0)]] = Field(
         "discharge",
@@ -191,18 +180,9 @@ class Split(Settings):
     )
     folds: Count = Field(1, description="folds of places; 1 unless places are held out")
     tested_folds: Count | None = Field(None, description="only the first so many folds are run; null for all")
-    regions: Literal["distance", "hydrologic_units"] = Field(
-        "distance",
-        description="of ungauged_regions: clusters of near places, or the seven groups of hydrologic units of the United States (folds: 7)",
+    options: Any = Field(
+        default_factory=dict, description="keys that the kind of split reads; they may stand beside the others"
     )
-    train_on: Literal["wet", "dry", "cold", "warm"] | None = Field(
-        None, description="of differential: the half of the years that trains"
-    )
-    return_period: Annotated[float, Field(gt=1)] = Field(
-        5, description="of extremes: years; of each gauge's own log-Pearson III distribution"
-    )
-    train_areas: Areas | None = Field(None, description="of scale: least and greatest area that trains")
-    test_areas: Areas | None = Field(None, description="of scale: least and greatest area that is tested")
     training_share: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="share of the training places that are used: nested random subsets"
     )
@@ -215,6 +195,22 @@ class Split(Settings):
     )
     validation_share: Part = Field(0.15, description="share held out from training for early stopping")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_of_the_kind(cls, values):
+        """Gather the keys that the kind of split reads, wherever they stand, and check them."""
+        if not isinstance(values, dict) or "kind" not in values:
+            return values
+        keys = load("split", values["kind"]).options
+        given = dict(values.get("options") or {})
+        given |= {name: values[name] for name in keys.model_fields if name in values}
+        rest = {name: value for name, value in values.items() if name not in (*keys.model_fields, "options")}
+        return rest | {"options": keys.model_validate(given)}
+
+    @field_serializer("options")
+    def _plain(self, options):
+        return options.model_dump(mode="json")
+
     @property
     def variables(self):
         """Weights in the loss by variable."""
@@ -225,21 +221,22 @@ class Split(Settings):
         """The main variable."""
         return next(iter(self.variables))
 
+    @property
+    def held_out(self):
+        """Whether every place is tested by models that were not trained there, in folds."""
+        return load("split", self.kind).places == "held_out"
+
     @model_validator(mode="after")
     def _folds_fit_the_kind(self):
-        if self.kind not in HELD_OUT and self.folds != 1:
+        if not self.held_out and self.folds != 1:
             raise ValueError(f"folds is {self.folds}, but an experiment of kind {self.kind} has 1")
-        if self.kind in HELD_OUT and self.folds < 2:
+        if self.held_out and self.folds < 2:
             raise ValueError("folds is 1, but held-out places need at least 2")
         if self.tested_folds and self.tested_folds > self.folds:
             raise ValueError(f"tested_folds is {self.tested_folds}, but there are {self.folds} folds")
-        if self.regions == "hydrologic_units" and self.folds != 7:
-            raise ValueError(f"folds is {self.folds}, but the groups of hydrologic units are 7")
-        if (self.kind == "differential") != (self.train_on is not None):
-            raise ValueError(f"kind is {self.kind} and train_on {self.train_on}: a differential split needs both")
-        if (self.kind == "scale") != (self.train_areas is not None and self.test_areas is not None):
-            raise ValueError("a split of kind scale, and only that, needs train_areas and test_areas")
-        if self.kind in ("differential", "extremes") and self.train != self.test:
+        if hasattr(self.options, "check"):
+            self.options.check(self)
+        if load("split", self.kind).one_period and self.train != self.test:
             raise ValueError(
                 f"a split of kind {self.kind} divides the years of one period: train and test must be equal"
             )

@@ -1,4 +1,4 @@
-"""thalweg leaf: gas exchange of leaves in, what is learned of them, held-out skill and fits out."""
+"""thalweg step leaf: gas exchange of leaves in, simulations, what is learned of them and fits of single curves out."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ import torch
 
 from thalweg.analysis.leaf import parameter_skill, recover, run_study
 from thalweg.datasets import leaf, leaf_lce
+from thalweg.experiments.simulation import estimates
 from thalweg.schema import settings_from
 from thalweg.settings.leaf import LeafStudy
 from thalweg.storage.fetch import read_record
@@ -23,11 +24,13 @@ def arguments(parser):
     parser.add_argument("--dataset", help="folder of the fetched dataset; none for synthetic leaves")
     parser.add_argument("--settings", required=True, help="the block leaf of the configuration, as JSON")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--domain", help="the leaves, netCDF")
+    parser.add_argument("--simulations", help="of every experiment and model, netCDF")
     parser.add_argument(
         "--output",
         required=True,
-        help="folder of sites.nc, curves.csv, skill.csv, fits.csv, parameters.csv, parameter_skill.csv and points.csv; of "
-        "recovery.csv and leaves.csv for synthetic leaves",
+        help="folder of curves.csv, fits.csv, parameters.csv, parameter_skill.csv and points.csv; of recovery.csv and "
+        "leaves.csv for synthetic leaves",
     )
 
 
@@ -38,11 +41,13 @@ def run(args):
         record = provenance(json.loads(args.settings), seed=settings.seeds)
         tables = dict(zip(("recovery", "leaves"), recover(settings)))
     else:
-        sites, curves = BUILDERS[args.kind](args.dataset)
+        domain, curves = BUILDERS[args.kind](args.dataset)
         sources = {Path(args.dataset).name: read_record(args.dataset)}
         record = provenance(json.loads(args.settings), seed=settings.seeds, sources=sources)
-        write_netcdf(sites.to_tree(), Path(args.output) / "sites.nc", record)
-        tables = {"curves": curves} | run_study(sites, settings)
+        simulations, tables = run_study(domain, settings)
+        write_netcdf(domain.to_tree(), args.domain, record)
+        write_netcdf(estimates(simulations), args.simulations, record)
+        tables = {"curves": curves} | tables
         tables["parameter_skill"] = parameter_skill(tables["parameters"], settings.bootstrap)
     for name, table in tables.items():
         write_table(table, Path(args.output) / f"{name}.csv", record)

@@ -12,22 +12,13 @@ train or validate; it is tested like any other.
 
 import numpy as np
 import pandas as pd
-from scipy.cluster.vq import kmeans2
 
 from thalweg.basin.domain import DataError
 from thalweg.basin.observables import observable, observations
 from thalweg.basin.places import SPLIT_SEED, kilometres
-from thalweg.metrics.calendar import NO_YEAR, positions, water_year
-from thalweg.metrics.flood_frequency import years_below
-from thalweg.settings.blocks import HELD_OUT, SAME_PLACES
-
-HYDROLOGIC_UNITS = ((1, 2), (3, 6), (4, 5, 7), (9, 10), (8, 11, 12, 13), (14, 15, 16, 18), (17,))  # Feng et al. (2023)
-YEARS = {  # the half that trains: forcing whose mean ranks the years, and whether its greater half does
-    "wet": ("precipitation", True),
-    "dry": ("precipitation", False),
-    "warm": ("temperature", True),
-    "cold": ("temperature", False),
-}
+from thalweg.experiments.splits.division import Candidates
+from thalweg.metrics.calendar import NO_YEAR, positions
+from thalweg.registry import load
 
 
 def make_splits(domain, experiment):
@@ -55,22 +46,24 @@ def make_splits(domain, experiment):
     usable = np.flatnonzero(enough["train"] & enough["test"])
     routed = any(observable(name).gather == "routed" for name in experiment.variables)
     drains = _drains(domain) if routed else np.zeros((len(places), len(places)), bool)
+    kind = load("split", experiment.kind)
+    division = kind(Candidates(domain, experiment, experiment.options, usable, drains, generator))
     fold_of = np.full(len(places), -1)
-    fold_of[usable] = FOLDS.get(experiment.kind, _one_fold)(domain, experiment, drains, generator, usable)[usable]
-    train_years, test_years = _years(domain, experiment)
+    fold_of[usable] = division.fold_of[usable]
+    train_years, test_years = (_years(years, len(places)) for years in (division.train_years, division.test_years))
     frames = []
     diverted = _diverted(domain, period) if routed else np.zeros(len(places), bool)
     for fold in range(experiment.tested_folds or experiment.folds):
         test = (fold_of == fold) & (test_years != NO_YEAR)
-        train = enough["train"].copy() if experiment.kind in SAME_PLACES else enough["train"] & ~test
+        train = enough["train"].copy() if kind.places == "same" else enough["train"] & ~test
         reason = np.select([~enough["train"], ~enough["test"]], ["too few training values", "too few test values"], "")
         reason = reason.astype(object)
-        if experiment.kind == "scale":
-            train &= _within(domain, experiment.train_areas)
-            reason[~train & ~test] = "left out: area in neither range"
+        if division.trains is not None:
+            train &= division.trains
+            reason[~train & ~test] = division.reason
         reason[train & diverted] = "left out of training: runoff below precipitation minus potential evapotranspiration"
         train &= ~diverted & (train_years != NO_YEAR)
-        if experiment.kind in (*HELD_OUT, "scale"):
+        if kind.nested_apart:
             outside = train & drains[:, test].any(1)
             reason[outside] = "left out of training: drains a test gauge"
             train &= ~outside
@@ -131,41 +124,6 @@ def _nearest(position, trains):
     return np.linalg.norm(position[:, None] - position[None, trains], axis=-1).min(1).round(1)
 
 
-def _one_fold(domain, experiment, drains, generator, usable):
-    return np.zeros(len(drains), int)
-
-
-def _inner(domain, experiment, drains, generator, usable):
-    return np.where((drains & ~drains.T).any(0), 0, -1)
-
-
-def _random(domain, experiment, drains, generator, usable):
-    fold_of = np.full(len(drains), -1)
-    fold_of[usable] = generator.permutation(np.arange(len(usable)) % experiment.folds)
-    return fold_of
-
-
-def _by_region(domain, experiment, drains, generator, usable):
-    if experiment.regions == "hydrologic_units":
-        return _hydrologic_units(domain)
-    fold_of = np.full(len(drains), -1)
-    fold_of[usable] = _regions(kilometres(domain.places)[usable], experiment.folds, domain.name)
-    return fold_of
-
-
-def _by_area(domain, experiment, drains, generator, usable):
-    return np.where(_within(domain, experiment.test_areas), 0, -1)
-
-
-FOLDS = {
-    "inner_gauges": _inner,
-    "ungauged_basins": _random,
-    "ungauged_places": _random,
-    "ungauged_regions": _by_region,
-    "scale": _by_area,
-}
-
-
 def _shortened(experiment):
     first, last = experiment.train
     if experiment.training_years is None:
@@ -174,57 +132,11 @@ def _shortened(experiment):
     return max(first, start.date()), last
 
 
-def _within(domain, limits):
-    area = domain.places.drainage_area.values
-    return (area >= limits[0]) & (area < limits[1])
-
-
-def _whole_years(time, period):
-    """The water years that lie wholly within a period."""
-    days = pd.date_range(*map(str, period))
-    days = days[days.isin(pd.DatetimeIndex(time))]
-    years, count = np.unique(water_year(days), return_counts=True)
-    return [int(year) for year, size in zip(years, count) if size >= 365]
-
-
-def _years(domain, experiment):
-    """Water years that train and that are tested at each gauge, as texts: two arrays (gauge,)."""
-    places = domain.place_ids
-    if experiment.kind == "differential":
-        variable, greater = YEARS[experiment.train_on]
-        years = _whole_years(domain.forcing.time.values, experiment.train)
-        values = domain.catchment_weights @ domain.forcing[variable].values.T
-        year = water_year(domain.forcing.time.values)
-        means = np.stack([values[:, year == one].mean(1) for one in years], axis=1)
-        order = np.argsort(-means if greater else means, axis=1, kind="stable")
-        half = len(years) // 2
-        chosen = [
-            (sorted(years[i] for i in row[:half]), sorted(years[i] for i in row[len(years) - half :])) for row in order
-        ]
-    elif experiment.kind == "extremes":
-        classes = years_below(domain.observed_runoff, experiment.train, experiment.return_period)
-        chosen = [classes[gauge] for gauge in places]
-    else:
-        chosen = None
+def _years(chosen, count):
+    """Water years that count at each place, as texts: array (place,)."""
     if chosen is None:
-        return np.full(len(places), "", dtype=object), np.full(len(places), "", dtype=object)
-    return tuple(
-        np.array([" ".join(map(str, row[part])) or NO_YEAR for row in chosen], dtype=object) for part in (0, 1)
-    )
-
-
-def _hydrologic_units(domain):
-    """The group of :data:`HYDROLOGIC_UNITS` that each gauge's region belongs to."""
-    if "region" not in domain.places:
-        raise DataError(f"{domain.name}/places: variable 'region' is missing; use regions: distance")
-    group = {unit: i for i, units in enumerate(HYDROLOGIC_UNITS) for unit in units}
-    regions = domain.places.region.values.astype(str)
-    unknown = [region for region in regions if not region.isdigit() or int(region) not in group]
-    if unknown:
-        raise DataError(
-            f"{domain.name}/places: region '{unknown[0]}' is not a hydrologic unit of two digits; use regions: distance"
-        )
-    return np.array([group[int(region)] for region in regions])
+        return np.full(count, "", dtype=object)
+    return np.array([" ".join(map(str, years)) or NO_YEAR for years in chosen], dtype=object)
 
 
 def _diverted(domain, period):
@@ -235,13 +147,6 @@ def _diverted(domain, period):
     observed = domain.observed_runoff.sel(time=days)
     expected = observed.copy(data=domain.catchment_weights @ surplus.T).where(observed.notnull()).mean("time")
     return (observed.mean("time") < expected).values
-
-
-def _regions(place, count, name):
-    _, region = kmeans2(place, count, seed=SPLIT_SEED, minit="++", missing="raise")
-    if len(np.unique(region)) < count:
-        raise DataError(f"{name}: the gauges do not form {count} regions; use fewer folds")
-    return region
 
 
 def _drains(domain):

@@ -1,0 +1,51 @@
+"""Train on the wetter, drier, colder or warmer half of each place's water years, test on the other (Klemes 1986)."""
+
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from thalweg.experiments.splits.division import Division, kind
+from thalweg.metrics.calendar import water_year
+from thalweg.schema import Settings
+
+YEARS = {  # the half that trains: forcing whose mean ranks the years, and whether its greater half does
+    "wet": ("precipitation", True),
+    "dry": ("precipitation", False),
+    "warm": ("temperature", True),
+    "cold": ("temperature", False),
+}
+
+
+class Options(Settings):
+    """Which half trains."""
+
+    train_on: Literal["wet", "dry", "cold", "warm"] = Field(description="the half of the years that trains")
+
+
+@kind("same", Options, one_period=True)
+def differential(candidates):
+    """Every place is tested in the half of its years that does not train."""
+    domain = candidates.domain
+    variable, greater = YEARS[candidates.options.train_on]
+    time = domain.forcing.time.values
+    years = _whole_years(time, candidates.split.train)
+    values = domain.catchment_weights @ domain.forcing[variable].values.T
+    year = water_year(time)
+    means = np.stack([values[:, year == one].mean(1) for one in years], axis=1)
+    order = np.argsort(-means if greater else means, axis=1, kind="stable")
+    half = len(years) // 2
+    return Division(
+        np.zeros(len(order), int),
+        train_years=[sorted(years[i] for i in row[:half]) for row in order],
+        test_years=[sorted(years[i] for i in row[len(years) - half :]) for row in order],
+    )
+
+
+def _whole_years(time, period):
+    """The water years that lie wholly within a period."""
+    days = pd.date_range(*map(str, period))
+    days = days[days.isin(pd.DatetimeIndex(time))]
+    years, count = np.unique(water_year(days), return_counts=True)
+    return [int(year) for year, size in zip(years, count) if size >= 365]

@@ -1,0 +1,29 @@
+"""Train on the water years whose greatest flood is below a return period, test on those above."""
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from thalweg.experiments.splits.division import Division, kind
+from thalweg.metrics.flood_frequency import years_below
+from thalweg.schema import Settings
+
+
+class Options(Settings):
+    """Where the years divide."""
+
+    return_period: Annotated[float, Field(gt=1)] = Field(
+        5, description="years; of each gauge's own log-Pearson III distribution"
+    )
+
+
+@kind("same", Options, one_period=True)
+def extremes(candidates):
+    """Every gauge is tested in its years of great floods."""
+    domain = candidates.domain
+    classes = years_below(domain.observed_runoff, candidates.split.train, candidates.options.return_period)
+    chosen = [classes[place] for place in domain.place_ids]
+    return Division(
+        np.zeros(len(chosen), int), train_years=[row[0] for row in chosen], test_years=[row[1] for row in chosen]
+    )

@@ -1,0 +1,30 @@
+"""Train at catchments of some areas, test at others."""
+
+import numpy as np
+from pydantic import Field
+
+from thalweg.experiments.splits.division import Division, kind
+from thalweg.schema import Area, Settings
+
+
+class Options(Settings):
+    """Which areas."""
+
+    train_areas: tuple[Area, Area] = Field(description="smallest and largest area that trains")
+    test_areas: tuple[Area, Area] = Field(description="smallest and largest area that is tested")
+
+
+@kind("apart", Options)
+def scale(candidates):
+    """Gauges with an area of the one range are tested, those of the other train."""
+    area = candidates.domain.places.drainage_area.values
+    options = candidates.options
+    return Division(
+        np.where(_within(area, options.test_areas), 0, -1),
+        trains=_within(area, options.train_areas),
+        reason="left out: area in neither range",
+    )
+
+
+def _within(area, limits):
+    return (area >= limits[0]) & (area < limits[1])

@@ -1,0 +1,61 @@
+"""Prediction in ungauged regions (PUR): folds of near places, or the seven groups of hydrologic units of the United States."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+from scipy.cluster.vq import kmeans2
+
+from thalweg.basin.domain import DataError
+from thalweg.basin.places import SPLIT_SEED, kilometres
+from thalweg.experiments.splits.division import Division, kind
+from thalweg.schema import Settings
+
+HYDROLOGIC_UNITS = ((1, 2), (3, 6), (4, 5, 7), (9, 10), (8, 11, 12, 13), (14, 15, 16, 18), (17,))  # Feng et al. (2023)
+
+
+class Options(Settings):
+    """What makes a region."""
+
+    regions: Literal["distance", "hydrologic_units"] = Field(
+        "distance",
+        description="clusters of near places, or the seven groups of hydrologic units of the United States (folds: 7)",
+    )
+
+    def check(self, split):
+        """Raise ValueError unless the folds fit."""
+        if self.regions == "hydrologic_units" and split.folds != len(HYDROLOGIC_UNITS):
+            raise ValueError(f"folds is {split.folds}, but the groups of hydrologic units are {len(HYDROLOGIC_UNITS)}")
+
+
+@kind("held_out", Options)
+def ungauged_regions(candidates):
+    """Every usable place is in the fold of its region."""
+    domain = candidates.domain
+    if candidates.options.regions == "hydrologic_units":
+        return Division(_hydrologic_units(domain))
+    fold_of = np.full(len(candidates.drains), -1)
+    position = kilometres(domain.places)[candidates.usable]
+    fold_of[candidates.usable] = _clusters(position, candidates.split.folds, domain.name)
+    return Division(fold_of)
+
+
+def _clusters(position, count, name):
+    _, region = kmeans2(position, count, seed=SPLIT_SEED, minit="++", missing="raise")
+    if len(np.unique(region)) < count:
+        raise DataError(f"{name}: the places do not form {count} regions; use fewer folds")
+    return region
+
+
+def _hydrologic_units(domain):
+    """The group of :data:`HYDROLOGIC_UNITS` that each gauge's region belongs to."""
+    if "region" not in domain.places:
+        raise DataError(f"{domain.name}/places: variable 'region' is missing; use regions: distance")
+    group = {unit: i for i, units in enumerate(HYDROLOGIC_UNITS) for unit in units}
+    regions = domain.places.region.values.astype(str)
+    unknown = [region for region in regions if not region.isdigit() or int(region) not in group]
+    if unknown:
+        raise DataError(
+            f"{domain.name}/places: region '{unknown[0]}' is not a hydrologic unit of two digits; use regions: distance"
+        )
+    return np.array([group[int(region)] for region in regions])
