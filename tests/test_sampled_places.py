@@ -141,6 +141,17 @@ def test_a_censored_sample_costs_nothing_below_its_limit_and_more_the_further_ab
     assert exact == pytest.approx([0.0, 0.5])
 
 
+def test_a_loss_that_takes_detection_limits_for_measured_is_refused_before_it_trains(sites):
+    deaf = job(training=TRAINING.model_copy(update={"loss": "nse_batch"}))
+    splits = make_splits(sites, TEMPORAL)
+    with pytest.raises(
+        DataError, match=r"synthetic/observed: 'nitrate' has values below .* 'nse_batch' .* use log_likelihood"
+    ):
+        make_task(sites, splits, deaf)
+    measured = replace(sites, observed=sites.observed.drop_vars("nitrate_censored"))
+    assert make_task(measured, splits, deaf)[0].censored == {}
+
+
 def test_a_curve_is_recovered_from_attributes_and_carried_to_held_out_sites(tmp_path):
     sites = make_sites(count=12)
     splits = make_splits(sites, OUT)
@@ -203,7 +214,8 @@ def test_a_configuration_that_cannot_be_is_refused():
     later = TEMPORAL.model_copy(update={"test": TEMPORAL.train})
     with pytest.raises(ConfigError, match="overlaps the training period"):
         settings_from(Split, later.model_dump_json())
-    experiment = {**OUT.model_dump(mode="json"), "label": "x", "models": ["own"]}
+    years = {part: ("2009-03-01", "2010-01-01") for part in ("train", "test")}
+    experiment = {**OUT.model_copy(update=years).model_dump(mode="json"), "label": "x", "models": ["own"]}
     own = {"kind": "process", "label": "x", "process": "air2stream", "network": "unit"}
     with pytest.raises(ConfigError, match="none for a held-out one"):
         validated(Study, {"models": {"own": own}, "experiments": {"thames": {"out": experiment}}})
