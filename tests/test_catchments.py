@@ -12,14 +12,13 @@ import pandas as pd
 import pyet
 import pytest
 import xarray as xr
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from thalweg.basin.domain import DataError, read_domain
 from thalweg.cli import main
-from thalweg.datasets import camels_us, caravan, france, own_catchments
+from thalweg.datasets import camels_us, caravan, france, own_catchments, settings_of
 from thalweg.datasets import lumped as catchments
 from thalweg.learn.scaling import climate_attributes
-from thalweg.settings.catchments import CamelsUsSettings, Catchments
 from thalweg.storage.store import read_provenance, write_netcdf
 from thalweg.units import UnitError
 
@@ -188,9 +187,9 @@ def test_camels_us_areas_that_differ_are_flagged_and_depths_rescaled(both_forms)
     plain, unscaled = camels_us.build(both_forms[0], ATTRIBUTE_YEARS, rescale_discharge=False)
     assert not unscaled.rescaled.any()
     np.testing.assert_array_equal(plain.observed.discharge, domain.observed.discharge)
-    np.testing.assert_allclose(domain.observed_runoff, plain.observed * RATIO[:, None], rtol=1e-5)
+    np.testing.assert_allclose(domain.observed_runoff, plain.observed_runoff * RATIO[:, None], rtol=1e-5)
     with xr.open_dataset(both_forms[0] / "timeseries.nc", engine="h5netcdf") as file:
-        np.testing.assert_allclose(plain.observed, file.discharge, rtol=1e-5)
+        np.testing.assert_allclose(plain.observed_runoff, file.discharge, rtol=1e-5)
     assert "2 of 3 catchments" in domain.observed.discharge.attrs["comment"]
 
 
@@ -199,7 +198,7 @@ def test_camels_us_text_and_netcdf_agree(both_forms):
     for name in netcdf.forcing.data_vars:
         np.testing.assert_allclose(text.forcing[name], netcdf.forcing[name], rtol=1e-4, atol=1e-4, err_msg=name)
     np.testing.assert_allclose(text.observed.discharge, netcdf.observed.discharge, rtol=1e-4)
-    np.testing.assert_allclose(text.observed, netcdf.observed, rtol=1e-4)
+    np.testing.assert_allclose(text.observed_runoff, netcdf.observed_runoff, rtol=1e-4)
     xr.testing.assert_allclose(text.attributes, netcdf.attributes)
 
 
@@ -406,7 +405,7 @@ def test_caravan_computes_penman_monteith_where_it_is_lacking(tmp_path, form):
     assert table.potential_evapotranspiration_is[0] == "computed, penman_monteith"
     assert table.licence[0] == "licenses/hysets/license_hysets.md"
     assert table.time_zone[0] == ("Europe/Berlin" if form == "netcdf" else "local")
-    np.testing.assert_allclose(domain.observed.discharge[0], caravan_series().streamflow * 10, rtol=1e-5)
+    np.testing.assert_allclose(domain.observed.discharge[:, 0], caravan_series().streamflow * 10, rtol=1e-5)
     np.testing.assert_allclose(
         domain.forcing.vapour_pressure.values[:, 0],
         10 * pyet.calc_e0(caravan_series().dewpoint_temperature_2m_mean),
@@ -550,7 +549,7 @@ def test_own_catchments_converts_units(tmp_path, form):
     one = own_catchments.build(own(tmp_path / "one", form), PERIOD, "hargreaves", minimum_days=300)[0]
     two = own_catchments.build(own(tmp_path / "two", form, units, american), PERIOD, "hargreaves", minimum_days=300)[0]
     xr.testing.assert_allclose(one.forcing, two.forcing, rtol=1e-4)
-    assert two.observed.values == pytest.approx(1.0, rel=1e-5)
+    assert two.observed_runoff.values == pytest.approx(1.0, rel=1e-5)
 
 
 @pytest.mark.parametrize("form", ["csv", "netcdf"])
@@ -651,15 +650,12 @@ def test_units_as_files_write_them():
 
 
 def test_settings_are_chosen_by_kind():
-    adapter = TypeAdapter(Catchments)
-    block = adapter.validate_python({"kind": "camels_us", "catchments": ["01013500"]})
-    assert isinstance(block, CamelsUsSettings)
+    block = settings_of("camels_us").model_validate({"kind": "camels_us", "catchments": ["01013500"]})
+    assert isinstance(block, camels_us.CamelsUsSettings)
     assert len(block.attributes) == 27
-    assert adapter.validate_python({"kind": "caravan", "duplicate_distance": "500 m"}).duplicate_distance == 0.5
+    assert settings_of("caravan")(duplicate_distance="500 m").duplicate_distance == 0.5
     with pytest.raises(ValidationError, match="folder"):
-        adapter.validate_python({"kind": "own_catchments", "period": ["2000-01-01", "2001-01-01"]})
-    with pytest.raises(ValidationError, match="camels_uk"):
-        adapter.validate_python({"kind": "camels_uk"})
+        settings_of("own_catchments").model_validate({"kind": "own_catchments", "period": ["2000-01-01", "2001-01-01"]})
 
 
 def test_real_camels_us_few_catchments():
@@ -695,7 +691,7 @@ def test_real_camels_us_text_and_netcdf_agree(tmp_path):
 def test_climate_indices_are_those_published():
     ids = ["01022500", "02381600", "06879650", "11264500", "12048000"]
     domain, _ = camels_us.build(real("camels-us-569"), ATTRIBUTE_YEARS, catchments=ids)
-    indices = climate_attributes(domain, (0, len(domain.forcing.time)))
+    indices = climate_attributes(domain, ATTRIBUTE_YEARS)
     table = pd.read_csv(real("camels-us-569") / "attributes/camels_clim.txt", sep=";", dtype={"gauge_id": str})
     published = table.set_index("gauge_id").loc[domain.unit_ids]
     for name, (column, scale) in {
@@ -725,7 +721,7 @@ def test_climate_indices_of_made_up_years():
         },
         coords={"time": time},
     )
-    indices = climate_attributes(SimpleNamespace(forcing=forcing), (0, len(time)))
+    indices = climate_attributes(SimpleNamespace(forcing=forcing, step="day"), ("2001-01-01", "2004-12-31"))
     np.testing.assert_allclose(indices["precipitation_seasonality"][:2], [0.5, -0.5], atol=0.01)
     np.testing.assert_allclose(indices["aridity"][:2], 1.5, rtol=2e-3)
     assert indices["high_precipitation_duration"].tolist() == [0, 0, 3]

@@ -13,11 +13,11 @@ from conftest import ROOT
 from thalweg.basin.domain import read_domain
 from thalweg.cli import main
 from thalweg.datasets import reader, settings_of
+from thalweg.registry import RegistryError, names
 from thalweg.schema import ConfigError, settings_from
 from thalweg.storage.store import read_provenance
 
-FOLDER = ROOT / "src/thalweg/datasets"
-KINDS = sorted(path.stem for path in FOLDER.glob("*.py") if "\nSETTINGS = " in path.read_text())
+KINDS = names("dataset")
 HEAVY = {"dask", "exactextract", "geopandas", "h5py", "pyet", "pyproj", "rasterio", "rioxarray", "shapely", "torch"}
 
 
@@ -44,19 +44,23 @@ def test_settings_are_read_without_what_building_needs():
 
 
 def test_an_unknown_kind_says_what_to_write(tmp_path, monkeypatch):
-    with pytest.raises(ConfigError, match="kind 'camels_uk': there is no module thalweg.datasets.camels_uk"):
-        settings_of("camels_uk")
-    with pytest.raises(ConfigError, match="kind 'far.away': there is no module far.away"):
+    for name in ("camels_uk", "lumped"):  # the latter helps readers
+        with pytest.raises(
+            RegistryError, match=f"no dataset '{name}'; there are camels_us, caravan, .*package.module for"
+        ):
+            settings_of(name)
+    with pytest.raises(RegistryError, match=r"no Python source of the module far\.away"):
         settings_of("far.away")
-    with pytest.raises(ConfigError, match=r"kind 'lumped': .*lumped.py has no SETTINGS"):
-        settings_of("lumped")
     with pytest.raises(ConfigError, match=r"minimum_dais: unknown key; allowed are .*minimum_days"):
         settings_from(settings_of("france"), json.dumps({"kind": "france", "minimum_dais": "3 days"}))
     (tmp_path / "needy").mkdir()
     (tmp_path / "needy/rivers.py").write_text("import a_library_that_is_not_there\n")
+    (tmp_path / "needy/lakes.py").write_text("SETTINGS = None\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="a_library_that_is_not_there"):
+    with pytest.raises(RegistryError, match=r"importing needy\.rivers failed .*a_library_that_is_not_there"):
         settings_of("needy.rivers")
+    with pytest.raises(RegistryError, match=r"lakes\.py has no build"):
+        settings_of("needy.lakes")
 
 
 OUTSIDE = '''

@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,12 @@ from scipy.optimize import least_squares
 
 from conftest import dataset
 from thalweg.analysis.leaf import folds_of, parameter_skill, recover, ridge, run_study
-from thalweg.basin.domain import DataError
-from thalweg.basin.sites import Sites, read_sites
+from thalweg.basin.domain import DataError, read_domain, sampled_units
 from thalweg.cli.steps import leaf as verb
 from thalweg.datasets import leaf, leaf_lce
-from thalweg.evaluation.statistics import COLUMNS, check_skill
+from thalweg.evaluation.score import score
+from thalweg.evaluation.statistics import check_skill
+from thalweg.experiments.simulation import read_variables
 from thalweg.learn.leaf import (
     MEASUREMENT_ERROR,
     PRIOR,
@@ -43,7 +45,7 @@ def leaf_folder():
 
 
 def made(curves=6, points=9, seed=0, noise=0.0, conductance=True):
-    """Sites whose assimilation and conductance the equations made, from Vcmax25 that rises with an attribute."""
+    """Curves whose assimilation and conductance the equations made, from Vcmax25 that rises with an attribute."""
     generator = np.random.default_rng(seed)
     ci = np.linspace(40.0, 1400.0, points)[:, None] * np.ones(curves)
     forcing = {
@@ -63,44 +65,44 @@ def made(curves=6, points=9, seed=0, noise=0.0, conductance=True):
     samples["assimilation"] = samples["assimilation"] + noise * generator.standard_normal(ci.shape)
     if not conductance:
         samples.pop("stomatal_conductance")
-    coordinates = {"point": np.arange(points), "site": [f"c{i}" for i in range(curves)]}
+    ids = [f"c{i}" for i in range(curves)]
     groups = [
         xr.Dataset(
-            {name: (("point", "site"), values, {"units": described[name][0]}) for name, values in group.items()},
-            coords=coordinates,
+            {name: (("point", dimension), values, {"units": described[name][0]}) for name, values in group.items()},
+            coords={"point": np.arange(points), dimension: ids},
         )
-        for group, described in ((forcing, leaf.FORCING), (samples, leaf.SAMPLES))
+        for group, described, dimension in ((forcing, leaf.FORCING, "unit"), (samples, leaf.OBSERVED, "place"))
     ]
     label = {"role": "label"}
     attributes = xr.Dataset(
         {
-            "leaf_nitrogen": ("site", nitrogen, {"units": "percent"}),
-            "pathway": ("site", ["C3"] * curves, label),
-            "species": ("site", [f"s{i // 2}" for i in range(curves)], label),
+            "leaf_nitrogen": ("unit", nitrogen, {"units": "percent"}),
+            "pathway": ("unit", ["C3"] * curves, label),
+            "species": ("unit", [f"s{i // 2}" for i in range(curves)], label),
         },
-        coords={"site": coordinates["site"]},
+        coords={"unit": ids},
     )
-    return Sites("made", groups[0], attributes, groups[1]), truth
+    return sampled_units("made", groups[0], attributes, groups[1]), truth
 
 
 def test_curves_of_the_dataset(leaf_folder):
-    sites, table = leaf.build(leaf_folder)
-    assert sites.axis == "point"
-    assert sites.forcing.sizes == {"point": 180, "site": 12}
+    domain, table = leaf.build(leaf_folder)
+    assert domain.axis == "point"
+    assert domain.forcing.sizes == {"point": 180, "unit": 12}
     assert table.points.sum() == 1863
-    assert sites.samples.assimilation.notnull().sum() == 1863
-    assert (sites.attributes.kind == "A-Ci").sum() == 11
-    assert sites.inputs == ["mean_leaf_temperature"]
-    short = sites.forcing.sel(site="curve 118").intercellular_co2.values
+    assert domain.observed.assimilation.notnull().sum() == 1863
+    assert (domain.attributes.kind == "A-Ci").sum() == 11
+    assert domain.inputs == ["mean_leaf_temperature"]
+    short = domain.forcing.sel(unit="curve 118").intercellular_co2.values
     assert (short[6:] == short[5]).all()
 
 
 def test_conductance_of_the_dataset(leaf_folder):
-    sites, table = leaf.build_stomata(leaf_folder)
-    assert len(sites.site_ids) == 14
+    domain, table = leaf.build(leaf_folder, "stomatal_conductance")
+    assert len(domain.place_ids) == 14
     assert table.left_out.sum() == 1
-    assert (sites.samples.stomatal_conductance.values[sites.samples.stomatal_conductance.notnull()] > 0).all()
-    assert "400" in sites.forcing.co2.attrs["estimate"]
+    assert (domain.observed.stomatal_conductance.values[domain.observed.stomatal_conductance.notnull()] > 0).all()
+    assert "400" in domain.forcing.co2.attrs["estimate"]
 
 
 def test_an_impossible_value_is_an_error_that_names_it(leaf_folder, tmp_path):
@@ -129,13 +131,13 @@ def test_short_curves_and_impossible_points_are_counted():
 
 @pytest.mark.skipif(not LCE.exists(), reason="needs leaf-lce in the folder that THALWEG_MIRROR names")
 def test_leaf_carbon_exchange():
-    sites, table = leaf_lce.build(LCE)
-    assert len(sites.site_ids) == 598
+    domain, table = leaf_lce.build(LCE)
+    assert len(domain.place_ids) == 598
     assert table.left_out.sum() == 20
-    assert (sites.attributes.pathway == "C4").sum() == 43
-    assert len(np.unique(sites.attributes.species)) == 96
-    assert not {"reference_Vcmax", "species", "latitude"} & set(sites.inputs)
-    ambient = sites.forcing.co2.where(sites.samples.stomatal_conductance.notnull())
+    assert (domain.attributes.pathway == "C4").sum() == 43
+    assert len(np.unique(domain.attributes.species)) == 96
+    assert not {"reference_Vcmax", "species", "latitude"} & set(domain.inputs)
+    ambient = domain.forcing.co2.where(domain.observed.stomatal_conductance.notnull().values)
     assert float(ambient.min()) >= 350
     assert float(ambient.max()) <= 450
 
@@ -229,43 +231,53 @@ def test_ridge_finds_a_line_and_shrinks_noise():
     assert np.std(ridge(x, noise, groups, x)) < 0.5 * np.std(noise)
 
 
+def scored(simulations):
+    return pd.concat([score(one, "leaf", ["RMSE", "bias"], 20) for one in simulations], ignore_index=True)
+
+
 def test_the_study_scores_every_model_and_judges_parameters():
-    sites, _ = made(curves=9, noise=0.2)
-    results = run_study(sites, QUICK.model_copy(update={"held_out": ["curves", "species", "locations"]}))
-    skill = results["skill"]
+    domain, _ = made(curves=9, noise=0.2)
+    simulations, tables = run_study(domain, QUICK.model_copy(update={"held_out": ["curves", "species", "locations"]}))
+    skill = scored(simulations)
     check_skill(skill)
-    assert list(skill) == ["study", *COLUMNS]
-    assert set(skill.experiment) == {
-        "points",
-        "points_conductance",
-        "curves",
-        "curves_conductance",
-        "species",
-        "species_conductance",
-    }
+    assert set(skill.experiment) == {"points", "curves", "species"}
+    assert set(skill.variable) == {"assimilation", "stomatal_conductance"}
     models = skill.groupby("experiment").model.unique()
     assert set(models["points"]) == {"least_squares", "network", "one_set"}
     assert set(models["species"]) == {"mean", "ridge", "network"}
     assert skill.value.notna().all()
-    alone = skill[(skill.experiment == "points") & (skill.model == "least_squares") & (skill.metric == "RMSE")]
+    of_assimilation = skill[(skill.variable == "assimilation") & (skill.metric == "RMSE")]
+    alone = of_assimilation[(of_assimilation.experiment == "points") & (of_assimilation.model == "least_squares")]
     assert alone.value.median() < 0.6
-    judged = parameter_skill(results["parameters"], 20)
+    judged = parameter_skill(tables["parameters"], 20)
     row = judged[(judged.experiment == "curves") & (judged.model == "ridge") & (judged.parameter == "Vcmax25")].iloc[0]
     assert row.R2 > 0.8
     assert row.R2_low <= row.R2 <= 1
     assert row.curves == row.groups == 9
-    held_out = results["points"].groupby("curve").held_out.mean()
+    held_out = tables["points"].groupby("curve").held_out.mean()
     assert held_out.between(0.15, 0.35).all()
+
+
+def test_simulations_are_of_held_out_curves_and_points():
+    """Every fold simulates the curves that it holds out; what trained and what is tested add up to what was measured."""
+    simulations, _ = run_study(made(curves=9, noise=0.2)[0], QUICK)
+    for one in simulations:
+        there = one.observed.notnull()
+        assert ((one.trained + one.tested) == there).all()
+        simulated = one.simulated.notnull().any(["seed", "point"])
+        assert (simulated == one.tested.any("point")).all()
+    of_curves = [one for one in simulations if one.attrs["experiment"] == "curves"]
+    assert all((one.tested.sum("fold") == one.observed.notnull()).all() for one in of_curves)
 
 
 def test_no_held_out_sample_reaches_the_models():
     """Held-out points and curves changed beyond recognition leave all that is learned as it was."""
     sites, _ = made(curves=9, noise=0.2, conductance=False)
     settings = QUICK.model_copy(update={"held_out": []})
-    points = run_study(sites, settings)["points"]
-    changed = sites.samples.copy(deep=True)
+    points = run_study(sites, settings)[1]["points"]
+    changed = sites.observed.copy(deep=True)
     changed["assimilation"].values[QUICK.every // 2 :: QUICK.every] *= -3.0
-    again = run_study(Sites("made", sites.forcing, sites.attributes, changed), settings)["points"]
+    again = run_study(replace(sites, observed=changed), settings)[1]["points"]
     for model in ("least_squares", "network"):
         np.testing.assert_allclose(points[f"assimilation_{model}"], again[f"assimilation_{model}"], atol=1e-4)
 
@@ -285,9 +297,11 @@ def test_the_verb_writes_what_can_be_read_again(leaf_folder, tmp_path):
     parser = argparse.ArgumentParser()
     verb.arguments(parser)
     given = ["--kind", "leaf", "--dataset", str(leaf_folder), "--settings", settings, "--output", str(tmp_path)]
+    given += ["--domain", str(tmp_path / "leaf.nc"), "--simulations", str(tmp_path / "simulations.nc")]
     verb.run(parser.parse_args(given))
-    assert read_sites(tmp_path / "sites.nc").variables == ["assimilation"]
-    for name in ("curves", "skill", "fits", "parameters", "parameter_skill", "points"):
+    assert read_domain(tmp_path / "leaf.nc").variables == ["assimilation"]
+    assert len(scored(read_variables(tmp_path / "simulations.nc"))) > 0
+    for name in ("curves", "fits", "parameters", "parameter_skill", "points"):
         assert len(pd.read_csv(tmp_path / f"{name}.csv")) > 0
         assert (tmp_path / f"{name}.csv.provenance.json").exists()
 

@@ -70,7 +70,7 @@ def test_estimates_say_how_and_in_which_unit():
     temperature = np.full((len(YEAR), 2), 12.0)
     found = meteorology.estimates(YEAR, [51.7, 40.0], [60.0, 300.0], temperature)
     for dims, values, attrs in found.values():
-        assert dims == ("time", "site")
+        assert dims == ("time", "unit")
         assert values.shape == temperature.shape
         assert attrs["units"] and attrs["estimate"]
     radius = found["season_cosine"][1] ** 2 + found["season_sine"][1] ** 2

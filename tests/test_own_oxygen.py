@@ -6,20 +6,50 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import xarray as xr
 
+from thalweg.basin.domain import read_domain
 from thalweg.cli import main
+from thalweg.evaluation.score import score
+from thalweg.experiments.run import simulate_experiment, train_experiment
+from thalweg.experiments.splits import make_splits
 from thalweg.integrate import integrate
 from thalweg.processes.water_quality.dissolved_oxygen import dissolved_oxygen
+from thalweg.settings.blocks import Split, TrainingJob
 
 SITES = {"mill": (80.0, 0.6), "weir": (60.0, 1.2), "mouth": (20.0, 3.0)}  # elevation in m, mean discharge in m3/s
-SPLIT = {
-    "kind": "temporal",
-    "variable": "dissolved_oxygen",
-    "train": ["2012-01-01", "2013-06-30"],
-    "test": ["2013-07-01", "2014-06-30"],
-    "minimum_samples": 10,
-}
+SPLIT = Split(
+    kind="temporal",
+    variable="dissolved_oxygen",
+    train=("2012-01-01", "2013-06-30"),
+    test=("2013-07-01", "2014-06-30"),
+    validation="period",
+    validation_share=0.2,
+    minimum_values=10,
+)
+JOB = TrainingJob(
+    model={
+        "kind": "process",
+        "label": "",
+        "process": "dissolved_oxygen",
+        "components": 1,
+        "hidden": 32,
+        "layers": 1,
+        "routing": "none",
+    },
+    training={
+        "steps": 80,
+        "learning_rate": 0.05,
+        "window": "500 days",
+        "spin_up": "30 days",
+        "patience": 99,
+        "climate_attributes": False,
+        "logarithmic_attributes": True,
+    },
+    variables={"dissolved_oxygen": 1.0},
+    seeds=[0],
+    validation_share=0.2,
+    device="cpu",
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,51 +85,16 @@ def folder(tmp_path_factory):
 
 @pytest.mark.long
 def test_a_table_of_oxygen_trains_the_process(folder, tmp_path):
-    files = {name: f"{tmp_path}/{name}" for name in ("sites.nc", "splits.csv", "w.safetensors", "log.csv", "s.nc")}
-    domain = {"kind": "own-sites", "folder": str(folder), "name": "river"}
-    sites = ["--dataset", str(folder), "--output", files["sites.nc"], "--table", f"{tmp_path}/table.csv"]
-    main(["step", "sites", *sites, "--settings", json.dumps(domain)])
-    both = ["--sites", files["sites.nc"], "--splits", files["splits.csv"]]
-    main(["step", "site_split", *both[:2], "--settings", json.dumps(SPLIT), "--output", files["splits.csv"]])
-    job = {
-        "model": {"kind": "process", "label": "", "process": "dissolved_oxygen"},
-        "training": {"steps": 80, "learning_rate": 0.05, "window": "500 days", "spin_up": "30 days", "patience": 99},
-        "variable": "dissolved_oxygen",
-        "seeds": [0],
-        "validation_share": 0.2,
-        "device": "cpu",
-    }
-    run = [
-        *both,
-        "--settings",
-        json.dumps(job),
-        "--names",
-        "river",
-        "later",
-        "oxygen",
-        "--weights",
-        files["w.safetensors"],
-    ]
-    main(["step", "site_train", *run, "--checkpoints", f"{tmp_path}/c", "--log", files["log.csv"]])
-    outputs = ["--output", files["s.nc"], "--parameters", f"{tmp_path}/p.nc", "--internals", f"{tmp_path}/i.nc"]
-    main(["step", "site_simulate", *run, *outputs])
-    scored = json.dumps({"metrics": ["RMSE", "NSE"], "minimum_samples": 10})
-    main(
-        [
-            "step",
-            "site_score",
-            "--simulation",
-            files["s.nc"],
-            "--study",
-            "t",
-            "--settings",
-            scored,
-            "--output",
-            f"{tmp_path}/k.csv",
-        ]
-    )
-    skill = pd.read_csv(tmp_path / "k.csv").groupby("metric").value.median()
+    settings = {"kind": "own_sites", "folder": str(folder), "name": "river"}
+    files = ["--output", f"{tmp_path}/domain.nc", "--table", f"{tmp_path}/table.csv"]
+    main(["step", "domain", "river", "--dataset", str(folder), "--settings", json.dumps(settings), *files])
+    domain = read_domain(tmp_path / "domain.nc")
+    assert pd.read_csv(tmp_path / "table.csv").place.tolist() == domain.place_ids.tolist() == list(SITES)
+    splits = make_splits(domain, SPLIT)
+    tensors, values, _ = train_experiment(domain, splits, JOB, tmp_path / "checkpoints", [])
+    tree = simulate_experiment(domain, splits, JOB, tensors, values).to_tree(domain="river", experiment="", model="")
+    simulation = tree.to_dataset()
+    assert simulation.attrs["unit"] == "mg/l"
+    skill = score(simulation, "made", ["RMSE", "NSE"], 10).groupby("metric").value.median()
     assert skill.NSE > 0.8
     assert skill.RMSE < 0.5
-    with xr.open_dataset(files["s.nc"], engine="h5netcdf") as simulation:
-        assert simulation.attrs["unit"] == "mg/l"

@@ -46,32 +46,32 @@ def write(tmp_path):
     return put
 
 
-def test_a_table_of_oxygen_becomes_sites(write):
-    sites, table = own_sites.build(write(), name="brook")
-    assert sites.name == "brook"
-    assert sites.site_ids.tolist() == ["mill", "weir"]
-    oxygen = sites.samples.dissolved_oxygen
+def test_a_table_of_oxygen_becomes_a_domain(write):
+    domain, table = own_sites.build(write(), name="brook")
+    assert domain.name == "brook"
+    assert domain.place_ids.tolist() == ["mill", "weir"]
+    oxygen = domain.observed.dissolved_oxygen
     assert oxygen.attrs["units"] == "mg/l"
-    assert oxygen.sel(site="mill", time="2012-05-02").item() == pytest.approx(9.5)
+    assert oxygen.sel(place="mill", time="2012-05-02").item() == pytest.approx(9.5)
     assert int(oxygen.notnull().sum()) == 3
-    assert sites.samples.ammonium.sel(site="mill", time="2012-05-02").item() == pytest.approx(0.05)
-    assert sites.censored("ammonium").sum() == 1
-    assert sites.samples.colour.attrs["units"] == "m"
-    assert table.set_index("site").loc["mill", ["dissolved_oxygen", "ammonium_censored"]].tolist() == [2, 1]
+    assert domain.observed.ammonium.sel(place="mill", time="2012-05-02").item() == pytest.approx(0.05)
+    assert domain.censored("ammonium").sum() == 1
+    assert domain.observed.colour.attrs["units"] == "m"
+    assert table.set_index("place").loc["mill", ["dissolved_oxygen", "ammonium_censored"]].tolist() == [2, 1]
 
 
 def test_units_are_converted_and_what_is_missing_is_estimated(write):
-    sites, _ = own_sites.build(write())
-    forcing = sites.forcing
-    assert forcing.air_temperature.sel(site="mill", time="2012-05-04").item() == pytest.approx(54 / 1.8 - 32 / 1.8)
-    np.testing.assert_allclose(forcing.discharge.sel(site="weir"), 0.9)
-    np.testing.assert_allclose(forcing.runoff.sel(site="mill"), 0.5 * 86.4 / 20)
+    domain, _ = own_sites.build(write())
+    forcing = domain.forcing
+    assert forcing.air_temperature.sel(unit="mill", time="2012-05-04").item() == pytest.approx(54 / 1.8 - 32 / 1.8)
+    np.testing.assert_allclose(forcing.discharge.sel(unit="weir"), 0.9)
+    np.testing.assert_allclose(forcing.runoff.sel(unit="mill"), 0.5 * 86.4 / 20)
     for name in ("vapour_pressure", "shortwave_radiation", "potential_evapotranspiration", "day_length"):
         assert forcing[name].attrs["estimate"]
-    assert sites.attributes.mean_discharge.values.tolist() == pytest.approx([0.5, 0.9])
-    assert "kind" not in sites.inputs
-    assert sites.network.length.values[0] == 4500
-    assert sites.river.downstream.tolist() == [1, -1]
+    assert domain.attributes.mean_discharge.values.tolist() == pytest.approx([0.5, 0.9])
+    assert "kind" not in domain.inputs
+    assert domain.network.length.values[0] == 4500
+    assert domain.river.downstream.tolist() == [1, -1]
 
 
 def test_what_is_given_is_not_estimated(write):

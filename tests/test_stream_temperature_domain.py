@@ -57,33 +57,33 @@ def made(tmp_path):
 
 def test_units_places_and_dams(made):
     folder, period = made
-    sites, _ = stream_temperature.build(folder, period)
+    domain, _ = stream_temperature.build(folder, period)
     raw = pd.read_csv(folder / DISCHARGE)
-    np.testing.assert_allclose(sites.forcing.discharge.sel(site="md3"), raw.md3 * 0.028316846592)
+    np.testing.assert_allclose(domain.forcing.discharge.sel(unit="md3"), raw.md3 * 0.028316846592)
     np.testing.assert_allclose(
-        sites.forcing.runoff, sites.forcing.discharge * 86.4 / sites.attributes.drainage_area, rtol=1e-12
+        domain.forcing.runoff, domain.forcing.discharge * 86.4 / domain.attributes.drainage_area, rtol=1e-12
     )
     land = pd.read_csv(folder / LAND).set_index("Site")
     expected = land.PPTAVG_SITE[["sm1", "sm2", "md3"]] * 10 / 365.25
-    np.testing.assert_allclose(sites.attributes.mean_precipitation, expected, rtol=1e-3)
-    np.testing.assert_allclose(sites.attributes.snow_share, land.SNOW_PCT_PRECIP[:3] / 100)
-    np.testing.assert_allclose(sites.attributes.reservoir_storage, land.STOR_NID_2009[:3])
-    assert sites.attributes.latitude.values.tolist() == [41, 42, 43]
-    assert sites.attributes.dam_upstream.values.tolist() == [0, 1, 1]
-    np.testing.assert_allclose(sites.attributes.dam_distance_logarithm, np.log([1001, 1, 4]))
-    assert sites.attributes.major_dam_upstream.values.tolist() == [0, 0, 1]
-    assert sites.variables == ["water_temperature"]
-    assert sites.network is None
+    np.testing.assert_allclose(domain.attributes.mean_precipitation, expected, rtol=1e-3)
+    np.testing.assert_allclose(domain.attributes.snow_share, land.SNOW_PCT_PRECIP[:3] / 100)
+    np.testing.assert_allclose(domain.attributes.reservoir_storage, land.STOR_NID_2009[:3])
+    assert domain.attributes.latitude.values.tolist() == [41, 42, 43]
+    assert domain.attributes.dam_upstream.values.tolist() == [0, 1, 1]
+    np.testing.assert_allclose(domain.attributes.dam_distance_logarithm, np.log([1001, 1, 4]))
+    assert domain.attributes.major_dam_upstream.values.tolist() == [0, 0, 1]
+    assert domain.variables == ["water_temperature"]
+    assert domain.network is None
 
 
 def test_gaps_of_discharge_are_filled_and_told(made):
     folder, period = made
-    sites, table = stream_temperature.build(folder, period)
-    table = table.set_index("site")
+    domain, table = stream_temperature.build(folder, period)
+    table = table.set_index("place")
     assert table.loc["sm2", "discharge_missing_share"] == pytest.approx(42 / 200)
     assert table.loc["sm2", "discharge_filled"].startswith("2 days interpolated; 40 days from site ")
     raw = pd.read_csv(folder / DISCHARGE).sm2.to_numpy() * 0.028316846592
-    filled = sites.forcing.discharge.sel(site="sm2").values
+    filled = domain.forcing.discharge.sel(unit="sm2").values
     np.testing.assert_allclose(filled[10:12], np.interp([10, 11], [9, 12], raw[[9, 12]]))
     known = np.isfinite(raw)
     np.testing.assert_allclose(filled[known], raw[known])
@@ -93,9 +93,9 @@ def test_tidal_and_undescribed_sites_are_left_out(made):
     folder, period = made
     land = pd.read_csv(folder / LAND)
     land[land.Site != "sm1"].to_csv(folder / LAND, index=False)
-    sites, table = stream_temperature.build(folder, period)
-    assert sites.site_ids.tolist() == ["sm2", "md3"]
-    reasons = table.set_index("site").reason
+    domain, table = stream_temperature.build(folder, period)
+    assert domain.place_ids.tolist() == ["sm2", "md3"]
+    reasons = table.set_index("place").reason
     assert reasons["lg4"] == "tidal: negative discharge"
     assert reasons["sm1"] == f"no row in {LAND}"
 
@@ -123,7 +123,7 @@ def test_nothing_is_computed_from_water_temperature(made, discharge):
     after, _ = stream_temperature.build(folder, period, discharge=discharge)
     xr.testing.assert_identical(before.forcing, after.forcing)
     xr.testing.assert_identical(before.attributes, after.attributes)
-    assert not before.samples.equals(after.samples)
+    assert not before.observed.equals(after.observed)
 
 
 def test_mean_runoff_has_the_limits_of_the_water_balance():
@@ -170,19 +170,19 @@ def real():
 
 
 def test_the_real_tables_have_the_known_size(real):
-    sites, table = real
+    domain, table = real
     assert len(table) == 410
-    assert len(sites.site_ids) == 405
-    assert set(table.site[table.reason.str.startswith("tidal")]) == {"sm55", "lg58", "lg69", "lg152"}
-    assert sites.samples.water_temperature.notnull().mean().item() == pytest.approx(0.982, abs=1e-3)
+    assert len(domain.place_ids) == 405
+    assert set(table.place[table.reason.str.startswith("tidal")]) == {"sm55", "lg58", "lg69", "lg152"}
+    assert domain.observed.water_temperature.notnull().mean().item() == pytest.approx(0.982, abs=1e-3)
     assert table.discharge_filled.str.contains("from site").sum() == 3
 
 
 def test_the_real_water_balance_is_plausible(real):
-    sites, _ = real
-    yearly = sites.forcing.runoff.mean("time") * 365.25
+    domain, _ = real
+    yearly = domain.forcing.runoff.mean("time") * 365.25
     assert 450 < yearly.median().item() < 650
     estimate = stream_temperature.mean_runoff(
-        sites.attributes.mean_precipitation, sites.forcing.potential_evapotranspiration.mean("time")
+        domain.attributes.mean_precipitation, domain.forcing.potential_evapotranspiration.mean("time")
     )
     assert np.corrcoef(np.log(estimate), np.log(yearly))[0, 1] > 0.7

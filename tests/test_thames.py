@@ -41,81 +41,81 @@ def column_of(table, header):
 
 
 def test_sites_and_samples_have_the_known_size(built):
-    sites, table = built
+    domain, table = built
     assert len(table) == 22
-    assert table.kept.sum() == len(sites.site_ids) == 21
-    assert sites.variables == list(VARIABLES)
-    samples = sites.samples.notnull().sum()
+    assert table.kept.sum() == len(domain.place_ids) == 21
+    assert domain.variables == list(VARIABLES)
+    samples = domain.observed.notnull().sum()
     assert samples.water_temperature.item() == 4106
     assert samples.nitrate.item() == 4136
     assert samples.dissolved_organic_carbon.item() == 3126
-    assert table.set_index("site").loc["thames_swinford", "water_temperature"] == 202
+    assert table.set_index("place").loc["thames_swinford", "water_temperature"] == 202
 
 
 def test_units_are_converted_and_limits_flagged(built, folder):
-    sites, _ = built
+    domain, _ = built
     raw = pd.read_csv(folder / FOLDER / SAMPLES, dtype=str, keep_default_na=False)
     row = raw[(raw.Site == "River Thame at Wheatley") & (raw.iloc[:, 1] == "03/03/2009")].iloc[0]
-    here = sites.samples.sel(site="thame_wheatley", time="2009-03-03")
+    here = domain.observed.sel(place="thame_wheatley", time="2009-03-03")
     assert row[column_of(raw, "Dissolved nitrate (mg l-1-NO3)")] == "34"
     assert here.nitrate.item() == pytest.approx(34 * 14.007 / 62.004)
     assert here.ammonium.item() == pytest.approx(0.2 * 14.007 / 18.039)
     assert row[column_of(raw, "Dissolved nitrite (mg l-1-NO2)")] == "<0.1"
     assert here.nitrite.item() == pytest.approx(0.1 * 14.007 / 46.005)
     assert here.nitrite_censored.item() == 1
-    assert sites.censored("nitrite").sum() == 1318
-    assert sites.censored("soluble_reactive_phosphorus").sum() == 17
-    assert not sites.censored("nitrate").any()
-    assert (sites.samples[[*VARIABLES]].drop_vars("water_temperature").min().to_array() > 0).all()
+    assert domain.censored("nitrite").sum() == 1318
+    assert domain.censored("soluble_reactive_phosphorus").sum() == 17
+    assert not domain.censored("nitrate").any()
+    assert (domain.observed[[*VARIABLES]].drop_vars("water_temperature").min().to_array() > 0).all()
 
 
 def test_what_cannot_be_is_set_aside_and_told(built):
-    sites, table = built
-    table = table.set_index("site")
+    domain, table = built
+    table = table.set_index("place")
     assert table.loc["jubilee_pococks_bridge", "values_set_aside"] == "water_temperature 118 on 2012-10-09"
     assert "dissolved_organic_carbon 0.01" in table.loc["cherwell_hampton_poyle", "values_set_aside"]
-    assert sites.samples.water_temperature.max() < 25
+    assert domain.observed.water_temperature.max() < 25
     assert table.loc["jubilee_pococks_bridge", "reason"].startswith("flood-relief channel")
 
 
 def test_discharge_is_the_gauges_where_there_is_one(built):
-    sites, table = built
-    gauged = table[table.discharge_source.str.startswith("place", na=False)].set_index("site")
+    domain, table = built
+    gauged = table[table.discharge_source.str.startswith("gauge", na=False)].set_index("place")
     assert set(gauged.index) == {"thames_swinford", "evenlode_cassington", "cherwell_hampton_poyle", "ray_islip"}
     assert (gauged.discharge_nse > 0.999).all()
-    assert sites.forcing.discharge.sel(site="thames_swinford", time="2009-03-03").item() == pytest.approx(23.7)
-    assert sites.attributes.drainage_area.sel(site="ray_islip").item() == 290.1
+    assert domain.forcing.discharge.sel(unit="thames_swinford", time="2009-03-03").item() == pytest.approx(23.7)
+    assert domain.attributes.drainage_area.sel(unit="ray_islip").item() == 290.1
 
 
 def test_extended_discharge_predicts_days_left_out(built):
-    sites, table = built
+    domain, table = built
     extended = table[table.discharge_days_used > 0]
     assert len(extended) == 17
     assert extended.discharge_r2.median() > 0.93
     assert extended.discharge_nse.median() > 0.85
     assert (extended.discharge_r2 > 0.6).all()
-    assert (sites.forcing.discharge > 0).all()
-    assert sites.attributes.drainage_area.sel(site="thames_runnymede").item() == pytest.approx(6650, rel=0.02)
+    assert (domain.forcing.discharge > 0).all()
+    assert domain.attributes.drainage_area.sel(unit="thames_runnymede").item() == pytest.approx(6650, rel=0.02)
 
 
 def test_runoff_is_discharge_over_area(built):
-    sites, _ = built
-    depth = sites.forcing.discharge * 86.4 / sites.attributes.drainage_area
-    np.testing.assert_allclose(sites.forcing.runoff, depth)
-    assert 150 < sites.forcing.runoff.mean().item() * 365.25 < 450
+    domain, _ = built
+    depth = domain.forcing.discharge * 86.4 / domain.attributes.drainage_area
+    np.testing.assert_allclose(domain.forcing.runoff, depth)
+    assert 150 < domain.forcing.runoff.mean().item() * 365.25 < 450
 
 
 def test_every_estimate_says_so(built):
-    sites, _ = built
-    assert all(variable.attrs.get("estimate") for variable in sites.forcing.data_vars.values())
-    assert "does not state" in sites.forcing.air_temperature.attrs["estimate"]
-    assert "approximate" in sites.attributes.latitude.attrs["estimate"]
-    assert np.isclose(sites.forcing.season_cosine**2 + sites.forcing.season_sine**2, 1).all()
+    domain, _ = built
+    assert all(variable.attrs.get("estimate") for variable in domain.forcing.data_vars.values())
+    assert "does not state" in domain.forcing.air_temperature.attrs["estimate"]
+    assert "approximate" in domain.attributes.latitude.attrs["estimate"]
+    assert np.isclose(domain.forcing.season_cosine**2 + domain.forcing.season_sine**2, 1).all()
 
 
 def test_the_network_follows_the_rivers(built):
-    sites, _ = built
-    river, ids = sites.river, list(sites.site_ids)
+    domain, _ = built
+    river, ids = domain.river, list(domain.place_ids)
     assert [ids[i] for i in river.outlets] == ["thames_runnymede"]
 
     def below(site):
@@ -130,11 +130,11 @@ def test_the_network_follows_the_rivers(built):
     assert below("windrush_newbridge") == "thames_swinford"
     assert below("loddon_charvil") == "thames_runnymede"
     # What flows past a place is no less than what its tributaries bring: the lengths and order are checked by discharge.
-    mean = sites.attributes.mean_discharge.to_series()
+    mean = domain.attributes.mean_discharge.to_series()
     for site in ("thames_newbridge", "thames_swinford", "thames_wallingford", "thames_sonning", "thames_runnymede"):
         above = [other for other in ids if other != "thames_runnymede" and below(other) == site]
         assert mean[site] > 0.8 * mean[above].sum()
-    outlet = sites.attributes.distance_to_outlet.to_series()
+    outlet = domain.attributes.distance_to_outlet.to_series()
     assert outlet["thames_hannington_wick"] == 179
     assert outlet["thames_runnymede"] == 0
 
@@ -142,13 +142,13 @@ def test_the_network_follows_the_rivers(built):
 def test_a_site_left_out_is_bridged_in_the_network(copy):
     where, path, table = copy
     table[table.Site != "River Thames at Wallingford"].to_csv(path, index=False)
-    sites, described = thames.build(where, SHORT, minimum_samples=30)
-    ids = list(sites.site_ids)
+    domain, described = thames.build(where, SHORT, minimum_samples=30)
+    ids = list(domain.place_ids)
     assert "thames_wallingford" not in ids
-    assert described.set_index("site").loc["thames_wallingford", "reason"] == "fewer than 30 days sampled"
+    assert described.set_index("place").loc["thames_wallingford", "reason"] == "fewer than 30 days sampled"
     swinford = ids.index("thames_swinford")
-    assert ids[sites.river.downstream[swinford]] == "thames_sonning"
-    assert sites.network.length.values[swinford] == (46 + 31) * 1e3
+    assert ids[domain.river.downstream[swinford]] == "thames_sonning"
+    assert domain.network.length.values[swinford] == (46 + 31) * 1e3
 
 
 def test_no_forcing_or_attribute_is_computed_from_what_is_predicted(copy):
@@ -166,7 +166,7 @@ def test_no_forcing_or_attribute_is_computed_from_what_is_predicted(copy):
     xr.testing.assert_identical(before.attributes, after.attributes)
     xr.testing.assert_identical(before.network, after.network)
     for name in VARIABLES:
-        assert not np.array_equal(before.samples[name], after.samples[name], equal_nan=True)
+        assert not np.array_equal(before.observed[name], after.observed[name], equal_nan=True)
 
 
 @pytest.mark.parametrize(

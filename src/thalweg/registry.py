@@ -1,7 +1,8 @@
 """What a study names - a process, a loss, a figure - found by its name, so that adding one is adding one file.
 
 A name is that of a file in a room of the package, such as ``gr4j`` for processes/runoff/gr4j.py, or
-``package.module:function`` for what stands outside the package. Nothing is imported before it is asked for.
+``package.module:function`` for what stands outside the package; where a module is meant, as of a dataset, ``package.module``.
+Nothing is imported before it is asked for.
 """
 
 import importlib
@@ -22,6 +23,7 @@ ROOMS = {
     "analysis": ("analysis",),
 }
 MODULES = ("dataset", "figure", "analysis")  # here the module is what is named; elsewhere its function of the same name
+DECLARES = {"dataset": "SETTINGS"}  # what a module has that is meant to be found; other files of its room help it
 
 
 class RegistryError(ValueError):
@@ -34,7 +36,7 @@ def load(kind, name):
 
     Args:
         kind: a key of :data:`ROOMS`.
-        name: of a file in its rooms, or ``package.module:function``.
+        name: of a file in its rooms, or ``package.module:function``; of the kinds of :data:`MODULES` also ``package.module``.
 
     Returns:
         The function named like its file, or the one after the colon; of the kinds of :data:`MODULES`, the module.
@@ -92,34 +94,42 @@ def source(module):
 
 def _parts(kind, name):
     """(module, function) behind a name; the function is None where the module itself is meant."""
-    if ":" in name:
+    if ":" in name or (kind in MODULES and "." in name):
         return _outside(kind, name)
     for room in ROOMS[kind]:
         if name.isidentifier() and _holds(kind, ROOT.joinpath(*room.split("."), f"{name}.py")):
             return f"{PACKAGE}.{room}.{name}", None if kind in MODULES else name
     there = ", ".join(names(kind)) or "none"
-    raise RegistryError(
-        f"there is no {kind} {name!r}; there are {there}, or package.module:function for one of your own"
-    )
+    raise RegistryError(f"there is no {kind} {name!r}; there are {there}, or {_form(kind)} for one of your own")
 
 
 def _outside(kind, name):
-    module, _, function = name.partition(":")
-    if not all(part.isidentifier() for part in [*module.split("."), function]):
-        raise RegistryError(f"{kind} {name!r} is not written as package.module:function")
+    module, colon, function = name.partition(":")
+    whole = kind in MODULES and not colon
+    if not all(part.isidentifier() for part in [*module.split("."), *([] if whole else [function])]):
+        raise RegistryError(f"{kind} {name!r} is not written as {_form(kind)}")
     path = source(module)
     if path is None:
         raise RegistryError(
             f"{kind} {name!r}: there is no Python source of the module {module}; install its package, or add the folder "
             "that holds it to PYTHONPATH"
         )
+    if whole:
+        return module, None
     if not re.search(rf"\b{function}\b|\bimport \*", path.read_text()):
         raise RegistryError(f"{kind} {name!r}: {path} has no {function}; define it there, or correct the name")
     return module, function
+
+
+def _form(kind):
+    """How the name of something outside the package is written."""
+    return "package.module" if kind in MODULES else "package.module:function"
 
 
 def _holds(kind, path):
     """Whether a file holds what its name says: a function named like it, or anything where modules are meant."""
     if path.stem.startswith("_") or not path.exists():
         return False
+    if kind in DECLARES:
+        return re.search(rf"^{DECLARES[kind]} = ", path.read_text(), re.MULTILINE) is not None
     return kind in MODULES or re.search(rf"^def {path.stem}\(", path.read_text(), re.MULTILINE) is not None

@@ -1,6 +1,6 @@
 """A canopy learned from a flux tower: latent heat and daytime exchange of CO2, measured rows only, beside baselines.
 
-Reads data/davos; writes results/<study>/tables/canopy and a figure of it.
+Reads data/davos; writes simulations/davos.nc, results/<study>/tables/canopy and a figure of it.
 """
 
 CANOPY_TABLES = f"{RESULTS}/tables/canopy"
@@ -10,12 +10,8 @@ rule canopy:
     input:
         dataset=f"{DATA}/davos/dataset.json",
     output:
-        skill=report(
-            f"{CANOPY_TABLES}/skill.csv",
-            category="Canopy",
-            caption="../report/canopy_skill.rst",
-            labels={"domain": "davos", "table": "skill of the canopy"},
-        ),
+        simulations=f"{RESULTS}/simulations/davos.nc",
+        evidence=f"{CANOPY_TABLES}/evidence.csv",
         parameters=report(
             f"{CANOPY_TABLES}/parameters.csv",
             category="Canopy",
@@ -26,6 +22,8 @@ rule canopy:
         cycle=f"{CANOPY_TABLES}/cycle.csv",
     log:
         f"{RESULTS}/logs/canopy.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/canopy/davos.tsv"
     threads: study.threads
     resources:
         mem="4GB",
@@ -33,20 +31,21 @@ rule canopy:
     params:
         settings=as_json(study.canopy) if study.canopy else "",
         folder=subpath(input.dataset, parent=True),
+        samples=study.evaluation.bootstrap_samples,
         code=fingerprint("thalweg.cli.steps.canopy"),
     message:
         "Learning a canopy from the Davos flux tower"
     shell:
         "thalweg step canopy --dataset {params.folder} --settings {params.settings:q} --threads {threads}"
-        " --skill {output.skill} --parameters {output.parameters} --daily {output.daily} --cycle {output.cycle}"
-        " > {log} 2>&1"
+        " --bootstrap-samples {params.samples} --simulations {output.simulations} --parameters {output.parameters}"
+        " --daily {output.daily} --cycle {output.cycle} --evidence {output.evidence} > {log} 2>&1"
 
 
 rule canopy_figure:
     input:
         daily_csv=rules.canopy.output.daily,
         cycle_csv=rules.canopy.output.cycle,
-        skill_csv=rules.canopy.output.skill,
+        skill_csv=rules.summarise.output.skill,
     output:
         **figure_outputs("canopy", "canopy", figure="canopy", domain="davos", subject="latent heat, exchange of CO2"),
     log:
@@ -66,4 +65,4 @@ rule canopy_figure:
 
 if study.canopy:
     FIGURES += [f"{RESULTS}/figures/canopy.png"]
-    TABLES += [rules.canopy.output.skill, rules.canopy.output.parameters]
+    TABLES += [rules.canopy.output.parameters, rules.canopy.output.evidence]

@@ -8,15 +8,16 @@ EVIDENCE = [
     *PHYSICS_EVIDENCE,
     *QUESTIONS_EVIDENCE,
     *[path for path in WHICH_PRIOR_TABLES if path.endswith("evidence.csv")],
+    *([f"{RESULTS}/tables/canopy/evidence.csv"] if study.canopy else []),
 ]
-CLAIMS = {name: claim for name, claim in study.claims.items() if claim.experiment.split("/")[0] in GAUGED}
+CLAIMS = {name: one for name, one in study.claims.items() if one.experiment.split("/")[0] in (*DOMAINS, *ESTIMATORS)}
 
 
 rule claims:
     input:
         skill=rules.summarise.output.skill,
         evidence=EVIDENCE,
-        domains=[f"{RESULTS}/domains/{domain}.nc" for domain in GAUGED],
+        domains=[block.split("=")[1] for block in BLOCKS],
     output:
         claims=report(
             f"{RESULTS}/tables/claims.csv",
@@ -30,7 +31,7 @@ rule claims:
     resources:
         **LIGHT,
     params:
-        domains=[f"{domain}={RESULTS}/domains/{domain}.nc" for domain in GAUGED],
+        domains=BLOCKS,
         settings=as_json(
             {
                 "claims": {name: claim.model_dump(mode="json") for name, claim in CLAIMS.items()},
@@ -38,7 +39,7 @@ rule claims:
             }
         ),
         study=study.study,
-        code=fingerprint("thalweg.cli.steps.claims"),
+        code=code_of("thalweg.cli.steps.claims", plan.score_settings(study)),
     message:
         "Judging the claims"
     shell:
@@ -72,5 +73,5 @@ rule claims_figure:
         DRAW
 
 
-CLAIMS_TABLES = list(rules.claims.output) if RUNS and CLAIMS else []
-CLAIMS_FIGURES = list(rules.claims_figure.output) if RUNS and CLAIMS else []
+CLAIMS_TABLES = list(rules.claims.output) if CLAIMS else []
+CLAIMS_FIGURES = list(rules.claims_figure.output) if CLAIMS else []

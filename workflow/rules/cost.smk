@@ -7,7 +7,7 @@ files are written beside the declared outputs, so it waits for the simulations; 
 
 rule cost:
     input:
-        simulations=[f"{RESULTS}/simulations/{domain}/{experiment}/{model}.nc" for domain, experiment, model in RUNS],
+        simulations=[f"{RESULTS}/simulations/{'/'.join(run)}.nc" for run in (*RUNS, *zip(ESTIMATORS))],
     output:
         cost=report(
             f"{RESULTS}/tables/cost.csv",
@@ -22,11 +22,13 @@ rule cost:
     params:
         results=subpath(output.cost, ancestor=2),
         runs=["/".join(run) for run in RUNS],
+        estimates=[f"{'canopy' if name == 'davos' else 'leaf'}/{name}" for name in ESTIMATORS],
         code=fingerprint("thalweg.cli.steps.cost"),
     message:
-        "Telling what each experiment cost"
+        "Reporting run time, memory and optimiser steps of each experiment"
     shell:
-        "thalweg step cost --results {params.results} --runs {params.runs} --output {output.cost} > {log} 2>&1"
+        "thalweg step cost --results {params.results} --runs {params.runs} --estimates {params.estimates}"
+        " --output {output.cost} > {log} 2>&1"
 
 
-COST_TABLES = list(rules.cost.output) if RUNS else []
+COST_TABLES = list(rules.cost.output) if RUNS or ESTIMATORS else []

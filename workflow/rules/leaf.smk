@@ -1,15 +1,14 @@
 """Leaves: photosynthesis learned from gas exchange, and from leaves that are known, because they were made.
 
-Reads data/{leaf,leaf-lce}; writes results/<study>/leaf/<kind> and figures of them.
+Reads data/{leaf,leaf-lce}; writes domains/<kind>.nc and simulations/<kind>.nc, the tables leaf/<kind> and figures of them.
 """
 
-LEAF_KINDS = study.leaf.kinds if study.leaf else []
 LEAF_DATASETS = {"leaf": "leaf", "leaf_stomata": "leaf", "leaf_lce": "leaf-lce"}
 LEAF_ATTRIBUTES = {
     "leaf": ("mean_leaf_temperature", "leaf temperature [°C]", "curves"),
     "leaf_lce": ("growth_temperature", "growth temperature [°C]", "species"),
 }
-LEAF_CURVES = [kind for kind in LEAF_KINDS if kind in LEAF_ATTRIBUTES]
+LEAF_CURVES = [kind for kind in LEAVES if kind in LEAF_ATTRIBUTES]
 LEAF_PARAMETERS = [kind for kind in LEAF_CURVES if LEAF_ATTRIBUTES[kind][2] in study.leaf.held_out]
 
 
@@ -17,15 +16,17 @@ rule leaf:
     input:
         dataset=lambda wildcards: f"{DATA}/{LEAF_DATASETS[wildcards.kind]}/dataset.json",
     output:
-        sites=f"{RESULTS}/tables/leaf/{{kind}}/sites.nc",
+        domain=f"{RESULTS}/domains/{{kind}}.nc",
+        simulations=f"{RESULTS}/simulations/{{kind}}.nc",
         curves=leaf_table("{kind}", "curves", "curves kept and left out"),
-        skill=f"{RESULTS}/tables/leaf/{{kind}}/skill.csv",
         fits=leaf_table("{kind}", "fits", "parameters of each curve"),
         parameters=f"{RESULTS}/tables/leaf/{{kind}}/parameters.csv",
         parameter_skill=leaf_table("{kind}", "parameter_skill", "skill of predicted parameters"),
         points=f"{RESULTS}/tables/leaf/{{kind}}/points.csv",
     log:
         f"{RESULTS}/logs/leaf/{{kind}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/leaf/{{kind}}.tsv"
     wildcard_constraints:
         kind="|".join(LEAF_DATASETS),
     threads: study.threads
@@ -35,13 +36,14 @@ rule leaf:
     params:
         settings=lambda wildcards: as_json(study.leaf),
         dataset=subpath(input.dataset, parent=True),
-        output=subpath(output.sites, parent=True),
+        output=subpath(output.points, parent=True),
         code=fingerprint("thalweg.cli.steps.leaf"),
     message:
         "Learning photosynthesis from {wildcards.kind}"
     shell:
         "thalweg step leaf --kind {wildcards.kind} --dataset {params.dataset} --settings {params.settings:q}"
-        " --threads {threads} --output {params.output} > {log} 2>&1"
+        " --threads {threads} --domain {output.domain} --simulations {output.simulations} --output {params.output}"
+        " > {log} 2>&1"
 
 
 rule leaf_recover:
@@ -154,8 +156,8 @@ if study.leaf:
     TABLES += [
         *(
             f"{RESULTS}/tables/leaf/{kind}/{name}.csv"
-            for kind in LEAF_KINDS
-            for name in ("curves", "skill", "fits", "parameters", "parameter_skill", "points")
+            for kind in LEAVES
+            for name in ("curves", "fits", "parameters", "parameter_skill", "points")
         ),
         f"{RESULTS}/tables/leaf/synthetic/recovery.csv",
     ]

@@ -184,7 +184,11 @@ class Domain:
                     check_range(variable.values, name, source, low=0)
                 if group != "observed":
                     check_complete(variable.values, name, source)
-        if self.axis == "time":
+        if self.axis == "time" and any(name in self.forcing for name in WATER):
+            if self.step not in STEPS:
+                raise DataError(
+                    f"{self.name}/forcing: a step is {self.step}; depths of water are per hour, day or month: sum them to one of these"
+                )
             expected_units(self.forcing, dict.fromkeys(WATER, f"mm/{self.step}"), f"{self.name}/forcing")
         expected_units(self.attributes, {"area": "km2", **dict.fromkeys(POSITION, "degree")}, f"{self.name}/attributes")
 

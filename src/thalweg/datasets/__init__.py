@@ -2,38 +2,26 @@
 
 A module of a dataset that becomes a domain has ``SETTINGS``, a subclass of :class:`thalweg.schema.Settings` with ``kind``, the
 module's name, and ``dataset``, its name in config/datasets.yaml, or ``folder`` of a user's own files; and
-``build(folder, **settings) -> (Domain, table)``, which is given the other settings, periods as two texts like 2001-12-31.
+``build(folder, **settings) -> (Domain, table)``, which is given the other settings, periods as two texts like 2001-12-31. It may have
+``has_network(settings)``, which says before the data are read whether its sampled places stand on one river.
 """
 
-import importlib
-
-from thalweg.schema import ConfigError
+from thalweg import registry
 
 DATASET = "name in config/datasets.yaml"
 
 
 def reader(kind):
-    """The module that reads a kind of dataset.
-
-    Args:
-        kind: name of a module here, or ``package.module`` of one elsewhere.
+    """The module that reads a kind of dataset: of the file ``kind`` here, or ``package.module`` elsewhere.
 
     Raises:
-        ConfigError: when there is no such module, or it has no SETTINGS or build.
+        RegistryError: when there is no such module, or it has no SETTINGS or build.
     """
-    name = kind if "." in kind else f"{__name__}.{kind}"
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if not f"{name}.".startswith(f"{error.name}."):
-            raise
-        raise ConfigError(
-            f"kind {kind!r}: there is no module {name}; name a file of thalweg/datasets, or write package.module"
-        ) from None
+    module = registry.load("dataset", kind)
     for part in ("SETTINGS", "build"):
         if not hasattr(module, part):
-            raise ConfigError(
-                f"kind {kind!r}: {module.__file__} has no {part}; a reader of a dataset has SETTINGS and build"
+            raise registry.RegistryError(
+                f"dataset {kind!r}: {module.__file__} has no {part}; a reader of a dataset has SETTINGS and build"
             )
     return module
 

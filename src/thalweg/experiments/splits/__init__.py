@@ -38,7 +38,7 @@ def make_splits(domain, experiment):
         DataError: when the variable was not observed, or a fold has no place left to train, validate or test.
     """
     generator = np.random.default_rng(SPLIT_SEED)
-    position = kilometres(domain.places) if "latitude" in domain.places else None
+    position = kilometres(domain.places) if {"latitude", "longitude"} <= set(domain.places.data_vars) else None
     places = domain.place_ids
     period = _shortened(experiment)
     there = np.any([observations(domain, name).notnull().values for name in experiment.variables], axis=0)
