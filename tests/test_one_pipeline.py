@@ -548,9 +548,9 @@ def test_an_hourly_domain_trains_and_is_simulated(tmp_path):
     np.testing.assert_allclose(
         hourly.observed_runoff, hourly.observed.discharge.T * 3.6 / hourly.places.drainage_area.values[:, None]
     )
-    splits = make_splits(hourly, temporal("discharge", ("2000-01-01", "2000-02-09"), ("2000-02-10", "2000-02-29")))
+    splits = make_splits(hourly, temporal("discharge", ("2000-01-21", "2000-02-29"), ("2000-01-01", "2000-01-20")))
     assert (splits.training_values == 40 * 24).all() and (splits.test_values == 20 * 24).all()
-    short = TRAINING.model_copy(update={"window": 40.0, "spin_up": 10.0, "steps": 10})
+    short = TRAINING.model_copy(update={"window": 40.0, "spin_up": 10.0, "steps": 10, "validate_every": 5})
     for model in (HBV, HBV.model_copy(update={"routing": "river", "river_step": 1.0})):
         task, _ = make_task(hourly, splits, job(model, {"discharge": 1.0}, short))
         simulated = torch.rand(48, 2)
