@@ -96,4 +96,4 @@ Period = Annotated[
 class Settings(BaseModel):
     """A block of the configuration; unknown keys fail."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
