@@ -34,7 +34,7 @@ triton-test: .venv/installed
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest tests/test_triton.py
 
 figures: .venv/installed
-	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE) --forcerun claims_figure skill_overview sparse_data skill_distance elasticity_figure untrained_figure attribution_figure trends_figure peaks_figure which_prior_figure prior_ranking skill_cdf skill_map hydrographs parameter_map learning_curves river_map skill_area nested_hydrographs recovery rain_grid workflow_graph site_series site_skill parameter_attribute heat_budget site_network site_learning_curves aci_curves leaf_parameters leaf_recovery canopy_figure
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE) --forcerun claims_figure skill_overview sparse_data skill_distance elasticity_figure untrained_figure attribution_figure trends_figure peaks_figure which_prior_figure prior_ranking skill_cdf skill_map hydrographs parameter_map learning_curves river_map skill_area nested_hydrographs recovery rain_grid workflow_graph series skill_places parameter_attribute heat_budget place_network aci_curves leaf_parameters leaf_recovery canopy_figure
 
 record: study
 	.venv/bin/thalweg record --results results/$(STUDY) --docs docs/$(STUDY)

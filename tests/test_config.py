@@ -71,7 +71,7 @@ def test_every_study_is_valid(path):
         ({"domains": {"delaware": {"minimum_days": "700 kg"}}}, ["domains.delaware.minimum_days", "'700 kg'"]),
         ({"domains": {"delaware": {"minimum_dayz": 3}}}, ["domains.delaware", "'minimum_dayz'", "minimum_days"]),
         ({"domains": {"nowhere": {}}}, ["domains.nowhere", "kind 'nowhere' is no dataset", "delaware", "own_sites"]),
-        ({"domains": {"mine": {"kind": "no_such.reader"}}}, ["domains.mine", "no module no_such.reader"]),
+        ({"domains": {"mine": {"kind": "no_such.reader"}}}, ["domains.mine", "no_such.reader"]),
         ({"domains": {"delaware": None}}, ["experiments.delaware", "no such domain"]),
         ({"evaluation": {"metrics": ["NSF"]}}, ["evaluation.metrics", "no such metric", "NSE"]),
         ({"evaluation": {"compared": ["RMSE"]}}, ["evaluation", "RMSE is not among metrics"]),

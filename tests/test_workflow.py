@@ -78,30 +78,30 @@ def edited(folder, module, change):
     [
         (
             "metrics/scores.py",
-            {"configuration", "score", "site_score", "leaf", "leaf_recover", "canopy", "parameter_attribute"}
+            {"configuration", "score", "canopy"}
             | {"which_prior", "response", "untrained", "attribution", "peaks", "signatures"},
         ),
-        ("evaluation/score.py", {"score", "site_score", "canopy"}),
-        ("experiments/splits.py", {"split"}),
+        ("evaluation/score.py", {"score"}),
+        ("experiments/splits/__init__.py", {"split"}),
+        ("experiments/splits/extremes.py", {"split"}),
         ("evaluation/claims.py", {"claims"}),
         ("experiments/cost.py", {"cost"}),
-        ("evaluation/evidence.py", {"response", "untrained", "attribution", "peaks", "signatures"}),
-        (
-            "learn/train.py",
-            {"train", "simulate_climatology", "recover", "site_train", "site_simulate_climatology", "which_prior"},
-        ),
-        ("learn/losses/nse_batch.py", {"train", "recover", "site_train", "which_prior"}),
-        ("learn/losses/log_likelihood.py", {"site_train"}),
+        ("evaluation/evidence.py", {"canopy", "response", "untrained", "attribution", "peaks", "signatures"}),
+        ("learn/train.py", {"train", "simulate", "which_prior"}),
+        ("learn/losses/nse_batch.py", {"train", "recover", "which_prior"}),
+        ("learn/losses/log_likelihood.py", {"train"}),
         ("processes/runoff/gr4j.py", {"train", "which_prior"}),
-        ("processes/water_quality/nitrogen.py", {"site_train"}),
+        ("processes/water_quality/nitrogen.py", {"train"}),
         ("processes/runoff/sac_sma.py", set()),
-        ("analysis/river.py", {"river", "skill_area"}),
+        ("experiments/ensemble.py", {"simulate"}),
+        ("analysis/river.py", {"river"}),
         ("analysis/roughness.py", {"river", "river_map"}),
+        ("analysis/loads.py", {"loads"}),
         ("figures/river_map.py", {"river_map"}),
         ("datasets/susquehanna.py", {"domain"}),
+        ("datasets/thames.py", {"domain"}),
         ("figures/skill_map.py", {"skill_map"}),
-        ("figures/learning_curves.py", {"learning_curves", "site_learning_curves"}),
-        ("evaluation/site_score.py", {"site_score"}),
+        ("figures/learning_curves.py", {"learning_curves"}),
         ("datasets/davos.py", {"canopy"}),
         ("storage/fetch.py", {"fetch", "leaf_recover"}),
     ],
@@ -114,7 +114,9 @@ def test_editing_a_module_reruns_the_rules_whose_verb_imports_it(finished, modul
 @pytest.mark.long
 def test_a_comment_or_docstring_reruns_nothing(finished):
     with edited(
-        finished, "experiments/splits.py", lambda text: "# a remark\n" + text.replace('"""Splits:', '"""The splits:')
+        finished,
+        "experiments/splits/__init__.py",
+        lambda text: "# a remark\n" + text.replace('"""Splits:', '"""The splits:'),
     ):
         assert changed_params(run_in(finished, "-n")) == set()
 
@@ -125,16 +127,17 @@ def test_a_comment_or_docstring_reruns_nothing(finished):
     [
         (
             "evaluation={bootstrap_samples: 77}",
-            {"configuration", "summarise", "site_summarise", "response", "untrained", "attribution", "peaks"},
+            {"configuration", "summarise", "response", "untrained", "attribution", "peaks"},
         ),
-        ("sites={models: {lstm: {hidden: 9}}}", {"configuration", "site_train"}),
-        ("sites={evaluation: {minimum_samples: 19}}", {"configuration", "site_score"}),
+        ("models={stream-lstm: {hidden: 9}}", {"configuration", "train"}),
+        ("evaluation={minimum_samples: 19}", {"configuration", "score"}),
+        ("evaluation={sample_compared: [RMSE]}", {"configuration", "summarise"}),
         ("leaf={hidden: 15}", {"configuration", "leaf", "leaf_recover"}),
         (
             "evaluation={minimum_days: 299 days}",
             {"configuration", "score", "signatures", "response", "untrained", "attribution"},
         ),
-        ("models={climatology: {smoothing: 15 days}}", {"configuration", "simulate_climatology"}),
+        ("models={climatology: {smoothing: 15 days}}", {"configuration", "simulate"}),
         ("models={lstm: {hidden: 17}}", {"configuration", "train"}),
         ("experiments={delaware: {pub: {validation_share: 0.2}}}", {"configuration", "split"}),
         ("domains={susquehanna: {minimum_days: 999 days}}", {"configuration", "domain"}),

@@ -137,7 +137,7 @@ def default_claims():
     elsewhere = {"experiment": "thames/temperature-sites", "model": "stream-temperature", **later_river}
     nitrate = {"experiment": "thames/nitrate", "model": "nitrogen", **later_river}
     measured = "air temperature and radiation measured at the river: here they are of one place and estimated"
-    few_sites = "more rivers: 21 sites of one basin hardly tell what shade, width and groundwater do"
+    few_sites = "more rivers: 21 sites of one basin hardly show what shade, width and groundwater do"
     question = {"family": "questions", "experiment": "delaware/temporal", "model": "hbv"}
     return {
         "later-year": AsGood(
@@ -381,16 +381,16 @@ def default_claims():
             text="In a later year the nitrogen process predicts as well as an LSTM",
             **nitrate,
             reference="stream-lstm",
-            would_change="fertiliser and sewage of each year, which no forcing here tells",
+            would_change="fertiliser and sewage of each year, which no forcing here holds",
         ),
         "nitrate-over-curve": Better(
-            text="Nitrogen as a process predicts better than a C-Q curve",
+            text="In a later year the nitrogen process predicts better than a C-Q curve",
             **nitrate,
             reference="concentration-discharge",
-            would_change="fertiliser and sewage of each year, which no forcing here tells",
+            would_change="fertiliser and sewage of each year, which no forcing here holds",
         ),
         "carbon-curve": AsGood(
-            text="Of organic carbon a C-Q curve says as much as an LSTM",
+            text="A C-Q curve predicts dissolved organic carbon as well as an LSTM",
             family="water quality",
             experiment="thames/organic-carbon",
             model="concentration-discharge",

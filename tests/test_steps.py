@@ -1,0 +1,114 @@
+"""The steps of the workflow on one small domain: sampled places to verdict-ready tables, ensembles, several variables at once."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from thalweg.cli import main
+from thalweg.experiments.simulation import read_simulation, read_variables
+from thalweg.settings.blocks import Split, Training
+from thalweg.storage.store import write_netcdf
+
+TRAINING = Training(
+    steps=4,
+    window="200 days",
+    spin_up="60 days",
+    climate_attributes=False,
+    logarithmic_attributes=True,
+    loss="nse_batch",
+)
+CURVE = {
+    "kind": "process",
+    "label": "",
+    "process": "concentration_discharge",
+    "components": 1,
+    "hidden": 8,
+    "layers": 1,
+}
+SEASON = {"kind": "climatology", "label": "", "harmonics": 2}
+LATER = Split(
+    kind="temporal",
+    variable="nitrate",
+    train=("2000-01-01", "2001-12-31"),
+    test=("2002-01-01", "2002-06-18"),
+    validation="period",
+    validation_share=0.2,
+    minimum_values=10,
+)
+SCORED = {"metrics": ["NSE", "KGE"], "minimum_days": 100, "sample_metrics": ["RMSE", "NSE"], "minimum_samples": 10}
+
+
+def job(model, **more):
+    """Settings of one model of an experiment, as JSON."""
+    training = TRAINING.model_dump(mode="json") | {"loss": "log_likelihood"} if model["kind"] == "process" else {}
+    values = {"model": model, "training": training, "variables": {"nitrate": 1.0}, "seeds": [0]}
+    return json.dumps(values | {"validation_share": 0.2, "device": "cpu"} | more)
+
+
+@pytest.fixture
+def folder(sites, tmp_path):
+    """A folder with a domain and its split."""
+    write_netcdf(sites.to_tree(), tmp_path / "domain.nc", {})
+    settings = ["--settings", LATER.model_dump_json(), "--output", f"{tmp_path}/splits.csv"]
+    main(["step", "split", "--domain", f"{tmp_path}/domain.nc", *settings])
+    return tmp_path
+
+
+def simulate(folder, name, settings, *inputs):
+    """Run the step simulate; the file it writes."""
+    path = f"{folder}/{name}.nc"
+    names = ["--names", "synthetic", "later", name]
+    main(["step", "simulate", "--settings", settings, *inputs, *names, "--output", path])
+    return path
+
+
+def score(folder, name):
+    """Run the step score; the file it writes."""
+    path = f"{folder}/{name}.csv"
+    settings = ["--study", "t", "--settings", json.dumps(SCORED), "--output", path]
+    main(["step", "score", "--simulation", f"{folder}/{name}.nc", *settings])
+    return path
+
+
+def test_sampled_places_are_taken_to_tables_by_the_steps_of_gauges(folder):
+    data = ["--domain", f"{folder}/domain.nc", "--splits", f"{folder}/splits.csv"]
+    weights = ["--weights", f"{folder}/w.safetensors"]
+    trained = [*data, *weights, "--names", "synthetic", "later", "curve", "--settings", job(CURVE)]
+    main(["step", "train", *trained, "--checkpoints", f"{folder}/c", "--log", f"{folder}/log.csv"])
+    curve = simulate(folder, "curve", job(CURVE), *data, *weights)
+    season = simulate(folder, "season", job(SEASON), *data)
+    mean = {"kind": "ensemble", "label": "", "members": ["curve", "season"]}
+    simulate(folder, "mean", job(mean), "--members", curve, season)
+
+    assert read_simulation(curve, "parameters").discharge_exponent.dims == ("fold", "seed", "unit")
+    assert read_simulation(curve, "internals").nitrate.dims == ("unit", "time")
+    mean = read_simulation(f"{folder}/mean.nc")
+    assert mean.attrs["model"] == "mean" and mean.attrs["variable"] == "nitrate"
+    members = (read_simulation(curve).simulated + read_simulation(season).simulated) / 2
+    assert abs(mean.simulated - members).max() < 1e-5
+
+    scores = [score(folder, name) for name in ("curve", "season", "mean")]
+    tables = [f"--{name}={folder}/{name}.csv" for name in ("skill", "summary", "comparison")]
+    settings = json.dumps({"bootstrap_samples": 50, "compared": ["KGE"], "sample_compared": ["RMSE"]})
+    domains = ["--domains", f"synthetic={folder}/domain.nc"]
+    main(["step", "summarise", "--scores", *scores, *domains, *tables, "--settings", settings])
+    summary = pd.read_csv(folder / "summary.csv")
+    assert set(summary.metric) == {"RMSE", "NSE"} and (summary.places == 6).all()
+    assert set(summary.unit[summary.metric == "RMSE"]) == {"mg/l"} and set(summary.variable) == {"nitrate"}
+    assert set(pd.read_csv(folder / "comparison.csv").metric) == {"RMSE"}
+
+
+def test_a_climatology_and_an_ensemble_are_of_all_variables_of_an_experiment(sites, folder):
+    observed = sites.observed.assign(ammonium=sites.observed.nitrate.copy(data=0.1 * sites.observed.nitrate.values))
+    both = type(sites)(sites.name, sites.forcing, sites.attributes, sites.network, sites.places, observed)
+    write_netcdf(both.to_tree(), folder / "domain.nc", {})
+    data = ["--domain", f"{folder}/domain.nc", "--splits", f"{folder}/splits.csv"]
+    weights = {"variables": {"nitrate": 1.0, "ammonium": 0.5}}
+    season = simulate(folder, "season", job(SEASON, **weights), *data)
+    mean = {"kind": "ensemble", "label": "", "members": ["season"]}
+    simulate(folder, "mean", job(mean, **weights), "--members", season)
+    found = {part.attrs["variable"]: part for part in read_variables(f"{folder}/mean.nc")}
+    assert list(found) == ["nitrate", "ammonium"]
+    assert found["ammonium"].attrs["model"] == "mean"
+    assert set(pd.read_csv(score(folder, "mean")).variable) == {"nitrate", "ammonium"}
