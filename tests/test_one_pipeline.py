@@ -162,6 +162,14 @@ def test_a_variable_without_observations_at_the_drawn_places_has_no_weight(catch
     assert all(torch.isfinite(values).all() for values in task.deviation.values())
 
 
+def test_a_variable_that_nobody_observed_while_the_model_trains_is_refused(catchments):
+    observed = catchments.observed.copy(deep=True)
+    observed.evapotranspiration.loc[:"2001-06-30"] = np.nan
+    domain = replace(catchments, observed=observed)
+    with pytest.raises(DataError, match="'evapotranspiration' was observed at none of the places that train"):
+        make_task(domain, make_splits(domain, temporal()), job())
+
+
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_nothing_held_out_of_any_variable_leaks(catchments, name, tmp_path):
     """Weights and scaling stay when a variable changes at held-out places and in the test period."""
@@ -558,6 +566,7 @@ def test_an_hourly_domain_trains_and_is_simulated(tmp_path):
             *(24 * one for one in (simulated, task.observed["discharge"][:48], task.deviation["discharge"]))
         )
         torch.testing.assert_close(task.loss("nse_batch", {"discharge": simulated}, 0, torch.arange(2)), expected)
+        short = short if model is HBV else short.model_copy(update={"steps": 4, "validate_every": 2})
         result, log = trained(hourly, splits, job(model, {"discharge": 1.0}, short), tmp_path)
         assert log.training_loss.iloc[-1] < log.training_loss.iloc[0]
         simulation = result.variables["discharge"]

@@ -125,6 +125,10 @@ def make_task(domain, split, job):
 
     Returns:
         (Task, Scaling)
+
+    Raises:
+        DataError: when nothing of a variable was observed where and while the model trains, or its detection limits would be taken for
+            measured values.
     """
     training, time = job.training, domain.forcing.time.values
     whole = getattr(job.model, "network", None) == "unit"  # has a parameter set for every unit
@@ -141,6 +145,12 @@ def make_task(domain, split, job):
         cut = days[1] - round(job.validation_share * (days[1] - days[0]))
         if cut < days[1]:
             fit_days, validation_days = (days[0], cut), (cut, days[1])
+    for name, values in observed.items():
+        if not np.isfinite(values[slice(*fit_days)][:, trains]).any():
+            raise DataError(
+                f"{domain.name}/observed: '{name}' was observed at none of the places that train, in their training period; "
+                "change the experiment's periods, or leave the variable out"
+            )
     scaling = _scaling(domain, job, rows, observed, seen, days, fit_days)
 
     def tensor(array, dtype=torch.float32):

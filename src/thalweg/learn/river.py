@@ -34,9 +34,9 @@ class RiverNetwork(nn.Module):
         return learned | self.fixed | drainage.geometry
 
     def march(self, runoff, drainage):
-        """Runoff (time, unit) in mm/day through the network.
+        """Runoff (time, unit) in mm per step through the network.
 
-        Runoff rises and falls within the day, whose volume is kept. The river starts at rest, as the first day's runoff
+        Runoff rises and falls within the step, whose volume is kept. The river starts at rest, as the first step's runoff
         would have it for ever.
 
         Returns:
@@ -51,6 +51,6 @@ class RiverNetwork(nn.Module):
         return discharge, start["volume"], state["volume"], lateral
 
     def forward(self, runoff, drainage, skip):
-        """Discharge at the gauges (time, gauge) as depth in mm/day, daily means, after ``skip`` days."""
+        """Discharge at the places (time, place) as depth in mm per step, means over steps, after ``skip`` steps."""
         discharge, *_ = self.march(runoff, drainage)
         return daily_means(drainage.depth(discharge[skip * self.steps :]), self.steps)

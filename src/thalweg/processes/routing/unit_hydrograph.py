@@ -3,7 +3,7 @@
 Ordinates w_i ~ t_i^(alpha-1) exp(-t_i/theta) at t_i = 0.5, 1.5, ... days, with alpha = a + 0.1 and theta = b + 0.5 days
 (Feng et al. 2022), renormalised to a sum of one so that no water is lost. With 15 ordinates up to 64 % of the true
 gamma mass lies beyond the kernel at the upper bounds, so a and b lose their textbook meaning there: report
-:func:`mean_delay` instead.
+:func:`mean_delay` instead. Where the step is an hour or a month, its days are such steps.
 """
 
 import torch
