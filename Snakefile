@@ -52,6 +52,7 @@ include: "workflow/rules/recovery.smk"
 include: "workflow/rules/samples.smk"
 include: "workflow/rules/leaf.smk"
 include: "workflow/rules/canopy.smk"
+include: "workflow/rules/declared.smk"
 
 
 report: "workflow/report/study.rst"

@@ -14,7 +14,7 @@ from thalweg.learn.encoders import HistoryEncoder, ParameterTransformer
 from thalweg.learn.scaling import MOST_PATCHES, PATCH_DAYS, Scaling, fit_scaling
 from thalweg.learn.windows import Series
 from thalweg.schema import ConfigError, validated
-from thalweg.settings.blocks import ProcessModel, Split, Training
+from thalweg.settings.blocks import ProcessModel, Split, Training, TrainingJob
 
 TRAINING = Training(steps=12, window="200 days", spin_up="60 days", validate_every=4)
 TRANSFORMER = ProcessModel(label="", components=2, hidden=8, network="transformer")
@@ -28,8 +28,16 @@ def splits(domain):
     return make_splits(domain, Split(kind="temporal", train=train, test=test, validation_share=0.3))
 
 
-def run(domain, splits, model, folder, training=TRAINING, seed=0):
-    return train_experiment(domain, splits, model, training, [seed], folder, "key", 0.3)
+def job(model, training=TRAINING):
+    return TrainingJob(model=model, training=training, seeds=[0], validation_share=0.3, device="cpu")
+
+
+def run(domain, splits, model, folder, training=TRAINING):
+    return train_experiment(domain, splits, job(model, training), folder, "key")
+
+
+def scaling_of(domain, days):
+    return fit_scaling(domain, range(12), days, {"discharge": 1.0}, history=True)
 
 
 # History
@@ -37,7 +45,7 @@ def run(domain, splits, model, folder, training=TRAINING, seed=0):
 
 def test_history_is_the_end_of_the_training_period_in_patches():
     domain = make_domain(days=2500)
-    scaling = fit_scaling(domain, range(12), (100, 2400), 1.0)
+    scaling = scaling_of(domain, (100, 2400))
     history = scaling.history_inputs(domain)
     assert history.shape == (12, MOST_PATCHES, PATCH_DAYS * 3)
     first = 2400 - MOST_PATCHES * PATCH_DAYS
@@ -46,12 +54,12 @@ def test_history_is_the_end_of_the_training_period_in_patches():
     temperature = domain.forcing.temperature.values
     expected = (temperature[day, 4] - temperature[100:2400].mean()) / temperature[100:2400].std()
     assert history[4, 2, 3 + 1] == pytest.approx(expected)
-    assert fit_scaling(domain, range(12), (0, 400), 1.0).history_inputs(domain).shape[1] == 400 // PATCH_DAYS
+    assert scaling_of(domain, (0, 400)).history_inputs(domain).shape[1] == 400 // PATCH_DAYS
 
 
 def test_history_does_not_know_the_days_after_the_training_period(domain):
-    scaling = fit_scaling(domain, range(12), DAYS, 1.0)
-    model = build_model(TRANSFORMER, scaling).eval()
+    scaling = scaling_of(domain, DAYS)
+    model = build_model(TRANSFORMER, scaling, domain).eval()
     before = model.parameters_of(Series(domain, scaling).window(380, 450, 30))[0]
     for name in domain.forcing.data_vars:
         domain.forcing[name].values[DAYS[1] :] += 5
@@ -63,27 +71,27 @@ def test_history_does_not_know_the_days_after_the_training_period(domain):
 
 
 def test_a_unit_has_the_same_parameters_in_every_window_and_whatever_stands_beside_it(domain):
-    scaling = fit_scaling(domain, range(12), DAYS, 1.0)
-    model = build_model(TRANSFORMER, scaling).eval()
+    scaling = scaling_of(domain, DAYS)
+    model = build_model(TRANSFORMER, scaling, domain).eval()
     series = Series(domain, scaling)
     whole = model.parameters_of(series.window(100, 160, 30))[0]
     later, _ = series.window_of(torch.tensor([3]), 200, 280, 60)
     assert len(later.attributes) < 12
     part = model.parameters_of(later)[0]
     for name in whole:
-        torch.testing.assert_close(part[name], whole[name][later.places])
+        torch.testing.assert_close(part[name], whole[name][later.units])
         assert whole[name].std(0).min() > 0
 
 
 def test_weights_written_before_there_was_history_are_read(domain):
-    scaling = fit_scaling(domain, range(12), DAYS, 1.0)
-    old = Scaling(**{name: value for name, value in scaling.to_dict().items() if name != "history_days"})
+    scaling = scaling_of(domain, DAYS)
+    old = Scaling(**{name: value for name, value in scaling.to_dict().items() if name != "history_period"})
     assert Series(domain, old).window(0, 50, 10).history is None
 
 
 def test_a_training_period_shorter_than_a_patch_is_refused(domain):
     with pytest.raises(ValueError, match="too short for a patch of history; use network: attributes"):
-        build_model(TRANSFORMER, fit_scaling(domain, range(12), (0, PATCH_DAYS - 1), 1.0))
+        build_model(TRANSFORMER, scaling_of(domain, (0, PATCH_DAYS - 1)), domain)
 
 
 @pytest.mark.parametrize(
@@ -210,10 +218,10 @@ def test_a_transformer_trains_and_is_simulated(domain, splits, tmp_path):
     longer = TRAINING.model_copy(update={"steps": 40, "validate_every": 10, "learning_rate": 0.003})
     tensors, values, log = run(domain, splits, TRANSFORMER, tmp_path, longer)
     assert log.validation_loss.iloc[-1] < log.validation_loss.iloc[0]
-    simulation, parameters = simulate_experiment(domain, splits, TRANSFORMER, longer, tensors, values)
+    result = simulate_experiment(domain, splits, job(TRANSFORMER, longer), tensors, values)
     tested = splits.set_index("place").loc[domain.place_ids].test.values
-    assert np.isfinite(simulation.discharge.values[0, 0, tested]).all()
-    assert parameters.FC.std() > 0
+    assert np.isfinite(result.variables["discharge"].simulated.values[0, 0, tested]).all()
+    assert result.parameters.FC.std() > 0
 
 
 def test_training_starts_from_the_pretrained_weights(domain, splits, tmp_path, monkeypatch):

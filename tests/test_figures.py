@@ -11,6 +11,7 @@ from PIL import Image
 
 from thalweg.basin.domain import Domain
 from thalweg.evaluation.statistics import COLUMNS
+from thalweg.experiments.simulation import Simulation
 from thalweg.figures import (
     hydrographs,
     learning_curves,
@@ -82,9 +83,12 @@ def domain_path(folder):
                 "latitude": quantity("place", latitude[:8], "degree"),
                 "longitude": quantity("place", longitude[:8], "degree"),
                 "drainage_area": quantity("place", area.cumsum()[:8], "km2"),
-                "discharge": quantity(("place", "time"), rng.gamma(0.5, 3, (8, 366)), "m3/s"),
             },
-            coords={"place": GAUGES, "time": TIME},
+            coords={"place": GAUGES},
+        ),
+        xr.Dataset(
+            {"discharge": quantity(("time", "place"), rng.gamma(0.5, 3, (366, 8)), "m3/s")},
+            coords={"time": TIME, "place": GAUGES},
         ),
     )
     write_netcdf(domain.to_tree(), folder / "delaware.nc", {})
@@ -94,14 +98,26 @@ def domain_path(folder):
 def skill_table(experiments=("temporal",), models=tuple(LABELS), metric="NSE"):
     """Gauge 0i has skill i/10 for the first model and less for the others; gauge 08 has none."""
     rows = [
-        ("delaware", experiment, model, 0, seed, gauge, metric, (number + 1) / 10 - 0.2 * order + 0.02 * seed)
+        (
+            "delaware",
+            experiment,
+            "discharge",
+            model,
+            0,
+            seed,
+            gauge,
+            metric,
+            (number + 1) / 10 - 0.2 * order + 0.02 * seed,
+        )
         for experiment in experiments
         for order, model in enumerate(models)
         for seed in (0, 1)
         for number, gauge in enumerate(GAUGES[:7])
     ]
     rows += [
-        ("delaware", experiment, model, 0, 0, "08", metric, np.nan) for experiment in experiments for model in models
+        ("delaware", experiment, "discharge", model, 0, 0, "08", metric, np.nan)
+        for experiment in experiments
+        for model in models
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -258,10 +274,11 @@ def simulations(folder):
         paths[model] = folder / f"{model}.nc"
         run = xr.Dataset(
             {
-                "discharge": quantity(("fold", "seed", "place", "time"), discharge, "mm/day"),
+                "simulated": quantity(("fold", "seed", "place", "time"), discharge, "mm/day"),
                 "observed": quantity(("place", "time"), observed, "mm/day"),
             },
             coords={"fold": [0, 1], "seed": [0, 1], "place": GAUGES, "time": TIME},
+            attrs={"variable": "discharge", "unit": "mm/day"},
         )
         write_netcdf(run, paths[model], {})
     return paths
@@ -283,7 +300,7 @@ def test_hydrographs_show_best_median_and_worst_gauge(domain_path, simulations, 
 
 def test_hydrographs_draw_seed_mean_and_range_of_the_tested_days(domain_path, simulations, skill_csv):
     figure = hydrographs.draw(domain_path, simulations, skill_csv, "delaware", "temporal")
-    run = xr.open_dataset(simulations["hbv"], engine="h5netcdf").discharge.sel(fold=1, place="07", time=TIME[31:])
+    run = xr.open_dataset(simulations["hbv"], engine="h5netcdf").simulated.sel(fold=1, place="07", time=TIME[31:])
     flow = figure.axes[1]
     assert flow.lines[0].get_ydata() == pytest.approx(run.mean("seed").values)
     outline = flow.collections[0].get_paths()[0].vertices[:, 1]
@@ -324,7 +341,7 @@ def parameters(path, unit, seeds=(0, 1, 2)):
         },
         coords={"fold": [0], "seed": list(seeds), "unit": unit},
     )
-    write_netcdf(run, path, {})
+    write_netcdf(Simulation({"discharge": xr.Dataset()}, run).to_tree(model="hbv"), path, {})
     return path, run
 
 

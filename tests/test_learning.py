@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,9 @@ import pytest
 import torch
 
 from conftest import make_domain
-from thalweg.basin.domain import Domain
 from thalweg.basin.network import NetworkError
-from thalweg.experiments.run import build_model, climatology, make_task, simulate_experiment, train_experiment
+from thalweg.experiments.baselines import climatology
+from thalweg.experiments.run import build_model, make_task, simulate_experiment, train_experiment
 from thalweg.experiments.splits import make_splits
 from thalweg.integrate import integrate
 from thalweg.learn import checkpoint
@@ -27,7 +28,7 @@ from thalweg.metrics.calendar import counted_days
 from thalweg.processes.routing.unit_hydrograph import route
 from thalweg.processes.runoff.hbv import hbv
 from thalweg.registry import load, names
-from thalweg.settings.blocks import ProcessModel, SequenceModel, Split, Training
+from thalweg.settings.blocks import ClimatologyModel, ProcessModel, SequenceModel, Split, Training, TrainingJob
 
 LOSSES = {name: load("loss", name) for name in names("loss")}
 PERIOD = ("2000-01-01", "2000-12-31")
@@ -35,6 +36,23 @@ LATER = ("2001-01-01", "2001-05-14")
 TRAINING = Training(steps=12, window="200 days", spin_up="60 days", validate_every=4)
 HBV = ProcessModel(label="", components=2, hidden=8)
 LSTM = SequenceModel(label="", hidden=8)
+
+
+def job(model=HBV, training=TRAINING, seeds=(0,), share=0.2, **other):
+    return TrainingJob(
+        model=model, training=training, seeds=list(seeds), validation_share=share, **{"device": "cpu", **other}
+    )
+
+
+def with_discharge(domain, change):
+    """The domain with an observed discharge (time, place) that ``change`` has altered in place."""
+    observed = domain.observed.copy(deep=True)
+    change(observed.discharge.values)
+    return replace(domain, observed=observed)
+
+
+def scaling_of(domain, days, units=None):
+    return fit_scaling(domain, range(len(domain.unit_ids)) if units is None else units, days, {"discharge": 1.0})
 
 
 def temporal(domain, **other):
@@ -83,14 +101,14 @@ def test_kge_loss_is_one_minus_kge():
 
 
 def test_scaling_knows_training_units_and_days_only(domain):
-    scaling = fit_scaling(domain, [0, 1, 2], (0, 100), 1.0)
+    scaling = scaling_of(domain, (0, 100), [0, 1, 2])
     changed = copy.deepcopy(domain)
     changed.forcing.precipitation.values[100:] *= 7
     changed.forcing.precipitation.values[:, 5:] *= 7
     changed.attributes.elevation.values[3:] += 1000
-    assert fit_scaling(changed, [0, 1, 2], (0, 100), 1.0) == scaling
+    assert scaling_of(changed, (0, 100), [0, 1, 2]) == scaling
     changed.attributes.elevation.values[0] += 1
-    assert fit_scaling(changed, [0, 1, 2], (0, 100), 1.0) != scaling
+    assert scaling_of(changed, (0, 100), [0, 1, 2]) != scaling
 
 
 @pytest.mark.parametrize("model", [HBV, LSTM], ids=["process", "sequence"])
@@ -106,15 +124,15 @@ def test_held_out_gauges_and_days_cannot_leak(model, tmp_path):
     assert len(others) > 0
 
     changed = copy.deepcopy(domain)
-    changed.observed.discharge.values[~learns] *= 3
-    changed.observed.discharge.values[:, days:] = 99.0
+    changed.observed.discharge.values[:, ~learns] *= 3
+    changed.observed.discharge.values[days:] = 99.0
     changed.attributes.elevation.values[others] += 500
     for name in changed.forcing.data_vars:
         changed.forcing[name].values[:, others] += 1.0
         changed.forcing[name].values[days:] += 5.0
 
     def weights(of, folder):
-        tensors, values, _ = train_experiment(of, table, model, TRAINING, [0], folder, "key", 0.2)
+        tensors, values, _ = train_experiment(of, table, job(model), folder, "key")
         return tensors, values
 
     (first, scaling), (second, other) = weights(domain, tmp_path / "one"), weights(changed, tmp_path / "two")
@@ -126,7 +144,7 @@ def test_held_out_gauges_and_days_cannot_leak(model, tmp_path):
 
 
 def test_a_window_without_days_before_it_repeats_the_first_days(domain):
-    series = Series(domain, fit_scaling(domain, range(12), (0, 100), 1.0))
+    series = Series(domain, scaling_of(domain, (0, 100)))
     window = series.window(0, 30, 50)
     rain = torch.as_tensor(domain.forcing.precipitation.values, dtype=torch.float32)
     assert torch.equal(window.forcing["precipitation"], torch.cat([rain[:50], rain[:30]]))
@@ -139,7 +157,7 @@ def test_a_window_without_days_before_it_repeats_the_first_days(domain):
 def test_drainage_is_the_weighted_mean_over_catchments(domain):
     runoff = torch.rand(10, 12)
     expected = runoff.numpy() @ domain.catchment_weights.toarray().T
-    drainage = Series(domain, fit_scaling(domain, range(12), (0, 100), 1.0)).drainage
+    drainage = Series(domain, scaling_of(domain, (0, 100))).drainage
     np.testing.assert_allclose(drainage.mean(runoff).numpy(), expected, rtol=1e-5)
     assert drainage.river is None
 
@@ -150,16 +168,16 @@ def test_drainage_is_the_weighted_mean_over_catchments(domain):
 @pytest.mark.parametrize("lumped", [False, True])
 def test_simulating_the_units_of_some_gauges_gives_what_simulating_all_gives_there(domain, settings, lumped):
     domain = domain.lumped() if lumped else domain
-    scaling = fit_scaling(domain, np.arange(len(domain.unit_ids)), (0, 300), 1.0)
+    scaling = scaling_of(domain, (0, 300))
     series = Series(domain, scaling, dtype=torch.float64)
-    model = build_model(settings, scaling).double().eval()
+    model = build_model(settings, scaling, domain).double().eval()
     some = torch.tensor([3, 1])
     window, columns = series.window_of(some, 100, 200, 50)
     assert window.attributes.shape[0] < len(domain.unit_ids)
-    whole = model(series.window(100, 200, 50))[:, some]
-    torch.testing.assert_close(model(window)[:, columns], whole, rtol=1e-10, atol=1e-12)
+    whole = model(series.window(100, 200, 50))["discharge"][:, some]
+    torch.testing.assert_close(model(window)["discharge"][:, columns], whole, rtol=1e-10, atol=1e-12)
     window, columns = series.window_of(torch.arange(len(domain.place_ids)), 100, 200, 50)
-    assert window.places is None
+    assert window.units is None
 
 
 def test_only_the_years_of_a_gauge_that_train_are_seen():
@@ -169,26 +187,29 @@ def test_only_the_years_of_a_gauge_that_train_are_seen():
     split = make_splits(
         domain, Split(kind="differential", train=period, test=period, train_on="wet", validation="none")
     )
-    gauges = domain.places.copy(deep=True)
-    unseen = ~counted_days(split, "train", domain.forcing.time.values).T
+    unseen = ~counted_days(split, "train", domain.forcing.time.values)
     assert unseen.any() and not unseen.all()
-    gauges.discharge.values[unseen] = 999.0
-    other = Domain(domain.name, domain.forcing, domain.attributes, domain.network, gauges)
-    tasks = [make_task(one, split, TRAINING, 0)[0] for one in (domain, other)]
-    torch.testing.assert_close(*(task.observed for task in tasks), equal_nan=True)
-    torch.testing.assert_close(*(task.deviation for task in tasks))
-    assert tasks[0].days == tasks[0].validation_days
-    assert make_task(domain, split, TRAINING, 0)[1] == make_task(other, split, TRAINING, 0)[1]
+
+    def disturb(discharge):
+        discharge[unseen] = 999.0
+
+    (task, scaling), (other, scaling_there) = (
+        make_task(one, split, job(share=0)) for one in (domain, with_discharge(domain, disturb))
+    )
+    torch.testing.assert_close(task.observed, other.observed, equal_nan=True)
+    torch.testing.assert_close(task.deviation, other.deviation)
+    assert task.days == task.validation_days
+    assert scaling == scaling_there
 
 
 @pytest.mark.parametrize("dynamic", [(), ("BETA", "BETAET")])
 def test_a_process_model_is_the_process_with_its_parameters_and_the_hydrograph(domain, dynamic):
-    scaling = fit_scaling(domain, range(12), (0, 365), 1.0)
+    scaling = scaling_of(domain, (0, 365))
     torch.manual_seed(0)
-    model = build_model(HBV.model_copy(update={"dynamic": list(dynamic)}), scaling)
+    model = build_model(HBV.model_copy(update={"dynamic": list(dynamic)}), scaling, domain)
     window = Series(domain, scaling).window(100, 160, 80)
     with torch.no_grad():
-        result = model(window)
+        result = model(window)["discharge"]
         static, routing = model.parameters_of(window)
         if dynamic:
             early, late = model._daily(window)
@@ -207,12 +228,12 @@ RIVER = HBV.model_copy(update={"routing": "river"})
 
 def test_a_routed_model_sends_the_water_of_the_units_through_the_reaches():
     domain = make_domain(geometry=True)
-    scaling = fit_scaling(domain, range(12), (0, 365), 1.0)
+    scaling = scaling_of(domain, (0, 365))
     torch.manual_seed(0)
-    model = build_model(RIVER, scaling)
+    model = build_model(RIVER, scaling, domain)
     window = Series(domain, scaling).window(100, 400, 80)
     with torch.no_grad():
-        result = model(window)
+        result = model(window)["discharge"]
         runoff, before = model.runoff(window)
         discharge, first, last, lateral = model.river.march(runoff, window.drainage)
     assert result.shape == (300, len(domain.place_ids))
@@ -227,46 +248,46 @@ def test_a_routed_model_sends_the_water_of_the_units_through_the_reaches():
 
 def test_gradients_reach_the_river_and_the_land():
     domain = make_domain(geometry=True)
-    scaling = fit_scaling(domain, range(12), (0, 365), 1.0)
-    model = build_model(RIVER, scaling)
-    model(Series(domain, scaling).window(100, 200, 80)).square().sum().backward()
+    scaling = scaling_of(domain, (0, 365))
+    model = build_model(RIVER, scaling, domain)
+    model(Series(domain, scaling).window(100, 200, 80))["discharge"].square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
 
 
 def test_a_river_upstream_of_some_gauges_is_a_part_of_the_whole():
     """Discharge at a gauge is the same whether the rest of the network is there or not."""
     domain = make_domain(geometry=True)
-    scaling = fit_scaling(domain, range(12), (0, 365), 1.0)
+    scaling = scaling_of(domain, (0, 365))
     torch.manual_seed(1)
-    model = build_model(RIVER, scaling).eval()
+    model = build_model(RIVER, scaling, domain).eval()
     with torch.no_grad():
-        whole = model(Series(domain, scaling).window(100, 160, 80))
-        part = model(Series(domain, scaling, gauges=[1, 3]).window(100, 160, 80))
+        whole = model(Series(domain, scaling).window(100, 160, 80))["discharge"]
+        part = model(Series(domain, scaling, places=[1, 3]).window(100, 160, 80))["discharge"]
     torch.testing.assert_close(part, whole[:, [1, 3]], rtol=1e-5, atol=1e-6)
 
 
 def test_a_river_without_geometry_is_refused_before_it_trains(domain):
     with pytest.raises(ValueError, match="routing is river, but the reaches"):
-        build_model(RIVER, fit_scaling(domain, range(12), (0, 365), 1.0))
+        build_model(RIVER, scaling_of(domain, (0, 365)), domain)
     broken = make_domain(geometry=True)
     broken.network.length.values[0] = 0.0
     with pytest.raises(NetworkError, match="reach 'r0' has length 0"):
-        Series(broken, fit_scaling(broken, range(12), (0, 365), 1.0))
+        Series(broken, scaling_of(broken, (0, 365)))
 
 
 def test_no_routing_is_the_sum_of_runoff(domain):
-    scaling = fit_scaling(domain, range(12), (0, 365), 1.0)
-    model = build_model(HBV.model_copy(update={"routing": "none"}), scaling)
+    scaling = scaling_of(domain, (0, 365))
+    model = build_model(HBV.model_copy(update={"routing": "none"}), scaling, domain)
     window = Series(domain, scaling).window(100, 160, 80)
     with torch.no_grad():
         expected = window.drainage.mean(model.fluxes(window, ("runoff",))["runoff"])
-        torch.testing.assert_close(model(window), expected)
+        torch.testing.assert_close(model(window)["discharge"], expected)
 
 
 def test_a_dynamic_parameter_must_exist(domain):
-    scaling = fit_scaling(domain, range(12), (0, 365), 1.0)
+    scaling = scaling_of(domain, (0, 365))
     with pytest.raises(ValueError, match="'GAMMA' is not of process hbv; it has BETA"):
-        build_model(HBV.model_copy(update={"dynamic": ["GAMMA"]}), scaling)
+        build_model(HBV.model_copy(update={"dynamic": ["GAMMA"]}), scaling, domain)
 
 
 # Training
@@ -277,11 +298,11 @@ def test_a_dynamic_parameter_must_exist(domain):
 )
 @pytest.mark.parametrize(
     "loss", [name for name, loss in LOSSES.items() if not hasattr(loss, "censored")]
-)  # see test_site_learning.py
+)  # see test_sampled_places.py
 def test_training_lowers_the_loss(domain, model, loss, tmp_path):
     settings = TRAINING.model_copy(update={"loss": loss, "steps": 20, "patience": 99, "schedule": "constant"})
-    task, scaling = make_task(domain, temporal(domain), settings, 0.2)
-    _, log = train(lambda: build_model(model, scaling), task, settings, 0, tmp_path / "c.safetensors")
+    task, scaling = make_task(domain, temporal(domain), job(model, settings))
+    _, log = train(lambda: build_model(model, scaling, domain), task, settings, 0, tmp_path / "c.safetensors")
     assert log[-1]["training_loss"] < log[0]["training_loss"]
     assert [row["step"] for row in log] == [4, 8, 12, 16, 20]
 
@@ -289,11 +310,11 @@ def test_training_lowers_the_loss(domain, model, loss, tmp_path):
 @pytest.mark.parametrize("optimiser", ["adam", "adadelta"])
 @pytest.mark.parametrize("model", [HBV.model_copy(update={"dropout": 0.2}), LSTM], ids=["process", "lstm"])
 def test_a_run_interrupted_at_every_step_gives_the_bits_of_an_unbroken_one(domain, model, optimiser, tmp_path):
-    settings = TRAINING.model_copy(update={"optimiser": optimiser, "checkpoint_every": 0.0, "gauges_per_step": 2})
-    task, scaling = make_task(domain, temporal(domain), settings, 0.2)
+    settings = TRAINING.model_copy(update={"optimiser": optimiser, "checkpoint_every": 0.0, "places_per_step": 2})
+    task, scaling = make_task(domain, temporal(domain), job(model, settings))
 
     def run(path, stop=None):
-        return train(lambda: build_model(model, scaling), task, settings, 3, path, stop=stop)
+        return train(lambda: build_model(model, scaling, domain), task, settings, 3, path, stop=stop)
 
     unbroken, log = run(tmp_path / "unbroken.safetensors")
 
@@ -318,7 +339,7 @@ from test_learning import *
 torch.set_num_threads(1)
 domain = make_domain()
 settings = TRAINING.model_copy(update=dict(steps=60, patience=99, checkpoint_every=0.0))
-tensors, _, _ = train_experiment(domain, temporal(domain), HBV, settings, [0, 1], sys.argv[1], "key", 0.2)
+tensors, _, _ = train_experiment(domain, temporal(domain), job(HBV, settings, [0, 1]), sys.argv[1], "key")
 checkpoint.save(sys.argv[2], tensors, {{}})
 """
 
@@ -361,21 +382,21 @@ def test_a_killed_process_resumes_to_the_same_bits(tmp_path):
 
 def test_a_checkpoint_of_other_settings_is_not_resumed(domain, tmp_path):
     splits = temporal(domain)
-    arguments = (TRAINING, [0], tmp_path)
-    first, _, _ = train_experiment(domain, splits, HBV, *arguments, "key", 0.2)
-    again, _, _ = train_experiment(domain, splits, HBV, *arguments, "key", 0.2)
-    other, _, _ = train_experiment(domain, splits, HBV.model_copy(update={"components": 3}), *arguments, "key", 0.2)
+    more = HBV.model_copy(update={"components": 3})
+    first, again, other = (
+        train_experiment(domain, splits, job(model), tmp_path, "key")[0] for model in (HBV, HBV, more)
+    )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert len(list(tmp_path.iterdir())) == 2
     assert {t.shape for t in other.values()} != {t.shape for t in first.values()}
 
 
 def test_training_that_never_is_finite_stops_and_says_what_to_do(domain, tmp_path):
-    task, scaling = make_task(domain, temporal(domain), TRAINING, 0.2)
-    task.observed[:] = torch.inf
+    task, scaling = make_task(domain, temporal(domain), job())
+    task.observed["discharge"][:] = torch.inf
     with pytest.raises(TrainingError, match=r"not finite; lower training\.learning_rate"):
         train(
-            lambda: build_model(HBV, scaling),
+            lambda: build_model(HBV, scaling, domain),
             task,
             TRAINING.model_copy(update={"steps": 50}),
             0,
@@ -397,14 +418,15 @@ def test_learning_rate_falls_on_a_cosine():
 def test_simulation_is_of_tested_gauges_and_days_only(domain, tmp_path):
     splits = make_splits(domain, Split(kind="ungauged_basins", train=PERIOD, test=LATER, folds=2))
     for model in (HBV, LSTM):
-        tensors, values, _ = train_experiment(domain, splits, model, TRAINING, [0, 1], tmp_path, "key", 0.2)
-        simulation, parameters = simulate_experiment(domain, splits, model, TRAINING, tensors, values)
+        tensors, values, _ = train_experiment(domain, splits, job(model, seeds=[0, 1]), tmp_path, "key")
+        result = simulate_experiment(domain, splits, job(model, seeds=[0, 1]), tensors, values)
+        simulation = result.variables["discharge"]
         shape = dict(fold=2, seed=2, place=4, time=len(pd.date_range(*LATER)))
         assert dict(simulation.sizes) == shape
         for i, (_, fold) in enumerate(splits.groupby("fold")):
-            known = simulation.discharge.isel(fold=i).notnull().all(("seed", "time")).values
+            known = simulation.simulated.isel(fold=i).notnull().all(("seed", "time")).values
             assert (known == fold.set_index("place").loc[domain.place_ids].test.values).all()
-        assert (parameters is None) == (model is LSTM)
+        assert (result.parameters is None) == (model is LSTM)
     assert simulation.observed.values == pytest.approx(domain.observed_runoff.sel(time=slice(*LATER)).values)
 
 
@@ -412,15 +434,20 @@ def test_climatology_uses_the_past_of_the_gauge_or_that_of_others():
     domain = make_domain(days=1000)
     later = ("2001-01-01", "2001-12-31")
     table = make_splits(domain, Split(kind="temporal", train=PERIOD, test=later))
-    changed = domain.places.copy(deep=True)
-    changed.discharge.values[:, 366:] = 1e6
-    other = Domain("synthetic", domain.forcing, domain.attributes, domain.network, changed)
-    first, second = climatology(domain, table, 31), climatology(other, table, 31)
-    np.testing.assert_array_equal(first.discharge.values, second.discharge.values)
+
+    def disturb(discharge):
+        discharge[366:] = 1e6
+
+    def mean_of(domain, table):
+        settings = ClimatologyModel(label="", smoothing="31 days")
+        return climatology(domain, table, "discharge", settings).variables["discharge"].simulated
+
+    first, second = mean_of(domain, table), mean_of(with_discharge(domain, disturb), table)
+    np.testing.assert_array_equal(first.values, second.values)
     mean = domain.observed_runoff.sel(time=slice(*PERIOD)).mean("time").values
-    np.testing.assert_allclose(first.discharge.values[0, 0].mean(-1), mean, rtol=0.05)
+    np.testing.assert_allclose(first.values[0, 0].mean(-1), mean, rtol=0.05)
     folds = make_splits(domain, Split(kind="ungauged_basins", train=PERIOD, test=PERIOD, folds=2))
-    unseen = climatology(domain, folds, 31).discharge
+    unseen = mean_of(domain, folds)
     for i, (_, fold) in enumerate(folds.groupby("fold")):
         fold = fold.set_index("place").loc[domain.place_ids]
         others = domain.observed_runoff.sel(time=slice(*PERIOD)).values[(fold.train | fold.validation).values].mean()
@@ -440,18 +467,19 @@ def test_synthetic_truth_is_recovered(tmp_path):
     fluxes, _ = integrate(hbv(), forcing, truth)
     weights = domain.catchment_weights
     depth = weights @ fluxes["runoff"][:, :, 0].T.numpy()
-    gauges = domain.places.copy(deep=True)
-    gauges["discharge"] = (("place", "time"), depth * gauges.drainage_area.values[:, None] / 86.4, {"units": "m3/s"})
-    domain = Domain("synthetic", domain.forcing, domain.attributes, domain.network, gauges)
+    discharge = depth * domain.places.drainage_area.values[:, None] / 86.4
+    observed = domain.observed.assign(discharge=(("time", "place"), discharge.T, {"units": "m3/s"}))
+    domain = replace(domain, observed=observed)
     split = Split(
         kind="temporal", train=("2001-01-01", "2001-12-31"), test=("2002-01-01", "2002-12-30"), validation_share=0.1
     )
     settings = Training(steps=200, patience=99, learning_rate=0.02)
     model = ProcessModel(label="", components=1, hidden=32)
     splits = make_splits(domain, split)
-    tensors, values, _ = train_experiment(domain, splits, model, settings, [0], tmp_path, "key", 0.2)
-    simulation, parameters = simulate_experiment(domain, splits, model, settings, tensors, values)
-    error = ((simulation.discharge[0, 0] - simulation.observed) ** 2).mean("time") / simulation.observed.var("time")
+    tensors, values, _ = train_experiment(domain, splits, job(model, settings), tmp_path, "key")
+    result = simulate_experiment(domain, splits, job(model, settings), tensors, values)
+    simulation = result.variables["discharge"]
+    error = ((simulation.simulated[0, 0] - simulation.observed) ** 2).mean("time") / simulation.observed.var("time")
     assert 1 - np.median(error) > 0.9
-    learned = parameters.K2.values[0, 0]
+    learned = result.parameters.K2.values[0, 0]
     assert np.corrcoef(np.log(learned), np.log(truth["K2"][:, 0].numpy()))[0, 1] > 0.6

@@ -1,10 +1,16 @@
 """Figures of many experiments on made-up tables: what they show, not how their pixels fall."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from matplotlib.patches import Rectangle
 
+from thalweg.cli import main
+from thalweg.evaluation.blocks import read_blocks
+from thalweg.evaluation.skill_tables import read_distances, skill_by_distance, skill_by_training_data
 from thalweg.evaluation.statistics import COLUMNS, compare, summarise
 from thalweg.figures import skill_distance, skill_overview, sparse_data, style
 
@@ -15,7 +21,7 @@ QUALITY = np.linspace(-0.2, 0.2, len(GAUGES))
 
 def rows(experiment, model, values, metric="NSE", fold=0, gauges=GAUGES):
     return [
-        ("delaware", experiment, model, fold, seed, gauge, metric, value + 0.01 * seed - 0.005)
+        ("delaware", experiment, "discharge", model, fold, seed, gauge, metric, value + 0.01 * seed - 0.005)
         for seed in (0, 1)
         for gauge, value in zip(gauges, values, strict=True)
     ]
@@ -48,14 +54,32 @@ def lines(axes):
     return [line for line in axes.lines if line.get_marker() == "o"]
 
 
-def test_sparse_data_has_a_panel_per_sweep_and_the_medians_at_its_levels(sparse):
-    figure = sparse_data.draw(sparse, "delaware", SWEEPS, ["hbv", "lstm"], labels=LABELS)
+def tables(folder, skill_csv, models, sweeps=None, splits=None):
+    """A table of the step skill_tables; the gauges stand in six groups."""
+    place = {name: ("place", np.arange(48) // 8 * step) for name, step in (("latitude", 2.0), ("longitude", 0.1))}
+    xr.Dataset(place, {"place": GAUGES}).to_netcdf(folder / "domain.nc", group="places", engine="h5netcdf")
+    settings = {"models": models, "metric": "NSE", "variable": "discharge", "bootstrap_samples": 50, "sweeps": sweeps}
+    output = folder / "table.csv"
+    wanted = ["--training-data", str(output)] if sweeps else ["--distance", str(output)]
+    paths = [f"{experiment}={path}" for experiment, path in (splits or {}).items()]
+    main(
+        [
+            *("step", "skill_tables", "--skill", str(skill_csv), "--domain", f"delaware={folder}/domain.nc"),
+            *(["--splits", *paths] if paths else []),
+            *("--settings", json.dumps(settings), *wanted),
+        ]
+    )
+    return output
+
+
+def test_sparse_data_has_a_panel_per_sweep_and_the_medians_at_its_levels(sparse, tmp_path):
+    figure = sparse_data.draw(tables(tmp_path, sparse, ["hbv", "lstm"], SWEEPS), labels=LABELS)
     share, years = figure.axes
     assert share.get_xlabel() == "share of the training catchments [%]"
     assert years.get_xlabel() == "length of the training period [year]"
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
-        "(a) delaware (48 gauges)",
-        "(b) delaware (48 gauges)",
+        "(a) delaware (48 places)",
+        "(b) delaware (48 places)",
     ]
     hbv, lstm = lines(share)
     assert hbv.get_ydata() == pytest.approx([0.65, 0.7]) and lstm.get_ydata() == pytest.approx([0.52, 0.72])
@@ -70,19 +94,32 @@ def test_sparse_data_has_a_panel_per_sweep_and_the_medians_at_its_levels(sparse)
 def test_sparse_data_compares_the_same_gauges_at_every_level(tmp_path):
     table = rows("temporal", "hbv", 0.7 + QUALITY)
     table += rows("tenth", "hbv", 0.7 + QUALITY[:30], gauges=GAUGES[:30])  # the same skill, at the worse gauges only
-    figure = sparse_data.draw(write(tmp_path / "s.csv", table), "delaware", {"share": SWEEPS["share"]}, ["hbv"])
-    assert figure.axes[0].get_title(loc="left") == "(a) delaware (30 gauges)"
+    path = write(tmp_path / "s.csv", table)
+    figure = sparse_data.draw(tables(tmp_path, path, ["hbv"], {"share": SWEEPS["share"]}))
+    assert figure.axes[0].get_title(loc="left") == "(a) delaware (30 places)"
     assert np.ptp(lines(figure.axes[0])[0].get_ydata()) == pytest.approx(0)
 
 
-def test_sparse_data_names_what_is_missing(sparse, tmp_path):
+def test_the_table_has_intervals_of_blocks_with_the_configured_resamples(sparse, tmp_path):
+    table = pd.read_csv(tables(tmp_path, sparse, ["hbv", "lstm"], SWEEPS))
+    assert list(table.columns[:2]) == ["sweep", "level"] and len(table) == 8
+    skill = pd.read_csv(sparse, dtype={"place": str})
+    blocks = {"delaware": read_blocks(tmp_path / "domain.nc")}
+    expected = summarise(skill[skill.experiment == "tenth"], 50, blocks=blocks)
+    found = table[(table.sweep == "share") & (table.experiment == "tenth")]
+    assert found[["low", "high"]].to_numpy() == pytest.approx(expected[["low", "high"]].to_numpy())
+
+
+def test_sparse_data_names_what_is_missing(sparse):
+    skill = pd.read_csv(sparse, dtype={"place": str})
     with pytest.raises(ValueError, match="no skill of model 'gr4j' in 'temporal'"):
-        sparse_data.draw(sparse, "delaware", SWEEPS, ["hbv", "gr4j"])
+        skill_by_training_data(skill, SWEEPS, ["hbv", "gr4j"])
     apart = rows("temporal", "hbv", QUALITY[:9], gauges=GAUGES[:9]) + rows(
         "tenth", "hbv", QUALITY[9:], gauges=GAUGES[9:]
     )
-    with pytest.raises(ValueError, match="no gauge has a value of every model in all of tenth, temporal"):
-        sparse_data.draw(write(tmp_path / "a.csv", apart), "delaware", {"share": SWEEPS["share"]}, ["hbv"])
+    apart = pd.DataFrame(apart, columns=list(COLUMNS))
+    with pytest.raises(ValueError, match="no place has a value of every model in all of tenth, temporal"):
+        skill_by_training_data(apart, {"share": SWEEPS["share"]}, ["hbv"])
 
 
 # Distance
@@ -115,11 +152,12 @@ def distant(tmp_path):
     return write(tmp_path / "skill.csv", table), {"pub": tmp_path / "pub.csv"}
 
 
-def test_skill_falls_with_distance_where_it_does(distant):
+def test_skill_falls_with_distance_where_it_does(distant, tmp_path):
     skill_csv, splits = distant
-    figure = skill_distance.draw(skill_csv, splits, "delaware", ["hbv", "lstm"], labels=LABELS)
+    table = tables(tmp_path, skill_csv, ["hbv", "lstm"], splits=splits)
+    figure = skill_distance.draw(table, skill_csv, splits, labels=LABELS)
     (axes,) = figure.axes
-    assert axes.get_title(loc="left") == "(a) delaware, pub (48 gauges)"
+    assert axes.get_title(loc="left") == "(a) delaware, pub (48 places)"
     hbv, lstm = lines(axes)
     assert len(lstm.get_xdata()) == 6  # classes of eight gauges
     assert np.all(np.diff(lstm.get_ydata()) < 0)
@@ -134,13 +172,16 @@ def test_classes_of_distance_hold_enough_gauges(tmp_path):
     split = pd.DataFrame({"fold": 0, "place": GAUGES[:17], "test": True, "nearest_training_km": DISTANCE[:17]})
     split.to_csv(tmp_path / "pub.csv", index=False)
     skill_csv = write(tmp_path / "skill.csv", rows("pub", "hbv", QUALITY[:17], gauges=GAUGES[:17]))
-    figure = skill_distance.draw(skill_csv, {"pub": tmp_path / "pub.csv"}, "delaware", ["hbv"])
+    splits = {"pub": tmp_path / "pub.csv"}
+    figure = skill_distance.draw(tables(tmp_path, skill_csv, ["hbv"], splits=splits), skill_csv, splits)
     assert len(lines(figure.axes[0])[0].get_xdata()) == 2
 
 
 def test_skill_distance_names_a_model_without_skill(distant):
-    with pytest.raises(ValueError, match="no NSE of model 'gr4j' in delaware/pub"):
-        skill_distance.draw(*distant, "delaware", ["hbv", "gr4j"])
+    skill_csv, splits = distant
+    skill = pd.read_csv(skill_csv, dtype={"place": str})
+    with pytest.raises(ValueError, match="no NSE of model 'gr4j' in pub"):
+        skill_by_distance(skill, {"pub": read_distances(splits["pub"])}, ["hbv", "gr4j"])
 
 
 # Overview
@@ -221,6 +262,7 @@ def test_overview_takes_fourteen_models_in_fourteen_experiments(tmp_path):
         {
             "domain": "a",
             "experiment": f"e{column}",
+            "variable": "discharge",
             "model": name,
             "metric": "NSE",
             "median": 0.5,
@@ -231,7 +273,7 @@ def test_overview_takes_fourteen_models_in_fourteen_experiments(tmp_path):
         for name in names
     ]
     pd.DataFrame(table).to_csv(tmp_path / "summary.csv", index=False)
-    empty = pd.DataFrame(columns=["domain", "experiment", "metric", "model", "reference", "p_holm"])
+    empty = pd.DataFrame(columns=["domain", "experiment", "variable", "metric", "model", "reference", "p_holm"])
     empty.to_csv(tmp_path / "comparison.csv", index=False)
     figure = skill_overview.draw(tmp_path / "summary.csv", tmp_path / "comparison.csv", metrics=["NSE"])
     png, _ = style.save(figure, tmp_path / "overview", {})

@@ -1,4 +1,4 @@
-"""Figures of sampled sites on small synthetic files: what they show, not how their pixels fall."""
+"""Figures of sampled places on small synthetic files: what they show, not how their pixels fall."""
 
 import numpy as np
 import pandas as pd
@@ -6,15 +6,26 @@ import pytest
 import xarray as xr
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.text import Annotation, Text
-from thalweg.basin.sites import Sites, read_sites
 
-from thalweg.basin.domain import DataError
-from thalweg.figures import heat_budget, parameter_attribute, site_network, site_series, site_skill, style
+from thalweg.analysis.parameters import attribute
+from thalweg.basin.domain import DataError, read_domain, sampled_units
+from thalweg.evaluation.statistics import summarise
+from thalweg.experiments.simulation import Simulation, read_simulation
+from thalweg.figures import heat_budget, parameter_attribute, place_network, series, skill_places, style
+from thalweg.settings.blocks import ProcessModel, Training, TrainingJob
 from thalweg.storage.store import write_netcdf
 
 LABELS = {"temperature": "heat budget", "lstm": "LSTM", "air2stream": "air2stream", "climatology": "climatology"}
 LIMIT = 4.0  # mg/l
 BASELINES = ["air2stream", "climatology"]
+JOB = TrainingJob(
+    model=ProcessModel(label="", process="stream_temperature"),
+    training=Training(climate_attributes=False),
+    variables={"water_temperature": 1.0},
+    seeds=[0, 1],
+    validation_share=0,
+    device="cpu",
+)
 
 # The sites of the Thames Initiative, about where they stand, and the next one downstream.
 THAMES = {
@@ -67,60 +78,59 @@ def make_sites(days=420, count=22, seed=0):
     }
     censored = samples["nitrate"] < LIMIT
     samples["nitrate"][censored] = LIMIT
-    coords = {"time": time, "site": ids}
-    sites = Sites(
+    sites = sampled_units(
         "thames",
         xr.Dataset(
             {
-                "air_temperature": quantity(("time", "site"), air, "degC"),
-                "discharge": quantity(("time", "site"), flow, "m3/s"),
+                "air_temperature": quantity(("time", "unit"), air, "degC"),
+                "discharge": quantity(("time", "unit"), flow, "m3/s"),
             },
-            coords,
+            {"time": time, "unit": ids},
         ),
         xr.Dataset(
             {
-                "latitude": quantity("site", table[:, 0], "degree"),
-                "longitude": quantity("site", table[:, 1], "degree"),
-                "name": ("site", [THAMES[site][0] for site in ids], {"role": "label"}),
-                "mean_discharge": quantity("site", table[:, 2], "m3/s"),
-                "elevation": quantity("site", rng.uniform(10, 110, count), "m"),
-                "forest": quantity("site", shade + rng.normal(0, 0.05, count), "dimensionless"),
-                "constant": quantity("site", np.ones(count), "dimensionless"),
+                "latitude": quantity("unit", table[:, 0], "degree"),
+                "longitude": quantity("unit", table[:, 1], "degree"),
+                "name": ("unit", [THAMES[site][0] for site in ids], {"role": "label"}),
+                "mean_discharge": quantity("unit", table[:, 2], "m3/s"),
+                "elevation": quantity("unit", rng.uniform(10, 110, count), "m"),
+                "forest": quantity("unit", shade + rng.normal(0, 0.05, count), "dimensionless"),
+                "constant": quantity("unit", np.ones(count), "dimensionless"),
             },
-            {"site": ids},
+            {"unit": ids},
         ),
         xr.Dataset(
             {
-                "water_temperature": quantity(("time", "site"), samples["water_temperature"], "degC"),
-                "nitrate": quantity(("time", "site"), samples["nitrate"], "mg/l"),
-                "nitrate_censored": (("time", "site"), censored.astype(np.int8)),
+                "water_temperature": quantity(("time", "place"), samples["water_temperature"], "degC"),
+                "nitrate": quantity(("time", "place"), samples["nitrate"], "mg/l"),
+                "nitrate_censored": (("time", "place"), censored.astype(np.int8)),
             },
-            coords,
+            {"time": time, "place": ids},
         ),
         xr.Dataset(
             {
-                "downstream": ("site", [each if (each := THAMES[site][4]) in ids else "" for site in ids]),
-                "length": quantity("site", np.full(count, 2e4), "m"),
+                "downstream": ("unit", [each if (each := THAMES[site][4]) in ids else "" for site in ids]),
+                "length": quantity("unit", np.full(count, 2e4), "m"),
             },
-            {"site": ids},
+            {"unit": ids},
         ),
     )
     return sites, {"water_temperature": water, "nitrate": nitrate}, shade
 
 
 def write_study(folder, days=420, count=22, seeds=(0, 1)):
-    """Everything that the figures read: sites, simulations of two experiments, skill, parameters and internals.
+    """Everything that the figures read: domain, simulations of two experiments with parameters and internals, skill, attribution.
 
     The experiment ``temporal`` of water temperature holds out the second half of the samples; ``sites`` of nitrate two
     halves of the sites in two folds. The first sixty days are neither trained nor tested.
     """
     sites, truth, shade = make_sites(days, count)
-    rng = np.random.default_rng(1)
-    write_netcdf(sites.to_tree(), folder / "sites.nc", {})
+    rng, values = np.random.default_rng(1), parameters(sites, shade, seeds)
+    write_netcdf(sites.to_tree(), folder / "domain.nc", {})
     rows = []
     for experiment, variable, folds in (("temporal", "water_temperature", [0]), ("sites", "nitrate", [0, 1])):
-        observed = sites.samples[variable].values.T
-        unit = sites.samples[variable].attrs["units"]
+        observed = sites.observed[variable].values.T
+        unit = sites.observed[variable].attrs["units"]
         half = np.arange(count) % len(folds) == np.array(folds)[:, None]  # tested sites (fold, site)
         held_out = np.arange(days) >= days // 2
         tests = half[..., None] & (held_out | (len(folds) > 1)) & np.isfinite(observed)
@@ -137,33 +147,50 @@ def write_study(folder, days=420, count=22, seeds=(0, 1)):
             simulated = np.where(half[:, None, :, None], simulated, np.nan)
             run = xr.Dataset(
                 {
-                    "simulated": quantity(("fold", "seed", "site", "time"), simulated, unit),
-                    "observed": quantity(("site", "time"), observed, unit),
-                    "censored": (("site", "time"), sites.censored(variable).T.astype(np.int8)),
-                    "tested": (("fold", "site", "time"), tests.astype(np.int8)),
-                    "trained": (("fold", "site", "time"), trains.astype(np.int8)),
+                    "simulated": quantity(("fold", "seed", "place", "time"), simulated, unit),
+                    "observed": quantity(("place", "time"), observed, unit),
+                    "censored": (("place", "time"), sites.censored(variable).T.astype(np.int8)),
+                    "tested": (("fold", "place", "time"), tests.astype(np.int8)),
+                    "trained": (("fold", "place", "time"), trains.astype(np.int8)),
                 },
-                {"fold": folds, "seed": list(seeds), "site": sites.site_ids, "time": sites.forcing.time.values},
-                {"domain": "thames", "experiment": experiment, "model": model, "variable": variable, "unit": unit},
+                {"fold": folds, "seed": list(seeds), "place": sites.place_ids, "time": sites.forcing.time.values},
+                {"variable": variable, "unit": unit},
             )
-            write_netcdf(run, folder / f"{experiment}-{model}.nc", {})
+            more = {}
+            if (experiment, model) == ("temporal", "temperature"):
+                more = {"parameters": values, "internals": internals(sites, truth["water_temperature"], shade)}
+            write_run(folder / f"{experiment}-{model}.nc", run, **more)
             for i, fold in enumerate(folds):
                 for j, seed in enumerate(seeds):
                     for k in np.flatnonzero(half[i]):
                         away = (simulated[i, j, k] - observed[k])[tests[i, k]]
-                        key = ("thames", "thames", experiment, model, fold, seed, sites.site_ids[k])
+                        key = ("thames", "thames", experiment, variable, unit, model, fold, seed, sites.place_ids[k])
                         rows += [(*key, "RMSE", np.sqrt(np.mean(away**2))), (*key, "bias", away.mean())]
-    columns = ["study", "domain", "experiment", "model", "fold", "seed", "place", "metric", "value"]
-    pd.DataFrame(rows, columns=columns).to_csv(folder / "skill.csv", index=False)
-    write_netcdf(parameters(sites, shade, seeds), folder / "parameters.nc", {})
-    write_netcdf(internals(sites, truth["water_temperature"], shade), folder / "internals.nc", {})
+    columns = ["study", "domain", "experiment", "variable", "unit", "model", "fold", "seed", "place", "metric", "value"]
+    write_skill(folder, "skill", pd.DataFrame(rows, columns=columns))
+    table, _ = attribute(sites, pd.DataFrame({"fold": [0]}), JOB, values, 200)
+    table.assign(model="temperature").to_csv(folder / "attribution.csv", index=False)
     return folder
 
 
-def parameters(sites, shade, seeds, folds=(0, 1)):
+def write_skill(folder, name, skill):
+    """A skill table and its summary, ``<name>.csv`` and ``<name>-summary.csv``: what the figure of skill reads."""
+    skill.to_csv(folder / f"{name}.csv", index=False)
+    summarise(skill, 100).to_csv(folder / f"{name}-summary.csv", index=False)
+    return folder / f"{name}.csv", folder / f"{name}-summary.csv"
+
+
+def write_run(path, run, **more):
+    experiment, model = path.stem.split("-")[:2]
+    simulation = Simulation({run.attrs["variable"]: run}, **more)
+    write_netcdf(simulation.to_tree(domain="thames", experiment=experiment, model=model), path, {})
+    return path
+
+
+def parameters(sites, shade, seeds, folds=(0,)):
     """Shade follows forest, width discharge, the window nothing; elevation is known."""
     rng = np.random.default_rng(2)
-    shape = len(folds), len(seeds), len(sites.site_ids)
+    shape = len(folds), len(seeds), len(sites.unit_ids)
     discharge = sites.attributes.mean_discharge.values
     values = {
         "riparian_shade": (np.clip(shade + rng.normal(0, 0.06, shape), 0.001, 0.95), "dimensionless", 0.001, 0.95),
@@ -175,10 +202,10 @@ def parameters(sites, shade, seeds, folds=(0, 1)):
     }
     return xr.Dataset(
         {
-            name: quantity(("fold", "seed", "site"), each, unit, low=low, high=high, known=int(name == "elevation"))
+            name: quantity(("fold", "seed", "unit"), each, unit, low=low, high=high, known=int(name == "elevation"))
             for name, (each, unit, low, high) in values.items()
         },
-        {"fold": list(folds), "seed": list(seeds), "site": sites.site_ids},
+        {"fold": list(folds), "seed": list(seeds), "unit": sites.unit_ids},
     )
 
 
@@ -197,25 +224,23 @@ def internals(sites, water, shade):
         "friction": np.full(water.shape, 2.5),
     }
     equilibrium = water + sum(terms.values()) / 25
-    data = {name: quantity(("time", "site"), each, "W/m2") for name, each in terms.items()}
-    data["water_temperature"] = quantity(("time", "site"), water, "degC")
-    data["equilibrium_temperature"] = quantity(("time", "site"), equilibrium, "degC")
-    about = {"domain": "thames", "experiment": "temporal", "model": "temperature"}
-    return xr.Dataset(data, {"time": time, "site": sites.site_ids}, about)
+    data = {name: quantity(("time", "unit"), each, "W/m2") for name, each in terms.items()}
+    data["water_temperature"] = quantity(("time", "unit"), water, "degC")
+    data["equilibrium_temperature"] = quantity(("time", "unit"), equilibrium, "degC")
+    return xr.Dataset(data, {"time": time, "unit": sites.unit_ids})
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return write_study(tmp_path_factory.mktemp("site_figures"))
+    return write_study(tmp_path_factory.mktemp("place_figures"))
 
 
 def simulations(folder, experiment, models=tuple(LABELS)):
     return {model: str(folder / f"{experiment}-{model}.nc") for model in models}
 
 
-def read(path):
-    with xr.open_dataset(path, engine="h5netcdf") as file:
-        return file.load()
+def read(path, part=None):
+    return read_simulation(path, part)
 
 
 def skill_of(folder, experiment, model, metric="RMSE"):
@@ -238,41 +263,41 @@ def marks(axes, face, marker="o"):
 
 
 @pytest.fixture(scope="module")
-def series(folder):
-    return site_series.draw(folder / "sites.nc", folder / "skill.csv", simulations(folder, "temporal"), LABELS)
+def drawn_series(folder):
+    return series.draw(folder / "domain.nc", folder / "skill.csv", simulations(folder, "temporal"), LABELS)
 
 
-def test_series_show_sites_by_the_rank_of_the_first_models_error(folder, series):
+def test_series_show_sites_by_the_rank_of_the_first_models_error(folder, drawn_series):
     ranked = skill_of(folder, "temporal", "temperature").sort_values().index
     expected = [("lower quartile", 5), ("median", 10), ("upper quartile", 16), ("worst", 21)]
-    assert [axes.get_title(loc="left") for axes in series.axes] == [
+    assert [axes.get_title(loc="left") for axes in drawn_series.axes] == [
         f"({letter}) {rank} ({position + 1} of 22): {THAMES[ranked[position]][0]}"
         for letter, (rank, position) in zip("abcd", expected)
     ]
-    assert series.get_suptitle() == "thames, temporal: sites ranked by the RMSE of heat budget"
-    stated = legend(series.axes[0].get_legend())
+    assert drawn_series.get_suptitle() == "thames, temporal: places ranked by the RMSE of heat budget"
+    stated = legend(drawn_series.axes[0].get_legend())
     values = [skill_of(folder, "temporal", model)[ranked[5]] for model in LABELS]
     assert stated == ["RMSE [°C]", *(f"{value:.2f}" for value in values)]
 
 
-def test_series_mark_held_out_and_training_samples(folder, series):
+def test_series_mark_held_out_and_training_samples(folder, drawn_series):
     run = read(folder / "temporal-temperature.nc")
     site = skill_of(folder, "temporal", "temperature").sort_values().index[5]
-    axes = series.axes[0]
-    assert marks(axes, site_series.FILLED) == run.tested.sel(site=site).sum().item() > 25
-    assert marks(axes, site_series.OPEN) == run.trained.sel(site=site).sum().item() > 20
-    assert marks(axes, site_series.NEITHER) == run.observed.sel(site=site)[:60].notnull().sum().item() > 5
-    assert legend(series.legends[0]) == [*LABELS.values(), "held-out sample", "training sample", "unused sample"]
-    filled = next(line for line in axes.lines if line.get_markerfacecolor() == site_series.FILLED)
+    axes = drawn_series.axes[0]
+    assert marks(axes, series.FILLED) == run.tested.sel(place=site).sum().item() > 25
+    assert marks(axes, series.OPEN) == run.trained.sel(place=site).sum().item() > 20
+    assert marks(axes, series.NEITHER) == run.observed.sel(place=site)[:60].notnull().sum().item() > 5
+    assert legend(drawn_series.legends[0]) == [*LABELS.values(), "held-out sample", "training sample", "unused sample"]
+    filled = next(line for line in axes.lines if line.get_markerfacecolor() == series.FILLED)
     assert filled.get_ydata() == pytest.approx(
-        run.observed.sel(site=site).where(run.tested[0].sel(site=site) > 0).dropna("time")
+        run.observed.sel(place=site).where(run.tested[0].sel(place=site) > 0).dropna("time")
     )
 
 
-def test_series_draw_the_mean_over_seeds_and_their_range(folder, series):
+def test_series_draw_the_mean_over_seeds_and_their_range(folder, drawn_series):
     site = skill_of(folder, "temporal", "temperature").sort_values().index[21]
-    run = read(folder / "temporal-lstm.nc").simulated.sel(site=site, fold=0)
-    axes = series.axes[-1]
+    run = read(folder / "temporal-lstm.nc").simulated.sel(place=site, fold=0)
+    axes = drawn_series.axes[-1]
     days = np.isin(run.time, axes.lines[1].get_xdata())
     assert days.sum() > 400
     assert axes.lines[1].get_ydata() == pytest.approx(run.mean("seed").values[days])
@@ -283,17 +308,17 @@ def test_series_draw_the_mean_over_seeds_and_their_range(folder, series):
 
 
 def test_series_of_a_concentration_are_logarithmic_with_censored_samples_as_triangles(folder):
-    figure = site_series.draw(folder / "sites.nc", folder / "skill.csv", simulations(folder, "sites"), LABELS)
+    figure = series.draw(folder / "domain.nc", folder / "skill.csv", simulations(folder, "sites"), LABELS)
     run = read(folder / "sites-temperature.nc")
     ranked = skill_of(folder, "sites", "temperature").sort_values().index
     tested, censored = run.tested.any("fold"), run.censored > 0
     for axes, position in zip(figure.axes, (5, 10, 16, 21)):
-        site = {"site": ranked[position]}
+        site = {"place": ranked[position]}
         assert axes.get_yscale() == "log" and axes.get_ylabel() == "nitrate\n[mg/l]"
-        assert marks(axes, site_series.FILLED, "v") == (tested & censored).sel(site).sum().item()
-        assert marks(axes, site_series.FILLED) == (tested & ~censored).sel(site).sum().item()
-        assert marks(axes, site_series.OPEN) == 0  # what another fold trained on was not trained on here
-    assert (tested & censored).sel(site=ranked[[5, 10, 16, 21]]).any()
+        assert marks(axes, series.FILLED, "v") == (tested & censored).sel(site).sum().item()
+        assert marks(axes, series.FILLED) == (tested & ~censored).sel(site).sum().item()
+        assert marks(axes, series.OPEN) == 0  # what another fold trained on was not trained on here
+    assert (tested & censored).sel(place=ranked[[5, 10, 16, 21]]).any()
     assert legend(figure.legends[0])[-1] == "below detection limit"
 
 
@@ -301,7 +326,7 @@ def test_series_show_the_last_days_and_each_of_few_sites_once(folder):
     skill = pd.read_csv(folder / "skill.csv")
     skill[skill.place == "TC4"].to_csv(folder / "single.csv", index=False)
     runs = simulations(folder, "temporal", ["temperature"])
-    figure = site_series.draw(folder / "sites.nc", folder / "single.csv", runs, most_days=90)
+    figure = series.draw(folder / "domain.nc", folder / "single.csv", runs, most_days=90)
     assert len(figure.axes) == 1
     assert len(figure.axes[0].lines[0].get_ydata()) == 90
 
@@ -309,18 +334,18 @@ def test_series_show_the_last_days_and_each_of_few_sites_once(folder):
 def test_series_name_what_is_missing(folder):
     runs = simulations(folder, "temporal", ["temperature"])
     with pytest.raises(ValueError, match="no KGE of domain 'thames'; there is of none"):
-        site_series.draw(folder / "sites.nc", folder / "skill.csv", runs, metric="KGE")
+        series.draw(folder / "domain.nc", folder / "skill.csv", runs, metric="KGE")
     with pytest.raises(ValueError, match="no RMSE of model 'hbv'; there is of temperature, lstm"):
-        site_series.draw(folder / "sites.nc", folder / "skill.csv", {"hbv": runs["temperature"]})
-    write_netcdf(read(runs["temperature"]).drop_vars("trained"), folder / "untrained.nc", {})
+        series.draw(folder / "domain.nc", folder / "skill.csv", {"hbv": runs["temperature"]})
+    path = write_run(folder / "temporal-temperature-untrained.nc", read(runs["temperature"]).drop_vars("trained"))
     with pytest.raises(DataError, match=r"untrained.nc: variable 'trained' is missing"):
-        site_series.draw(folder / "sites.nc", folder / "skill.csv", {"temperature": folder / "untrained.nc"})
+        series.draw(folder / "domain.nc", folder / "skill.csv", {"temperature": path})
 
 
-def test_skill_at_sites_asks_which_rows_are_meant(folder):
+def test_skill_at_places_asks_which_rows_are_meant(folder):
     with pytest.raises(ValueError, match="RMSE is there of experiment temporal, sites; name one"):
-        site_series.skill_at_sites(folder / "skill.csv", "RMSE", "lstm")
-    values = site_series.skill_at_sites(folder / "skill.csv", "bias", "lstm", experiment="sites")
+        series.skill_at_places(folder / "skill.csv", "RMSE", "lstm")
+    values = series.skill_at_places(folder / "skill.csv", "bias", "lstm", experiment="sites")
     assert values.to_dict() == pytest.approx(skill_of(folder, "sites", "lstm", "bias").to_dict())
 
 
@@ -338,26 +363,36 @@ def test_skill_at_sites_asks_which_rows_are_meant(folder):
     ],
 )
 def test_units_are_written_as_in_print(unit, text):
-    assert site_series.unit_text(unit) == text
+    assert series.unit_text(unit) == text
 
 
 def test_decimals_follow_the_size_of_the_numbers():
     sizes = {0.0042: 4, 0.042: 3, 0.42: 2, -4.2: 2, 42: 2, 420: 0, 0: 2}
-    assert {size: site_series.decimals([size / 7, np.nan, size]) for size in sizes} == sizes
+    assert {size: series.decimals([size / 7, np.nan, size]) for size in sizes} == sizes
 
 
 # Skill beside baselines
 
 EXPERIMENTS = {
-    "temporal": {"label": "water temperature, later", "unit": "degC"},
-    "sites": {"label": "nitrate, elsewhere", "unit": "mg/l"},
+    "water_temperature": {"temporal": {"label": "water temperature, later"}},
+    "nitrate": {"sites": {"label": "nitrate, elsewhere"}},
 }
 
 
-def test_skill_has_a_panel_per_experiment_and_states_medians_and_direction(folder):
-    figure = site_skill.draw(folder / "skill.csv", "thames", EXPERIMENTS, LABELS, baselines=BASELINES)
-    first, second = figure.axes
-    assert first.get_title(loc="left") == "(a) water temperature, later\n(22 sites)"
+def draw_skill(paths, variable="water_temperature", labels=LABELS, **more):
+    return skill_places.draw(*paths, "thames", variable, EXPERIMENTS[variable], labels, **more)
+
+
+@pytest.fixture(scope="module")
+def scores(folder):
+    return folder / "skill.csv", folder / "skill-summary.csv"
+
+
+def test_skill_has_a_panel_per_experiment_and_states_medians_and_direction(folder, scores):
+    (first,) = draw_skill(scores, baselines=BASELINES).axes
+    (second,) = draw_skill(scores, "nitrate", baselines=BASELINES).axes
+    assert first.get_title(loc="left").replace("\n    ", " ").startswith("(a) water temperature,")
+    assert first.get_title(loc="left").endswith("(22 places)")
     assert first.get_xlabel() == "RMSE [°C]\n(less is better)"
     assert second.get_xlabel() == "RMSE [mg/l]\n(less is better)"
     assert [label.get_text() for label in first.get_yticklabels()] == list(LABELS.values())
@@ -366,9 +401,17 @@ def test_skill_has_a_panel_per_experiment_and_states_medians_and_direction(folde
     assert first.get_xlim()[0] == 0
 
 
-def test_skill_draws_every_site_and_baselines_hollow_below_the_others(folder):
+def test_intervals_are_those_of_the_summary(folder, scores):
+    """Here of 100 resamples: nothing is resampled in the drawing."""
+    summary = pd.read_csv(scores[1])
+    summary.assign(low=0.001, high=9.0).to_csv(folder / "other.csv", index=False)
+    (axes,) = draw_skill((scores[0], folder / "other.csv")).axes
+    assert sum(text.get_text().endswith("0.00 to 9.00") for text in axes.texts) == len(LABELS)
+
+
+def test_skill_draws_every_place_and_baselines_hollow_below_the_others(folder, scores):
     order = {"climatology": "climatology", **LABELS}  # the study's order does not put baselines last
-    axes = site_skill.draw(folder / "skill.csv", "thames", EXPERIMENTS, order, baselines=BASELINES).axes[0]
+    axes = draw_skill(scores, labels=order, baselines=BASELINES).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()][-2:] == ["climatology", "air2stream"]
     points = [each for each in axes.collections if isinstance(each, PathCollection)]
     beyond = sum(int(text.get_text().split()[0]) for text in axes.texts if "beyond" in text.get_text())
@@ -381,38 +424,43 @@ def test_skill_draws_every_site_and_baselines_hollow_below_the_others(folder):
 def test_skill_counts_what_lies_beyond_the_axis(folder):
     skill = pd.read_csv(folder / "skill.csv")
     skill.loc[(skill.model == "lstm") & (skill.place == "TC1"), "value"] = 500.0
-    skill.to_csv(folder / "outlier.csv", index=False)
-    axes = site_skill.draw(folder / "outlier.csv", "thames", EXPERIMENTS, LABELS).axes[0]
+    axes = draw_skill(write_skill(folder, "outlier", skill)).axes[0]
     assert axes.get_xlim()[1] < 300
     assert [text.get_text() for text in axes.texts if "beyond" in text.get_text()] == ["1 beyond"]
 
 
-def test_skill_of_other_metrics_states_their_direction(folder):
-    axes = site_skill.draw(folder / "skill.csv", "thames", EXPERIMENTS, LABELS, metric="bias").axes[1]
+def test_skill_of_other_metrics_states_their_direction(folder, scores):
+    axes = draw_skill(scores, "nitrate", metric="bias").axes[0]
     assert axes.get_xlabel() == "bias [mg/l]\n(nearest to 0 is best)"
     assert axes.get_xlim()[0] == -axes.get_xlim()[1]
     skill = pd.read_csv(folder / "skill.csv").assign(metric="NSE", value=lambda table: 1 - table.value.abs())
-    skill.drop_duplicates(["experiment", "model", "fold", "seed", "place"]).to_csv(folder / "nse.csv", index=False)
-    axes = site_skill.draw(folder / "nse.csv", "thames", EXPERIMENTS, LABELS, metric="NSE").axes[0]
+    skill = skill.drop_duplicates(["experiment", "model", "fold", "seed", "place"])
+    axes = draw_skill(write_skill(folder, "nse", skill), metric="NSE").axes[0]
     assert axes.get_xlabel() == "NSE [dimensionless]\n(more is better)"
     assert axes.get_xlim()[1] == 1
 
 
-def test_skill_of_a_model_that_an_experiment_lacks_says_so(folder):
+def test_skill_of_a_model_that_an_experiment_lacks_says_so(folder, scores):
     skill = pd.read_csv(folder / "skill.csv")
-    skill = skill[(skill.experiment != "sites") | (skill.model != "lstm")]
-    skill.to_csv(folder / "fewer.csv", index=False)
-    figure = site_skill.draw(folder / "fewer.csv", "thames", EXPERIMENTS, LABELS)
+    again = skill[(skill.experiment == "temporal") & (skill.model != "lstm")].assign(experiment="again")
+    two = {"temporal": {"label": "later"}, "again": {"label": "again"}}
+    paths = write_skill(folder, "fewer", pd.concat([skill, again]))
+    figure = skill_places.draw(*paths, "thames", "water_temperature", two, LABELS)
     assert "no value" in [text.get_text() for text in figure.axes[1].texts]
-    with pytest.raises(ValueError, match="no RMSE of experiment 'pub' in thames; there is of temporal, sites"):
-        site_skill.draw(folder / "skill.csv", "thames", {"pub": {"label": "", "unit": "degC"}})
+    with pytest.raises(ValueError, match="no RMSE of experiment 'pub' in thames; there is of temporal"):
+        skill_places.draw(*scores, "thames", "water_temperature", {"pub": {"label": ""}})
 
 
 # Parameters against attributes
 
 
-def test_parameters_stand_against_the_attribute_they_follow_most_closely(folder):
-    figure = parameter_attribute.draw(folder / "sites.nc", folder / "parameters.nc")
+@pytest.fixture(scope="module")
+def learned(folder):
+    return folder / "attribution.csv", folder / "temporal-temperature.nc", folder / "domain.nc"
+
+
+def test_parameters_stand_against_the_attribute_they_follow_most_closely(learned):
+    figure = parameter_attribute.draw(*learned)
     drawn = [(axes.get_ylabel(), axes.get_xlabel()) for axes in figure.axes]
     assert set(drawn[:2]) == {
         ("riparian shade\n[dimensionless]", "forest\n[dimensionless]"),
@@ -424,42 +472,50 @@ def test_parameters_stand_against_the_attribute_they_follow_most_closely(folder)
     strength = [abs(float(title.split("= ")[1].split(",")[0].replace("−", "-"))) for title in titles]
     assert strength == sorted(strength, reverse=True) and strength[1] > 0.9 > 0.6 > strength[2]
     shade = titles[drawn.index(("riparian shade\n[dimensionless]", "forest\n[dimensionless]"))]
-    assert "n = 22" in shade and shade.endswith("bounds 0.001 to 0.95")
+    assert "p = 0.005\nn = 22, bounds" in shade and shade.endswith("bounds 0.001 to 0.95")
+    assert all(float(title.split("p = ")[1].split("\n")[0]) > 0.05 for title in titles[2:]), "no more than chance"
 
 
-def test_parameters_are_means_over_seeds_with_their_range(folder):
+def test_correlation_and_p_are_those_of_the_table(folder, learned):
+    table = pd.read_csv(learned[0]).assign(correlation=0.123, p_familywise=0.0004)
+    table.to_csv(folder / "given.csv", index=False)
+    axes = parameter_attribute.draw(folder / "given.csv", *learned[1:]).axes[0]
+    assert "ρ = 0.12, p < 0.001\nn = 22" in axes.get_title(loc="left")
+
+
+def test_parameters_are_means_over_seeds_with_their_range(learned):
     pairs = [["riparian_shade", "elevation"]]
-    axes = parameter_attribute.draw(folder / "sites.nc", folder / "parameters.nc", pairs, {"elevation": "height"}).axes[
-        0
-    ]
-    values = read(folder / "parameters.nc").riparian_shade.mean("fold")
+    axes = parameter_attribute.draw(*learned, pairs, {"elevation": "height"}).axes[0]
+    values = read(learned[1], "parameters").riparian_shade.mean("fold")
     assert axes.lines[0].get_ydata() == pytest.approx(values.mean("seed").values)
     bars = np.array([segment[:, 1] for segment in axes.collections[0].get_segments()])
     assert bars == pytest.approx(np.stack([values.min("seed"), values.max("seed")], axis=1))
-    assert axes.lines[0].get_xdata() == pytest.approx(read_sites(folder / "sites.nc").attributes.elevation.values)
+    assert axes.lines[0].get_xdata() == pytest.approx(read_domain(learned[2]).attributes.elevation.values)
     assert axes.get_xlabel() == "height\n[m]" and axes.get_xscale() == "linear"
 
 
-def test_parameters_name_what_is_missing(folder):
-    sites, path = folder / "sites.nc", folder / "parameters.nc"
-    with pytest.raises(DataError, match=r"parameters.nc: variable 'FC' is missing"):
-        parameter_attribute.draw(sites, path, [["FC", "forest"]])
+def test_parameters_name_what_is_missing(folder, learned):
+    table, path, domain = learned
+    with pytest.raises(DataError, match=r"temperature.nc: variable 'FC' is missing"):
+        parameter_attribute.draw(table, path, domain, [["FC", "forest"]])
     with pytest.raises(DataError, match="attributes: variable 'snow' is missing"):
-        parameter_attribute.draw(sites, path, [["albedo", "snow"]])
-    write_netcdf(read(path)[["albedo", "elevation"]], folder / "constant.nc", {})
-    with pytest.raises(ValueError, match=r"constant.nc: no learned parameter varies"):
-        parameter_attribute.draw(sites, folder / "constant.nc")
-    moved = read(path).assign_coords(site=[f"x{site}" for site in THAMES])
-    write_netcdf(moved, folder / "moved.nc", {})
-    with pytest.raises(ValueError, match="'site' has 'xTC1', which is no site of thames"):
-        parameter_attribute.draw(sites, folder / "moved.nc")
+        parameter_attribute.draw(table, path, domain, [["albedo", "snow"]])
+    run, values = read(path), read(path, "parameters")
+    constant = pd.read_csv(table)
+    constant[constant.parameter == "albedo"].to_csv(folder / "constant.csv", index=False)
+    with pytest.raises(ValueError, match=r"constant.csv: no parameter of temperature varies"):
+        parameter_attribute.draw(folder / "constant.csv", path, domain)
+    moved = values.assign_coords(unit=[f"x{site}" for site in THAMES])
+    path = write_run(folder / "temporal-temperature-moved.nc", run, parameters=moved)
+    with pytest.raises(ValueError, match="'unit' has 'xTC1', which is no unit of thames"):
+        parameter_attribute.draw(table, path, domain)
 
 
 # Heat budget
 
 
 def test_heat_budget_shows_terms_that_sum_to_the_net_and_temperatures(folder):
-    figure = heat_budget.draw(folder / "internals.nc", folder / "sites.nc", site="TC7")
+    figure = heat_budget.draw(folder / "temporal-temperature.nc", folder / "domain.nc", place="TC7")
     assert figure.get_suptitle() == "thames: Thames at Swinford"
     above, below = figure.axes
     _, *terms, net = (line.get_ydata() for line in above.lines)
@@ -477,8 +533,8 @@ def test_heat_budget_shows_terms_that_sum_to_the_net_and_temperatures(folder):
 
 
 def test_heat_budget_is_a_running_mean_over_the_turn_of_the_year(folder):
-    figure = heat_budget.draw(folder / "internals.nc", folder / "sites.nc", site="TC7")
-    run = read(folder / "internals.nc").sel(site="TC7")
+    figure = heat_budget.draw(folder / "temporal-temperature.nc", folder / "domain.nc", place="TC7")
+    run = read(folder / "temporal-temperature.nc", "internals").sel(unit="TC7")
     series = (run.longwave_in + run.longwave_out).to_series()
     mean = series.groupby(series.index.strftime("%m-%d")).mean().drop("02-29", errors="ignore").to_numpy()
     drawn = figure.axes[0].lines[2].get_ydata()
@@ -487,32 +543,33 @@ def test_heat_budget_is_a_running_mean_over_the_turn_of_the_year(folder):
     assert legend(figure.axes[0].get_legend())[1] == f"long wave, in and out ({style.number(drawn.mean(), 0)})"
 
 
-def test_heat_budget_chooses_the_site_of_median_skill(folder):
+def test_heat_budget_chooses_the_place_of_median_skill(folder):
     middle = skill_of(folder, "temporal", "temperature").sort_values().index[10]
-    figure = heat_budget.draw(folder / "internals.nc", folder / "sites.nc", folder / "skill.csv")
+    figure = heat_budget.draw(folder / "temporal-temperature.nc", folder / "domain.nc", folder / "skill.csv")
     assert figure.get_suptitle() == f"thames: {THAMES[middle][0]}"
 
 
 def test_heat_budget_names_what_is_missing(folder):
-    path, sites = folder / "internals.nc", folder / "sites.nc"
-    with pytest.raises(ValueError, match="Give 'site', or 'skill_csv'"):
-        heat_budget.draw(path, sites)
-    with pytest.raises(ValueError, match="no value at site 'TC99'"):
-        heat_budget.draw(path, sites, site="TC99")
-    run = read(path)
-    write_netcdf(run.drop_vars("convection"), folder / "short.nc", {})
+    path, domain = folder / "temporal-temperature.nc", folder / "domain.nc"
+    with pytest.raises(ValueError, match="Give 'place', or 'skill_csv'"):
+        heat_budget.draw(path, domain)
+    with pytest.raises(ValueError, match="no value at place 'TC99'"):
+        heat_budget.draw(path, domain, place="TC99")
+    run, fluxes = read(path), read(path, "internals")
+    short = write_run(folder / "temporal-temperature-short.nc", run, internals=fluxes.drop_vars("convection"))
     with pytest.raises(DataError, match=r"short.nc: variable 'convection' is missing"):
-        heat_budget.draw(folder / "short.nc", sites, site="TC1")
-    write_netcdf(run.isel(time=slice(0, 300)), folder / "spring.nc", {})
+        heat_budget.draw(short, domain, place="TC1")
+    run, fluxes = (each.isel(time=slice(0, 300)) for each in (run, fluxes))
+    spring = write_run(folder / "temporal-temperature-spring.nc", run, internals=fluxes)
     with pytest.raises(ValueError, match=r"spring.nc: no value on any 01 January; .* simulate longer"):
-        heat_budget.draw(folder / "spring.nc", sites, site="TC1")
+        heat_budget.draw(spring, domain, place="TC1")
 
 
 # Network
 
 
 def test_network_joins_sites_and_numbers_them_downstream(folder):
-    figure = site_network.draw(folder / "sites.nc")
+    figure = place_network.draw(folder / "domain.nc")
     axes = figure.axes[0]
     lines = next(each for each in axes.collections if isinstance(each, LineCollection))
     assert len(lines.get_segments()) == 21
@@ -533,21 +590,21 @@ def test_network_joins_sites_and_numbers_them_downstream(folder):
 def test_network_colours_the_sites_by_skill(folder):
     skill = pd.read_csv(folder / "skill.csv")
     skill[skill.place != "TC3"].to_csv(folder / "one_less.csv", index=False)
-    figure = site_network.draw(
-        folder / "sites.nc", folder / "one_less.csv", "lstm", experiment="temporal", unit="degC", labels=LABELS
+    figure = place_network.draw(
+        folder / "domain.nc", folder / "one_less.csv", "lstm", experiment="temporal", labels=LABELS
     )
     axes, bar = figure.axes
     assert bar.get_ylabel() == "RMSE of LSTM, temporal [°C]"
     marks = [each for each in axes.collections if isinstance(each, PathCollection)][-1]
     expected = skill_of(folder, "temporal", "lstm").drop("TC3")
     assert np.sort(np.asarray(marks.get_array())) == pytest.approx(np.sort(expected.to_numpy()))
-    assert legend(axes.get_legend())[-1] == "site without a value"
+    assert legend(axes.get_legend())[-1] == "place without a value"
     key = next(text for text in legend(figure.legends[0]) if "Swinford" in text)
     assert key.endswith(f"Thames at Swinford ({expected['TC7']:.2f})")
 
 
 def test_network_labels_do_not_overlap_each_other_or_the_marks(folder):
-    figure = site_network.draw(folder / "sites.nc")
+    figure = place_network.draw(folder / "domain.nc")
     figure.draw_without_rendering()
     axes = figure.axes[0]
     numbers = [text for text in axes.texts if isinstance(text, Annotation) and text.get_text().isdigit()]
@@ -568,55 +625,58 @@ def test_labels_keep_clear_of_lines_and_each_other():
     at = np.array([[50.0, 50.0], [50.0, 50.0], [58.0, 50.0]])
     size = np.full((3, 2), 6.0)
     line = np.array([[[50.0, 50.0], [50.0, 100.0]]])
-    centre = site_network.place_labels(at, np.full(3, 3.0), size, line, (0, 0, 100, 100))
+    centre = place_network.place_labels(at, np.full(3, 3.0), size, line, (0, 0, 100, 100))
     for position, label in enumerate(centre):
         assert not (abs(label[0] - 50) < 3 and label[1] > 50)
         assert all(np.abs(label - other).max() >= 6 for other in centre[:position])
         assert np.hypot(*(label - at[position])) < 25
-    edge = site_network.place_labels(at[:1] + 49, np.full(1, 3.0), size[:1], line[:0], (0, 0, 100, 100))
+    edge = place_network.place_labels(at[:1] + 49, np.full(1, 3.0), size[:1], line[:0], (0, 0, 100, 100))
     assert np.all(edge + 3 <= 100)
 
 
 def test_network_of_many_sites_or_without_a_river_is_a_plain_map(folder):
     sites = make_sites(30, 5)[0]
-    tree = Sites("thames", sites.forcing, sites.attributes.drop_vars("name"), sites.samples).to_tree()
+    tree = sampled_units("thames", sites.forcing, sites.attributes.drop_vars("name"), sites.observed).to_tree()
     write_netcdf(tree, folder / "apart.nc", {})
-    figure = site_network.draw(folder / "apart.nc")
+    figure = place_network.draw(folder / "apart.nc")
     assert not [each for each in figure.axes[0].collections if isinstance(each, LineCollection)]
     assert [text.split("  ")[1] for text in legend(figure.legends[0])] == ["TC1", "TC3", "TC2", "TC4", "TC5"]
     many = [f"s{number}" for number in range(50)]
-    repeat = {"site": np.arange(50) % 5}
-    groups = [group.isel(repeat).assign_coords(site=many) for group in (sites.forcing, sites.attributes, sites.samples)]
-    write_netcdf(Sites("thames", *groups).to_tree(), folder / "many.nc", {})
-    figure = site_network.draw(folder / "many.nc")
+    groups = [
+        group.isel({name: np.arange(50) % 5}).assign_coords({name: many})
+        for name, group in (("unit", sites.forcing), ("unit", sites.attributes), ("place", sites.observed))
+    ]
+    write_netcdf(sampled_units("thames", *groups).to_tree(), folder / "many.nc", {})
+    figure = place_network.draw(folder / "many.nc")
     assert not figure.legends
     assert not [text for text in figure.axes[0].texts if text.get_text().isdigit()]
 
 
 def test_network_names_a_missing_attribute(folder):
     sites = make_sites(30, 5)[0]
-    tree = Sites("thames", sites.forcing, sites.attributes.drop_vars("mean_discharge"), sites.samples).to_tree()
+    dry = sites.attributes.drop_vars("mean_discharge")
+    tree = sampled_units("thames", sites.forcing, dry, sites.observed).to_tree()
     write_netcdf(tree, folder / "dry.nc", {})
     with pytest.raises(DataError, match=r"dry.nc/attributes: variable 'mean_discharge' is missing"):
-        site_network.draw(folder / "dry.nc")
+        place_network.draw(folder / "dry.nc")
 
 
 # Files
 
 
-def test_series_are_saved_at_a_reasonable_size(folder, series):
-    for path in style.save(series, folder / "series", {}):
+def test_series_are_saved_at_a_reasonable_size(folder, drawn_series):
+    for path in style.save(drawn_series, folder / "series", {}):
         assert 5_000 < path.stat().st_size < 2_000_000
 
 
-def test_what_is_written_stays_on_the_page(folder, series):
-    sites, skill = folder / "sites.nc", folder / "skill.csv"
+def test_what_is_written_stays_on_the_page(folder, drawn_series, scores, learned):
+    sites, skill = folder / "domain.nc", folder / "skill.csv"
     for figure in (
-        series,
-        site_skill.draw(skill, "thames", EXPERIMENTS, LABELS, baselines=BASELINES),
-        parameter_attribute.draw(sites, folder / "parameters.nc"),
-        heat_budget.draw(folder / "internals.nc", sites, skill),
-        site_network.draw(sites, skill, "lstm", experiment="temporal", unit="degC"),
+        drawn_series,
+        draw_skill(scores, baselines=BASELINES),
+        parameter_attribute.draw(*learned),
+        heat_budget.draw(folder / "temporal-temperature.nc", sites, skill),
+        place_network.draw(sites, skill, "lstm", experiment="temporal"),
     ):
         figure.draw_without_rendering()
         page = figure.bbox.padded(1)

@@ -14,6 +14,7 @@ from thalweg.figures.record import (
     START,
     claims_start,
     claims_text,
+    place_table,
     record,
     result_table,
     with_results,
@@ -29,9 +30,10 @@ def summary():
         dict(
             domain="delaware",
             experiment="temporal",
+            variable="discharge",
             model=model,
             metric=metric,
-            gauges=96,
+            places=96,
             median=median,
             low=0.1,
             high=0.9,
@@ -49,6 +51,30 @@ def test_the_table_shows_medians_intervals_and_seeds():
     table = result_table(summary(), {"hbv": "δHBV"})
     assert "| delaware, temporal | δHBV | 96 | 0.625 (0.10, 0.90) | 0.20 to 0.30 | 0.625 (0.10, 0.90) |" in table
     assert "| delaware, temporal | climatology | 96 | -0.500 (0.10, 0.90) | - | -0.500 (0.10, 0.90) |" in table
+
+
+def test_sampled_variables_have_a_table_of_their_own():
+    """Of a summary of everything the table of discharge shows discharge, that of samples the experiments that are named."""
+    rows = [
+        dict(
+            domain="thames",
+            experiment=experiment,
+            variable="nitrate",
+            model="nitrogen",
+            metric=metric,
+            places=21,
+            median=value,
+            low=1.0,
+            high=2.0,
+            unit="mg/l",
+        )
+        for experiment in ("later", "elsewhere")
+        for metric, value in (("RMSE", 1.5), ("bias", -0.25), ("NSE", 0.5))
+    ]
+    both = pd.concat([summary(), pd.DataFrame(rows)])
+    assert result_table(both, {}) == result_table(summary(), {})
+    table = place_table(both, {("thames", "later"): "nitrate, later"}, {"nitrogen": "δ nitrogen"}).splitlines()
+    assert table[2:] == ["| nitrate, later | δ nitrogen | 21 | 1.500 (1.00, 2.00) | mg/l | -0.25 | 0.50 |"]
 
 
 def test_a_record_copies_tables_and_figures_and_replaces_the_table(tmp_path):

@@ -1,5 +1,7 @@
 """Splits: everyone is tested once, and nested gauges never straddle training and test."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,10 +66,10 @@ def test_temporal_trains_and_tests_the_same_gauges(nested):
 
 
 def test_a_gauge_below_a_diversion_is_tested_but_does_not_train(nested):
-    gauges = nested.places.copy(deep=True)
-    gauges.discharge.values[0] *= 0.01
-    diverted = type(nested)(nested.name, nested.forcing, nested.attributes, nested.network, gauges)
-    row = make_splits(diverted, split_of("ungauged_regions", 2)).query("gauge == 'g0'")
+    observed = nested.observed.copy(deep=True)
+    observed.discharge.values[:, 0] *= 0.01
+    diverted = replace(nested, observed=observed)
+    row = make_splits(diverted, split_of("ungauged_regions", 2)).query("place == 'g0'")
     assert not (row.train | row.validation).any()
     assert row.test.any()
     assert row.reason.str.contains("potential evapotranspiration").any()
@@ -122,7 +124,7 @@ def test_extremes_train_below_the_return_period_and_test_above(years):
     table = make_splits(years, split)
     time = years.forcing.time.values
     trains, tests = (counted_days(table, part, time) for part in ("train", "test"))
-    observed = years.observed.values.T
+    observed = years.observed_runoff.values.T
     for gauge in np.flatnonzero(table.test.values):
         below, above = (
             [observed[(water_year(time) == year), gauge].max() for year in np.unique(water_year(time)[days[:, gauge]])]
@@ -166,8 +168,8 @@ def test_scale_trains_on_small_catchments_and_tests_large_ones(nested):
 
 def test_hydrologic_units_are_the_regions(nested):
     numbers = np.resize([1, 3, 4, 9, 8, 14, 17], len(nested.place_ids))
-    gauges = nested.places.assign(region=("place", np.array([f"{number:02d}" for number in numbers])))
-    domain = type(nested)(nested.name, nested.forcing, nested.attributes, nested.network, gauges)
+    regions = np.array([f"{number:02d}" for number in numbers])
+    domain = replace(nested, places=nested.places.assign(region=("place", regions)))
     table = make_splits(domain, split_of("ungauged_regions", 7, regions="hydrologic_units"))
     for _, fold in table[table.test].groupby("fold"):
         assert len(set(numbers[np.isin(domain.place_ids, fold.place)])) == 1

@@ -82,7 +82,7 @@ def test_the_verb_resamples_the_blocks_of_each_domain(tmp_path):
     for domain in ("delaware", "thames"):
         gauges.to_netcdf(tmp_path / f"{domain}.nc", group="places", engine="h5netcdf")
     outputs = [f"--{name}={tmp_path}/{name}.csv" for name in ("skill", "summary", "comparison")]
-    settings = json.dumps({"bootstrap_samples": 200, "compared": ["NSE"]})
+    settings = json.dumps({"bootstrap_samples": 200, "compared": ["NSE"], "sample_compared": ["RMSE"]})
     command = ["step", "summarise", "--scores", f"{tmp_path}/scores.csv", "--settings", settings, *outputs]
     main(command)
     single = pd.read_csv(tmp_path / "summary.csv")

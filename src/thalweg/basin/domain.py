@@ -27,7 +27,7 @@ Attributes whose attrs hold ``role: label`` (strings: species, river) or ``role:
 are never inputs of a network; nor are latitude and longitude.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -360,13 +360,42 @@ class Domain:
             {name: (("unit",), weights @ v.values, v.attrs) for name, v in self.attributes.data_vars.items()},
             coords={"unit": ids},
         )
-        attributes["area"] = ("unit", self.places.drainage_area.values, self.attributes.area.attrs)
+        area = self.places.drainage_area.values
+        area = np.where(np.isnan(area), self.catchment_units @ self.attributes.area.values, area)
+        attributes["area"] = ("unit", area, self.attributes.area.attrs)
         network = xr.Dataset(
             {"downstream": ("reach", [""] * len(ids)), "unit_reach": ("unit", ids)},
             coords={"reach": ids, "unit": ids},
         )
-        places = self.places.assign(reach=("place", ids))
+        places = self.places.assign(reach=("place", ids), unit=("place", ids))
         return Domain(self.name, forcing, attributes, network, places, self.observed)
+
+    def with_forcing(self, forcing):
+        """The domain driven by further series too, over the times that both have.
+
+        Args:
+            forcing: Dataset (time, unit) with a unit for each variable, of all units of the domain; a variable that is there
+                already is replaced.
+
+        Raises:
+            DataError: when a unit is missing, or no time is common.
+        """
+        missing = set(self.unit_ids) - set(forcing.unit.values.astype(str))
+        if missing:
+            raise DataError(
+                f"{self.name}/forcing: further forcing lacks unit '{min(missing)}'; name its units as the domain's"
+            )
+        time = np.intersect1d(self.forcing.time.values, forcing.time.values)
+        if not len(time):
+            raise DataError(
+                f"{self.name}/forcing: further forcing has no time of the domain; give one of the same dates"
+            )
+        more = forcing.sel(time=time, unit=self.unit_ids).transpose("time", "unit")
+        return replace(
+            self,
+            forcing=self.forcing.sel(time=time).assign({name: v.variable for name, v in more.data_vars.items()}),
+            observed=self.observed.sel(time=time),
+        )
 
     def to_tree(self):
         """The domain as an xarray DataTree, ready to be written."""

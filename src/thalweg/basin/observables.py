@@ -66,6 +66,19 @@ def observations(domain, variable):
     return values.copy(data=np.ascontiguousarray(values.values))
 
 
+def observable_at(domain, variable):
+    """Whether a variable could be observed, and so be simulated, at each place: bool array (place,).
+
+    Discharge needs a reach of the network, what is of a unit needs a unit.
+    """
+    gather = observable(variable).gather
+    if gather == "unit":
+        return domain.place_units >= 0
+    if gather == "routed" and domain.network is not None:
+        return domain.places.reach.values.astype(str) != ""
+    return np.ones(len(domain.places.place), bool)
+
+
 def check_flux(process, variable, unit, source):
     """Raise unless a process has the flux that a variable is compared with, in the variable's unit.
 
@@ -84,7 +97,9 @@ def check_flux(process, variable, unit, source):
             "choose another process or variable for this experiment"
         )
     if parse_unit(flux.unit) != parse_unit(unit):
+        mend = "convert it with thalweg.units.convert"
+        if observable(variable).gather == "routed":
+            mend = "choose a process of the domain's time step, or sum the domain to the step of the process"
         raise DataError(
-            f"{source}/observed: '{variable}' has unit '{unit}', but {flux.name} of process {process.name} has '{flux.unit}'; "
-            "convert it with thalweg.units.convert"
+            f"{source}/observed: '{variable}' has unit '{unit}', but {flux.name} of process {process.name} has '{flux.unit}'; {mend}"
         )

@@ -35,6 +35,7 @@ STEPS = {
     "attribution": "Hold learned parameters against attributes, and against chance.",
     "claims": "Give a verdict on every claim, from scores and evidence.",
     "figure": "Draw one figure.",
+    "analyse": "Make the table of an analysis that declares what it reads.",
     "cost": "Tell what each experiment cost in seconds, memory and steps.",
 }
 

@@ -71,6 +71,7 @@ def judge(skill, evidence, blocks, claims, samples=SAMPLES, seed=0):
             :func:`~thalweg.evaluation.statistics.check_skill`.
     """
     check_skill(skill)
+    evidence = [table for table in evidence if len(table)]
     known = pd.concat(evidence, ignore_index=True) if evidence else pd.DataFrame(columns=EVIDENCE_COLUMNS)
     runs = skill.groupby(list(_KEY), sort=False)
     rows = []

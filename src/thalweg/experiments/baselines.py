@@ -28,9 +28,12 @@ def calendar_mean(domain, splits, variable, smoothing):
     """Mean per calendar day over the training period.
 
     At a place that trains or validates, and at every place when training and test period are apart, its own; at a held-out place,
-    the mean over the others. The calendar is smoothed by a circular running mean of ``smoothing`` days.
+    the mean over the others. The calendar is smoothed by a circular running mean of ``smoothing`` days; that of months by none.
     """
     time = pd.DatetimeIndex(domain.forcing.time.values)
+    monthly = domain.step == "month"
+    calendar, count = (time.month, 12) if monthly else (time.dayofyear, 366)
+    width = 1 if monthly else round(smoothing)
     folds = sorted(splits.fold.unique())
     days = period(splits, "test", time)
     observed = pd.DataFrame(observations(domain, variable).values.T, index=time, columns=domain.place_ids)
@@ -41,10 +44,12 @@ def calendar_mean(domain, splits, variable, smoothing):
         disjoint = last <= days[0] or first >= days[1]
         seen = (split.train | split.validation).values | disjoint
         past = observed.where(counted_days(split, "train", time) & seen).iloc[first:last]
-        mean = past.groupby(past.index.dayofyear).mean().reindex(range(1, 367)).interpolate(limit_direction="both")
-        smooth = pd.concat([mean] * 3).rolling(round(smoothing), center=True).mean().iloc[366:732]
+        mean = (
+            past.groupby(calendar[first:last]).mean().reindex(range(1, count + 1)).interpolate(limit_direction="both")
+        )
+        smooth = pd.concat([mean] * 3).rolling(width, center=True).mean().iloc[count : 2 * count]
         smooth = smooth.T.fillna(smooth.mean(axis=1)).T
-        window = smooth.loc[time[slice(*days)].dayofyear].values.T
+        window = smooth.loc[calendar[slice(*days)]].values.T
         simulated[i, 0, split.test.values] = window[split.test.values]
     return Simulation({variable: simulation_of(domain, splits, variable, [0], days, simulated)})
 
@@ -52,7 +57,7 @@ def calendar_mean(domain, splits, variable, smoothing):
 def seasonal_cycle(domain, splits, variable, harmonics):
     """The seasonal cycle of the training samples as a Fourier series, by least squares of the samples as they are.
 
-    At a place that trains it is its own; at a held-out place, that of all training places together. It is never negative.
+    At a place that trains and was sampled it is its own; at a held-out place, that of all training places together. It is never negative.
     """
     time = pd.DatetimeIndex(domain.forcing.time.values)
     angle = 2 * np.pi * time.dayofyear.values / 365.25
@@ -67,7 +72,8 @@ def seasonal_cycle(domain, splits, variable, harmonics):
         seen = (split.train | split.validation).values
         past = np.where(counted_days(split, "train", time) & seen, observed, np.nan)[first:last]
         for place in np.flatnonzero(split.test.values):
-            columns = [place] if seen[place] else np.flatnonzero(seen)
+            own = seen[place] and np.isfinite(past[:, place]).any()
+            columns = [place] if own else np.flatnonzero(seen)
             rows, _ = np.nonzero(np.isfinite(past[:, columns]))
             values = past[:, columns][np.isfinite(past[:, columns])]
             fitted = np.linalg.lstsq(design[first:last][rows], values, rcond=None)[0]

@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 
 from thalweg.basin.domain import DataError
-from thalweg.basin.observables import check_flux, observable, observations
+from thalweg.basin.observables import check_flux, observable, observable_at, observations
 from thalweg.experiments.simulation import Simulation, simulation_of
 from thalweg.learn import checkpoint
 from thalweg.learn.networks import ProcessModel, SequenceModel
@@ -23,6 +23,7 @@ from thalweg.learn.windows import Series, known_parameters
 from thalweg.metrics.calendar import counted_days, period
 from thalweg.processes.routing.unit_hydrograph import mean_delay
 from thalweg.registry import load
+from thalweg.units import parse_unit
 
 LEAST_DEVIATION = 0.1  # of samples, or of their logarithm: a place where they hardly vary does not rule the loss
 SPAN = 30.0  # a learned mean concentration lies within this factor of the mean of the training samples
@@ -56,8 +57,9 @@ def process_of(settings, domain, target_mean):
 
 
 def spatial_domain(domain, settings):
-    """The domain as the model sees it: every unit, or each place's catchment as one."""
-    return domain.lumped() if settings.spatial == "lumped" else domain
+    """The domain as the model sees it: every unit, or each place's catchment as one; a sampled place has but its own unit."""
+    catchments = "drainage_area" in domain.places
+    return domain.lumped() if settings.spatial == "lumped" and catchments else domain
 
 
 def build_model(settings, scaling, domain):
@@ -155,8 +157,15 @@ def make_task(domain, split, job):
         weights=dict(job.variables),
         censored={name: tensor(flags, torch.bool) for name, flags in censored.items()},
         step_days=domain.step_days,
+        per_day={name: 1 / domain.step_days for name in job.variables if _of_other_step(domain, name)},
     )
     return task, scaling
+
+
+def _of_other_step(domain, variable):
+    """Whether a variable is in mm per hour or per month."""
+    unit = parse_unit(observations(domain, variable).attrs["units"])
+    return domain.step in ("hour", "month") and unit == parse_unit(f"mm/{domain.step}")
 
 
 def _censored(domain, job, rows, observed):
@@ -193,10 +202,12 @@ def _scaling(domain, job, rows, observed, seen, days, fit_days):
 
 
 def _deviation(variable, observed, loss):
-    """Standard deviation of the observations of each place (place,), in logarithms for a loss of logarithms."""
-    if observable(variable).continuous:
-        return np.nanstd(observed, axis=0)
-    if loss == "log_likelihood":
+    """Standard deviation of the observations of each place (place,), in logarithms for a loss of logarithms; 1 without any."""
+    logarithmic = getattr(load("loss", loss), "logarithmic", False)
+    if observable(variable).continuous and not logarithmic:
+        seen = np.isfinite(observed).any(0)
+        return np.where(seen, np.nanstd(np.where(seen, observed, 0.0), axis=0), 1.0)
+    if logarithmic:
         with np.errstate(divide="ignore"):
             observed = np.log(observed)
     spread = pd.DataFrame(np.where(np.isfinite(observed), observed, np.nan)).std(ddof=0).fillna(1.0).values
@@ -288,6 +299,8 @@ def simulate_experiment(domain, splits, job, tensors, values):
                 learned.setdefault(name, np.full((len(folds), len(seeds), *np.shape(column)), np.nan))[i, j] = column
             if internals is None and not continuous:
                 internals = _internals(seen_domain, process, trained.fluxes(whole, process.flux_names))
+    for name, values_there in simulated.items():
+        values_there[:, :, ~observable_at(seen_domain, name)] = np.nan
     return Simulation(
         {name: simulation_of(domain, splits, name, seeds, days, discharge) for name, discharge in simulated.items()},
         parameters=_parameters(seen_domain, process, known, folds, seeds, learned) if learned else None,
@@ -338,7 +351,9 @@ def _parameters(domain, process, given, folds, seeds, learned):
     reaches = {p.name for p in LEARNED} - set(process.parameter_names)
     data = {}
     for name, values in learned.items():
-        unit, meaning = ("m3", VOLUMES[name]) if name in VOLUMES else ("day", "mean delay of the unit hydrograph")
+        unit, meaning = (domain.step, "mean delay of the unit hydrograph")
+        if name in VOLUMES:
+            unit, meaning = "m3", VOLUMES[name]
         if name in known:
             unit, meaning = known[name].unit, known[name].meaning
         places = () if name in VOLUMES else ("reach",) if name in reaches else ("unit",)

@@ -129,3 +129,25 @@ def estimates(simulations):
     """
     groups = {f"/{s.attrs['experiment']}/{s.attrs['model']}/{s.attrs['variable']}": s for s in simulations}
     return xr.DataTree.from_dict(groups)
+
+
+def simulated_discharge(simulation, domain):
+    """The discharge that a model simulated, to drive another domain (:meth:`~thalweg.basin.domain.Domain.with_forcing`).
+
+    Args:
+        simulation: Dataset of discharge, of this module's form.
+        domain: in which it was simulated.
+
+    Returns:
+        Dataset (time, unit) with ``discharge`` in m3/s, mean over the seeds and over the folds that test a place; its units are the
+        places that were simulated at every time.
+    """
+    depth = simulation.simulated.mean(("fold", "seed")).transpose("time", "place").dropna("place")
+    time = np.isin(domain.forcing.time.values, simulation.time.values)
+    per_step = np.broadcast_to(domain.millimetres_per_step, len(time))[time]
+    area = domain.places.drainage_area.sel(place=depth.place).values
+    values = depth.values * area / per_step[:, None]
+    return xr.Dataset(
+        {"discharge": (("time", "unit"), values, {"units": "m3/s", "long_name": "simulated discharge"})},
+        coords={"time": simulation.time.values, "unit": depth.place.values},
+    )

@@ -71,7 +71,7 @@ def draw(attribution_csv, simulation_path, domain_path, pairs=None, labels=None)
         axes.set_xlabel(_label(attributes[pair.attribute], labels, width / columns - 0.5))
         axes.set_ylabel(_label(each, labels, 1.7))
         p = f"p = {number(pair.p_familywise, 3)}" if pair.p_familywise >= 0.001 else "p < 0.001"
-        letter(axes, position, f"ρ = {number(pair.correlation)}, {p}, n = {pair.units}\n{_bounds(each)}")
+        letter(axes, position, f"ρ = {number(pair.correlation)}, {p}\nn = {pair.units}{_bounds(each)}")
     return figure
 
 
@@ -116,4 +116,4 @@ def _label(variable, labels, inches):
 def _bounds(variable):
     if "low" not in variable.attrs or "high" not in variable.attrs:
         return ""
-    return f"bounds {variable.attrs['low']:g} to {variable.attrs['high']:g}".replace("-", "\N{MINUS SIGN}")
+    return f", bounds {variable.attrs['low']:g} to {variable.attrs['high']:g}".replace("-", "\N{MINUS SIGN}")

@@ -16,8 +16,6 @@ TABLES = (
     "published.csv",
     "published_evidence.csv",
     "cost.csv",
-    "gauges_delaware.csv",
-    "gauges_susquehanna.csv",
     "cevennes_areas.csv",
     "cevennes_volume.csv",
 )
@@ -39,7 +37,7 @@ FOLDERS = (
 LEFT_OUT = (  # long tables, whose summaries are kept, and those that repeat a dataset's own columns
     *("points.csv", "leaves.csv"),
     *("elasticity.csv", "untrained.csv", "which_prior/delaware/scores.csv", "which_prior/camels-us/scores.csv"),
-    *(f"leaf_lce/{name}.csv" for name in ("curves", "fits", "parameters", "skill")),
+    *(f"leaf_lce/{name}.csv" for name in ("curves", "fits", "parameters")),
 )
 START, END = "<!-- results: written by 'thalweg record' -->", "<!-- end of results -->"
 LARGE = {"skill_map", "hydrographs"}  # pictures of each experiment, of which a record of a large study keeps the first

@@ -9,7 +9,7 @@ from thalweg.learn.encoders import ParameterTransformer
 from thalweg.learn.scaling import PATCH_DAYS
 from thalweg.processes.routing import unit_hydrograph
 
-HYDROGRAPH_DAYS = unit_hydrograph.ORDINATES - 1  # days before a window whose runoff still arrives in it
+HYDROGRAPH_STEPS = unit_hydrograph.ORDINATES - 1  # steps before a window whose runoff still arrives in it
 RIVER_DAYS = 20  # days before a window that fill the river
 INITIAL_FORGET_BIAS = 3.0  # keeps an LSTM's memory open at the start of training (Kratzert et al. 2019)
 
@@ -237,7 +237,9 @@ class ProcessModel(LearnedProcess):
         return self._delayed(window, *self._march(window, ("runoff",), static), extra)
 
     def _delayed(self, window, early, late, extra):
-        memory = {"none": 0, "unit_hydrograph": HYDROGRAPH_DAYS, "river": HYDROGRAPH_DAYS + RIVER_DAYS}[self.routing]
+        memory = 0 if self.routing == "none" else HYDROGRAPH_STEPS
+        if self.routing == "river":
+            memory += round(24 * RIVER_DAYS / window.drainage.step_hours)
         before = min(memory, window.spin_up)
         runoff = late["runoff"]
         if before:

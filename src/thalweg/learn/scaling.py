@@ -184,7 +184,14 @@ def fit_scaling(domain, units, days, target_mean, climate=True, logarithmic=Fals
 
     Returns:
         Scaling
+
+    Raises:
+        DataError: when a history is needed and the domain's step is no day.
     """
+    if history and domain.step != "day":
+        raise DataError(
+            f"{domain.name}: a transformer reads patches of {PATCH_DAYS} days, but the step is {domain.step}; use network: attributes"
+        )
     period = _period(domain, days)
     climate_period = period if climate else None
     names = list(domain.inputs)

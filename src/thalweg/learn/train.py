@@ -35,6 +35,7 @@ class Task:
         weights: name -> weight of a variable's loss.
         censored: name -> bool (time, place), True where an observation is a detection limit, for the variables of which any is.
         step_days: length of a step in days.
+        per_day: name -> steps in a day, of variables in mm per step, where these are not days: losses know of mm/day.
     """
 
     series: object
@@ -47,6 +48,7 @@ class Task:
     weights: dict[str, float]
     censored: dict[str, torch.Tensor] = field(default_factory=dict)
     step_days: float = 1.0
+    per_day: dict[str, float] = field(default_factory=dict)
 
     def steps(self, days):
         """A number of days as whole steps."""
@@ -68,7 +70,10 @@ class Task:
             if len(simulated) > 1 and torch.isnan(observed).all():
                 continue
             more = (self.censored[variable][steps][:, places],) if variable in self.censored else ()
-            part = load("loss", name)(values, observed, self.deviation[variable][places], *more)
+            series = values, observed, self.deviation[variable][places]
+            if variable in self.per_day:
+                series = [self.per_day[variable] * one for one in series]
+            part = load("loss", name)(*series, *more)
             if len(simulated) == 1:
                 return part
             total, weight = total + self.weights[variable] * part, weight + self.weights[variable]

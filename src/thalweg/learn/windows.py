@@ -7,7 +7,7 @@ import scipy.sparse as sparse
 import torch
 
 from thalweg.basin.network import River
-from thalweg.basin.observables import observable
+from thalweg.basin.observables import observable, observable_at
 from thalweg.units import parse_unit
 
 SHORTEST = 50.0  # m, of a reach: a shorter one delays nothing
@@ -212,11 +212,15 @@ class Drainage(Gathering):
         chosen = np.arange(len(domain.place_ids)) if places is None else np.asarray(places)
         ways = {observable(name).gather for name in variables}
         upstream = domain.catchment_weights[chosen] if ways - {"unit"} else None
-        own = domain.place_units[chosen] if "unit" in ways else None
-        if own is not None and (own < 0).any():
-            raise ValueError(
-                f"{domain.name}/places: place '{domain.place_ids[chosen[own < 0][0]]}' stands in no unit; name its unit"
-            )
+        for name in domain.observed.data_vars.keys() & set(variables):
+            nowhere = domain.observed[name].notnull().any(domain.axis).values & ~observable_at(domain, name)
+            if nowhere[chosen].any():
+                raise ValueError(
+                    f"{domain.name}/places: '{name}' is observed at place '{domain.place_ids[chosen][nowhere[chosen]][0]}', which "
+                    f"stands {'in no unit' if observable(name).gather == 'unit' else 'on no reach'}; name it"
+                )
+        # A place where a variable cannot be observed has some unit or reach in its stead, whose values are not used.
+        own = np.maximum(domain.place_units[chosen], 0) if "unit" in ways else None
         self.units = np.arange(len(domain.unit_ids)) if places is None else _needed(upstream, own)
         position = np.full(len(domain.unit_ids), -1)
         position[self.units] = np.arange(len(self.units))
@@ -228,6 +232,7 @@ class Drainage(Gathering):
             return
         whole = domain.river
         place_reach = domain.places.reach.values.astype(str)[chosen]
+        place_reach = np.where(place_reach == "", max(place_reach), place_reach)
         unit_reach = domain.network.unit_reach.values.astype(str)[self.units]
         self.reaches = np.unique(whole.upstream(place_reach).indices)
         names = whole.reach[self.reaches]

@@ -23,13 +23,14 @@ def annual_maxima(observed, period=None):
         period: (first day, last day); None takes all.
 
     Returns:
-        DataFrame (gauge, water year); NaN for a year with fewer than :data:`FEWEST_DAYS` days.
+        DataFrame (gauge, water year); NaN for a year with fewer than :data:`FEWEST_DAYS` days, or steps that make as many.
     """
     if period is not None:
         observed = observed.sel(time=slice(*map(str, period)))
     series = pd.DataFrame(observed.values.T, columns=observed.place.values.astype(str))
     years = series.groupby(water_year(observed.time.values))
-    return years.max().where(years.count() >= FEWEST_DAYS).T
+    step = np.median(np.diff(observed.time.values)) / np.timedelta64(1, "D") if observed.time.size > 1 else 1.0
+    return years.max().where(years.count() >= int(FEWEST_DAYS / step)).T
 
 
 def flood(maxima, return_period):

@@ -161,6 +161,8 @@ class TrainingJob(Settings):
 
 
 SplitName = _named("split")
+FigureName = _named("figure")
+AnalysisName = _named("analysis")
 
 
 class Split(Settings):

@@ -11,9 +11,11 @@ from pydantic import Field, model_validator
 from thalweg.registry import load
 from thalweg.schema import Count, Days, Settings
 from thalweg.settings.blocks import (
+    AnalysisName,
     ClimatologyModel,
     EnsembleModel,
     Experiment,
+    FigureName,
     Model,
     ProcessModel,
     SequenceModel,
@@ -263,6 +265,12 @@ class Study(Settings):
     which_prior: WhichPriorStudy | None = Field(
         WhichPriorStudy(),
         description="which prior is better, on discharge that a known prior made; null leaves it out",
+    )
+    analyses: list[AnalysisName] = Field(
+        [], description="further analyses, package.module:function, each of which declares what it reads"
+    )
+    figures: list[FigureName] = Field(
+        [], description="further figures, package.module:function, each of which declares what it reads"
     )
     claims: dict[str, Claim] = Field(
         default_factory=default_claims,

@@ -8,14 +8,15 @@ from thalweg.storage.store import provenance
 
 
 def arguments(parser):
-    parser.add_argument("name", help="module of thalweg.figures")
+    parser.add_argument("name", help="of the figure: a file of thalweg.figures, or package.module:function")
     parser.add_argument("--arguments", required=True, help="keyword arguments of its function draw, as JSON")
     parser.add_argument("--output", required=True, help="path without suffix")
 
 
 def run(args):
     settings = json.loads(args.arguments)
-    figure = load("figure", args.name).draw(**settings)
+    figure = load("figure", args.name)
+    figure = getattr(figure, "draw", figure)(**settings)
     inputs = [path for path in _strings(settings) if Path(path).is_file()]
     load("figure", "style").save(figure, args.output, provenance(settings, inputs=inputs))
 

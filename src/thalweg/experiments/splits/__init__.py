@@ -41,8 +41,13 @@ def make_splits(domain, experiment):
     position = kilometres(domain.places) if {"latitude", "longitude"} <= set(domain.places.data_vars) else None
     places = domain.place_ids
     period = _shortened(experiment)
-    counts = _counts(domain, experiment, period)
-    enough = {part: count >= experiment.minimum_values for part, count in counts.items()}
+    there = np.any([observations(domain, name).notnull().values for name in experiment.variables], axis=0)
+    counts = {
+        part: there[:, slice(*positions(domain.forcing.time.values, *days))].sum(1)
+        for part, days in (("train", period), ("test", experiment.test))
+    }
+    ever = there.any(1)  # elsewhere something else is observed
+    enough = {part: ever & (count >= experiment.minimum_values) for part, count in counts.items()}
     usable = np.flatnonzero(enough["train"] & enough["test"])
     routed = any(observable(name).gather == "routed" for name in experiment.variables)
     drains = _drains(domain) if routed else np.zeros((len(places), len(places)), bool)
@@ -56,7 +61,11 @@ def make_splits(domain, experiment):
     for fold in range(experiment.tested_folds or experiment.folds):
         test = (fold_of == fold) & (test_years != NO_YEAR)
         train = enough["train"].copy() if kind.places == "same" else enough["train"] & ~test
-        reason = np.select([~enough["train"], ~enough["test"]], ["too few training values", "too few test values"], "")
+        reason = np.select(
+            [~ever, ~enough["train"], ~enough["test"]],
+            ["not observed here", "too few training values", "too few test values"],
+            "",
+        )
         reason = reason.astype(object)
         if division.trains is not None:
             train &= division.trains
@@ -106,16 +115,6 @@ def make_splits(domain, experiment):
         table[f"{part}_start"], table[f"{part}_end"] = map(str, days)
     count = experiment.tested_folds or experiment.folds
     return table.assign(train_years=np.tile(train_years, count), test_years=np.tile(test_years, count))
-
-
-def _counts(domain, experiment, period):
-    """Values observed of any of the variables in the training and the test period, arrays (place,)."""
-    there = np.any([observations(domain, name).notnull().values for name in experiment.variables], axis=0)
-    time = domain.forcing.time.values
-    return {
-        part: there[:, slice(*positions(time, *days))].sum(1)
-        for part, days in (("train", period), ("test", experiment.test))
-    }
 
 
 def _nearest(position, trains):

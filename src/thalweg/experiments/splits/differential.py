@@ -3,11 +3,10 @@
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from thalweg.experiments.splits.division import Division, kind
-from thalweg.metrics.calendar import water_year
+from thalweg.metrics.calendar import positions, water_year
 from thalweg.schema import Settings
 
 YEARS = {  # the half that trains: forcing whose mean ranks the years, and whether its greater half does
@@ -30,7 +29,7 @@ def differential(candidates):
     domain = candidates.domain
     variable, greater = YEARS[candidates.options.train_on]
     time = domain.forcing.time.values
-    years = _whole_years(time, candidates.split.train)
+    years = _whole_years(time, candidates.split.train, domain.step_days)
     values = domain.catchment_weights @ domain.forcing[variable].values.T
     year = water_year(time)
     means = np.stack([values[:, year == one].mean(1) for one in years], axis=1)
@@ -43,9 +42,7 @@ def differential(candidates):
     )
 
 
-def _whole_years(time, period):
-    """The water years that lie wholly within a period."""
-    days = pd.date_range(*map(str, period))
-    days = days[days.isin(pd.DatetimeIndex(time))]
-    years, count = np.unique(water_year(days), return_counts=True)
-    return [int(year) for year, size in zip(years, count) if size >= 365]
+def _whole_years(time, period, step_days):
+    """The water years that lie wholly within a period, by their number of steps (365 days, 12 months)."""
+    years, count = np.unique(water_year(time[slice(*positions(time, *period))]), return_counts=True)
+    return [int(year) for year, size in zip(years, count) if size >= int(365 / step_days + 0.01)]

@@ -154,7 +154,15 @@ def hbv(capillary_rise=True, shaped_evapotranspiration=True, time_step="day"):
 
     Returns:
         Process: states in mm, fluxes in mm per step.
+
+    Raises:
+        ValueError: for another step.
     """
+    if time_step not in STEPS_PER_DAY:
+        raise ValueError(
+            f"hbv has a step of {' or '.join(STEPS_PER_DAY)}, not of {time_step}, over which its storages would fill and empty; "
+            "choose a process of that step, or give forcing by day"
+        )
     steps = STEPS_PER_DAY[time_step]
 
     def step(state, forcing, parameters):
