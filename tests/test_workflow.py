@@ -78,10 +78,10 @@ def edited(folder, module, change):
     [
         (
             "metrics/scores.py",
-            {"configuration", "score", "canopy"}
+            {"configuration", "score", "score_estimates", "canopy"}
             | {"which_prior", "response", "untrained", "attribution", "peaks", "signatures"},
         ),
-        ("evaluation/score.py", {"score"}),
+        ("evaluation/score.py", {"score", "score_estimates"}),
         ("experiments/splits/__init__.py", {"split"}),
         ("experiments/splits/extremes.py", {"split"}),
         ("evaluation/claims.py", {"claims"}),
@@ -127,15 +127,15 @@ def test_a_comment_or_docstring_reruns_nothing(finished):
     [
         (
             "evaluation={bootstrap_samples: 77}",
-            {"configuration", "summarise", "response", "untrained", "attribution", "peaks"},
+            {"configuration", "summarise", "canopy", "response", "untrained", "attribution", "peaks"},
         ),
         ("models={stream-lstm: {hidden: 9}}", {"configuration", "train"}),
-        ("evaluation={minimum_samples: 19}", {"configuration", "score"}),
+        ("evaluation={minimum_samples: 19}", {"configuration", "score", "score_estimates"}),
         ("evaluation={sample_compared: [RMSE]}", {"configuration", "summarise"}),
         ("leaf={hidden: 15}", {"configuration", "leaf", "leaf_recover"}),
         (
             "evaluation={minimum_days: 299 days}",
-            {"configuration", "score", "signatures", "response", "untrained", "attribution"},
+            {"configuration", "score", "score_estimates", "signatures", "response", "untrained", "attribution"},
         ),
         ("models={climatology: {smoothing: 15 days}}", {"configuration", "simulate"}),
         ("models={lstm: {hidden: 17}}", {"configuration", "train"}),
