@@ -43,6 +43,7 @@ def process_of(settings, domain, target_mean):
     offered = {
         "capillary_rise": settings.capillary_rise,
         "time_step": domain.step,
+        "snow_routine": "temperature" in domain.forcing,
         "variable": variable,
         "unit": domain.observed[variable].attrs["units"],
         "low": mean / SPAN,
@@ -338,7 +339,7 @@ def _parameters(domain, process, given, folds, seeds, learned):
     reaches = {p.name for p in LEARNED} - set(process.parameter_names)
     data = {}
     for name, values in learned.items():
-        unit, meaning = ("m3", VOLUMES[name]) if name in VOLUMES else ("day", "mean delay of the unit hydrograph")
+        unit, meaning = ("m3", VOLUMES[name]) if name in VOLUMES else (domain.step, "mean delay of the unit hydrograph")
         if name in known:
             unit, meaning = known[name].unit, known[name].meaning
         places = () if name in VOLUMES else ("reach",) if name in reaches else ("unit",)
