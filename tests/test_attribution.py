@@ -20,8 +20,14 @@ from thalweg.experiments.trained import PhysicsJob
 from thalweg.figures import attribution as figure
 from thalweg.settings.blocks import ProcessModel, Split, Training, TrainingJob
 
-HBV = ProcessModel(label="", components=1, hidden=8)
 TRAINING = Training()
+HBV = TrainingJob(
+    model=ProcessModel(label="", components=1, hidden=8),
+    training=TRAINING,
+    seeds=[0, 1, 2],
+    validation_share=0.2,
+    device="cpu",
+)
 PERIODS = {"train": ("2000-01-01", "2000-12-31"), "test": ("2001-01-01", "2001-05-14")}
 
 
@@ -95,7 +101,7 @@ def test_random_parameters_stay_within_the_null():
 
 
 def test_a_planted_relation_is_found_and_nothing_else(domain, splits):
-    table, stabilities = attribute(domain, splits, HBV, TRAINING, learned(domain, 0), 200)
+    table, stabilities = attribute(domain, splits, HBV, learned(domain, 0), 200)
     assert set(table.parameter) == {"CFMAX", "FC", "TT"}
     assert "flat" not in set(table.attribute)
     assert not {"latitude", "longitude"} & set(table.attribute)
@@ -118,7 +124,7 @@ def test_a_planted_relation_is_found_and_nothing_else(domain, splits):
 
 
 def test_folds_are_raters_too(domain, splits):
-    table, stabilities = attribute(domain, splits, HBV, TRAINING, learned(domain, 0, folds=2), 20)
+    table, stabilities = attribute(domain, splits, HBV, learned(domain, 0, folds=2), 20)
     icc = table.groupby("parameter").icc_folds.first()
     assert icc["FC"] > 0.99
     assert icc["TT"] < 0.5
@@ -127,8 +133,7 @@ def test_folds_are_raters_too(domain, splits):
 
 
 def test_evidence_counts_hypotheses_that_are_met(domain, splits):
-    settings = TrainingJob(model=HBV, training=TRAINING, seeds=[0, 1, 2], validation_share=0.2, device="cpu")
-    job = PhysicsJob(models={"met": settings, "missed": settings}, bootstrap_samples=100)
+    job = PhysicsJob(models={"met": HBV, "missed": HBV}, bootstrap_samples=100)
     wrong = learned(domain, 1)
     wrong["CFMAX"] = 10 - wrong.CFMAX
     table, rows = attribute_all(domain, splits, job, {"met": learned(domain, 0), "missed": wrong})
@@ -139,15 +144,26 @@ def test_evidence_counts_hypotheses_that_are_met(domain, splits):
     assert effects["met", "parameter_stability_seeds"] > 0.9
 
 
+def test_parameters_of_sampled_places_are_held_against_their_own_attributes(sites):
+    """Of sampled places the units are the places'; what is known is no result, and no climate is asked of their forcing."""
+    job = HBV.model_copy(update={"training": Training(climate_attributes=False), "variables": {"nitrate": 1.0}})
+    clay = sites.attributes.clay.values
+    rate = xr.DataArray(np.broadcast_to(1 - clay, (2, 3, len(clay))), dims=("fold", "seed", "unit"))
+    values = xr.Dataset({"rate": rate, "elevation": rate.assign_attrs(known=1)}, coords={"unit": sites.unit_ids})
+    table, stabilities = attribute(sites, pd.DataFrame({"fold": [0]}), job, values, 50)
+    assert set(table.parameter) == {"rate"} and set(table.attribute) == {"clay", "mean_discharge"}
+    assert table.set_index("attribute").correlation["clay"] == pytest.approx(-1)
+    assert (table.units == len(clay)).all() and set(stabilities) == {"seeds", "folds"}
+
+
 def test_one_seed_has_no_stability(domain, splits):
-    settings = TrainingJob(model=HBV, training=TRAINING, seeds=[0], validation_share=0.2, device="cpu")
-    job = PhysicsJob(models={"hbv": settings}, bootstrap_samples=20)
+    job = PhysicsJob(models={"hbv": HBV}, bootstrap_samples=20)
     _, rows = attribute_all(domain, splits, job, {"hbv": learned(domain, 0).isel(seed=[0])})
     assert [row["quantity"] for row in rows] == ["parameter_as_expected"]
 
 
 def test_the_figure_frames_hypotheses_and_marks_what_is_beyond_chance(domain, splits, tmp_path):
-    table, _ = attribute(domain, splits, HBV, TRAINING, learned(domain, 0), 100)
+    table, _ = attribute(domain, splits, HBV, learned(domain, 0), 100)
     table.assign(model="hbv").to_csv(tmp_path / "attribution.csv", index=False)
     drawn = figure.draw(tmp_path / "attribution.csv", labels={"hbv": "HBV"})
     heat, bars = drawn.axes[:2]
@@ -162,7 +178,7 @@ def test_the_figure_frames_hypotheses_and_marks_what_is_beyond_chance(domain, sp
 
 
 def test_the_figure_has_bars_of_seeds_and_circles_of_folds(domain, splits, tmp_path):
-    table, _ = attribute(domain, splits, HBV, TRAINING, learned(domain, 0, folds=2), 20)
+    table, _ = attribute(domain, splits, HBV, learned(domain, 0, folds=2), 20)
     table.assign(model="hbv").to_csv(tmp_path / "attribution.csv", index=False)
     bars = figure.draw(tmp_path / "attribution.csv").axes[1]
     by_parameter = table.groupby("parameter", sort=False)

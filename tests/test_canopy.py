@@ -11,6 +11,7 @@ import torch
 from thalweg.analysis import canopy as study
 from thalweg.basin.domain import DataError
 from thalweg.datasets import davos
+from thalweg.evaluation.score import score
 from thalweg.forcing.energy import canopy_forcing
 from thalweg.integrate import integrate
 from thalweg.processes.runoff.hbv import hbv
@@ -290,9 +291,15 @@ def made_settings(**changes):
     return CanopyStudy.model_validate(given | {"steps": 120, "batch": 128} | changes)
 
 
-def rmse(skill, model, experiment):
-    found = skill[(skill.model == model) & (skill.experiment == experiment) & (skill.metric == "RMSE")]
-    return found.value.mean()
+def rmse(simulations, model, experiment, variable):
+    found = [
+        one
+        for one in simulations
+        if (one.attrs["model"], one.attrs["experiment"], one.attrs["variable"]) == (model, experiment, variable)
+    ]
+    skill = score(found[0], "canopy", ["RMSE", "NSE"], 20)
+    assert skill.value.notna().all() and set(skill.unit) == {study.TARGETS[variable]}
+    return skill[skill.metric == "RMSE"].value.mean()
 
 
 @pytest.fixture(scope="module")
@@ -301,23 +308,35 @@ def found():
 
 
 def test_a_known_canopy_is_learned_and_beats_baselines(found):
-    skill = found["skill"]
-    assert tuple(skill.columns) == tuple(study.COLUMNS) and skill.value.notna().all()
-    for experiment, error in (("latent_heat_half_hours", 8.0), ("net_exchange_half_hours", 0.6)):
-        assert rmse(skill, "canopy", experiment) < error
-        assert rmse(skill, "canopy", experiment) < 0.8 * rmse(skill, "climatology", experiment)
-    assert rmse(skill, "canopy", "latent_heat_days") < rmse(skill, "oudin", "latent_heat_days")
-    assert found["parameters"].R10.iloc[0] == pytest.approx(2.0, rel=0.01)
+    simulations, tables = found
+    for flux, error in (("latent_heat", 8.0), ("net_exchange", 0.6)):
+        canopy = rmse(simulations, "canopy", "half-hours", flux)
+        assert canopy < error
+        assert canopy < 0.8 * rmse(simulations, "climatology", "half-hours", flux)
+    oudin = rmse(simulations, "oudin", "days", "latent_heat")
+    assert rmse(simulations, "canopy", "days", "latent_heat") < oudin
+    assert tables["parameters"].R10.iloc[0] == pytest.approx(2.0, rel=0.01)
+
+
+def test_evidence_is_the_difference_of_errors_over_days(found):
+    simulations, tables = found
+    table = study.evidence(tables["daily"], 200).set_index(["quantity", "reference"])
+    row = table.loc["latent_heat_rmse_gain", "climatology"]
+    gain = rmse(simulations, "climatology", "days", "latent_heat") - rmse(simulations, "canopy", "days", "latent_heat")
+    assert row.effect == pytest.approx(gain, rel=1e-6)
+    assert row.low < row.effect < row.high and row.low > 0
+    assert row.n == (tables["daily"].variable == "latent_heat").sum()
 
 
 def test_a_flux_that_is_not_trained_on_is_predicted_worse(found):
-    skill = found["skill"]
-    assert rmse(skill, "canopy-latent-heat", "net_exchange_days") > rmse(skill, "canopy", "net_exchange_days")
-    assert rmse(skill, "canopy-net-exchange", "latent_heat_days") > rmse(skill, "canopy", "latent_heat_days")
+    simulations, _ = found
+    for trained, other in (("latent-heat", "net_exchange"), ("net-exchange", "latent_heat")):
+        both = rmse(simulations, "canopy", "days", other)
+        assert rmse(simulations, f"canopy-{trained}", "days", other) > both
 
 
 def test_days_are_means_of_what_was_measured(found):
-    table, daily = made_tower(), found["daily"]
+    table, daily = made_tower(), found[1]["daily"]
     day = daily[daily.variable == "latent_heat"].iloc[30]
     rows = table[(table.index.normalize() == day.date) & (table.shortwave_radiation > 20)]
     assert day.measured == pytest.approx(rows.latent_heat.mean()) and day.share == 1.0
@@ -329,7 +348,7 @@ def test_the_test_years_teach_nothing():
     changed = table.copy()
     changed.loc["2017":, list(study.TARGETS)] = 1.0
     settings = made_settings(steps=3)
-    first, second = (study.run(t, settings)["parameters"] for t in (table, changed))
+    first, second = (study.run(t, settings)[1]["parameters"] for t in (table, changed))
     pd.testing.assert_frame_equal(first, second)
 
 

@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.colors import to_rgba
 
 from thalweg.cli import main
-from thalweg.evaluation.blocks import FEWEST_BLOCKS, block_bootstrap, blocks_of
+from thalweg.evaluation.blocks import FEWEST_BLOCKS, block_bootstrap, blocks_of, read_blocks
 from thalweg.evaluation.claims import SYMBOLS, effect_text, gain, judge, page
 from thalweg.evaluation.evidence import EVIDENCE_COLUMNS, read_evidence
 from thalweg.evaluation.statistics import holm
@@ -23,13 +23,14 @@ BLOCKS = {"valley": pd.Series(np.repeat(np.arange(12), 5), index=GAUGES)}
 NOISE = np.random.default_rng(0).normal(0, 0.01, (3, 60))  # of single seeds
 
 
-def skill_table(values, metric="NSE", domain="valley"):
+def skill_table(values, metric="NSE", domain="valley", variable="discharge"):
     """Skill of three seeds: (experiment, model) -> mean value, the same at all gauges or one each."""
     frames = [
         pd.DataFrame(
             {
                 "domain": domain,
                 "experiment": experiment,
+                "variable": variable,
                 "model": model,
                 "fold": 0,
                 "seed": seed,
@@ -224,20 +225,20 @@ def test_gauges_without_a_common_value_are_not_tested():
     skill = skill_table({("later", "ours"): 0.7, ("later", "theirs"): 0.6})
     first = skill.place.isin(GAUGES[:30])
     skill.loc[first == (skill.model == "ours"), "value"] = np.nan
-    assert verdict(skill, claim()).reason == "no gauge has NSE of both ours and theirs"
+    assert verdict(skill, claim()).reason == "no place has NSE of both ours and theirs"
 
 
 def test_few_gauges_or_blocks_decide_nothing():
     skill = skill_table({("later", "ours"): 0.9, ("later", "theirs"): 0.6})
     few = verdict(skill[skill.place.isin(GAUGES[::12])], claim())
-    assert (few.verdict, few.reason) == ("undecided", "gauges: 5, blocks: 5; a verdict needs 10 and 5")
+    assert (few.verdict, few.reason) == ("undecided", "places: 5, blocks: 5; a verdict needs 10 and 5")
     one_place = {"valley": pd.Series("all", index=GAUGES)}
-    assert verdict(skill, claim(), blocks=one_place).reason == "gauges: 60, blocks: 1; a verdict needs 10 and 5"
+    assert verdict(skill, claim(), blocks=one_place).reason == "places: 60, blocks: 1; a verdict needs 10 and 5"
 
 
 def test_a_gauge_without_block_is_named():
     skill = skill_table({("later", "ours"): 0.9, ("later", "theirs"): 0.6})
-    with pytest.raises(ValueError, match="valley: gauge '59' has skill but no block"):
+    with pytest.raises(ValueError, match="valley: place '59' has skill but no block"):
         verdict(skill, claim(), blocks={"valley": BLOCKS["valley"].iloc[:-1]})
 
 
@@ -292,6 +293,43 @@ def gauges_of(places, region=None):
     return dataset if region is None else dataset.assign(region=("place", region))
 
 
+def test_places_without_coordinates_are_blocks_of_their_own(tmp_path):
+    curves = xr.Dataset(coords={"place": [f"c{number}" for number in range(30)]})
+    assert len(set(blocks_of(curves))) == 30
+    curves.to_netcdf(tmp_path / "leaf.nc", group="places", engine="h5netcdf")
+    assert read_blocks(tmp_path / "leaf.nc").nunique() == 30
+    places = np.repeat(np.array([[40.0, -100.0], [45.0, -80.0]]), 10, axis=0) + np.arange(20)[:, None] * 1e-3
+    places[3] = np.nan
+    blocks = blocks_of(gauges_of(places))
+    assert (blocks == blocks[3]).sum() == 1
+    assert list(np.delete(blocks, 3)) == list(blocks_of(gauges_of(np.delete(places, 3, axis=0))))
+
+
+def test_a_claim_of_samples_is_in_the_unit_of_its_variable():
+    """Two variables in one experiment: the first counts unless the claim names the other; errors are in their units."""
+    shared = {"domain": "valley", "metric": "RMSE"}
+    skill = pd.concat(
+        [
+            skill_table(
+                {("later", "ours"): 1.0, ("later", "theirs"): 1.5}, **shared, variable="water_temperature"
+            ).assign(unit="degC"),
+            skill_table({("later", "ours"): 2.0, ("later", "theirs"): 1.0}, **shared, variable="nitrate").assign(
+                unit="mg/l"
+            ),
+        ]
+    )
+    one = {"metric": "RMSE", "margin": 0.1}
+    first, other, none = judged(
+        skill, claim(**one), claim(**one, variable="nitrate"), claim(**one, variable="oxygen")
+    ).to_dict("records")
+    assert (first["verdict"], first["variable"], first["unit"]) == ("supported", "water_temperature", "degC")
+    assert first["effect"] == pytest.approx(0.5, abs=0.02)
+    assert effect_text(first).endswith(" °C")
+    assert (other["verdict"], other["variable"], other["unit"]) == ("not supported", "nitrate", "mg/l")
+    assert none["reason"] == "the study has no oxygen in valley/later"
+    assert "RMSE of water temperature, valley/later: ours and theirs" in page(judged(skill, claim(**one)), "Claims")
+
+
 def test_blocks_are_regions_where_there_are_some_and_near_gauges_otherwise():
     generator = np.random.default_rng(0)
     centres = np.array([(40, -100), (40, -90), (45, -80), (30, -85), (35, -110), (48, -120)])
@@ -330,10 +368,10 @@ def test_the_interval_of_blocks_covers_the_truth():
     """Over many draws of 20 blocks that err alike, 95 % intervals of the mean hold the truth nearly as often; plain ones do not."""
     generator = np.random.default_rng(0)
     blocks = np.repeat(np.arange(20), 10)
-    held = {"blocks": 0, "gauges": 0}
+    held = {"blocks": 0, "places": 0}
     for _ in range(100):
         values = generator.normal(0, 1, 20)[blocks] + generator.normal(0, 0.3, 200)
-        for name, label in (("blocks", blocks), ("gauges", np.arange(200))):
+        for name, label in (("blocks", blocks), ("places", np.arange(200))):
             low, high = block_bootstrap(values, label, np.mean, samples=200)
             held[name] += low < 0 < high
     assert held["blocks"] >= 88
@@ -348,7 +386,7 @@ def test_block_bootstrap_of_pairs_leaves_out_what_is_missing():
     assert correlation == pytest.approx((1, 1))
     assert block_bootstrap(values, blocks, lambda pairs: pairs[:, 0].min(), 50)[1] < 20
     assert np.isnan(block_bootstrap(values[:5], blocks[:5])).all(), "one block has no neighbours to be exchanged with"
-    with pytest.raises(ValueError, match="one label of a block per gauge"):
+    with pytest.raises(ValueError, match="one label of a block per place"):
         block_bootstrap(values, blocks[:-1])
 
 
@@ -403,14 +441,14 @@ def test_the_verb_writes_the_table_and_the_page(tmp_path, domain):
     settings = json.dumps({"claims": claims, "bootstrap_samples": 20})
     main(
         [
-            *("claims", "--skill", f"{tmp_path}/skill.csv", "--evidence", f"{tmp_path}/evidence.csv"),
+            *("step", "claims", "--skill", f"{tmp_path}/skill.csv", "--evidence", f"{tmp_path}/evidence.csv"),
             *("--domains", f"synthetic={tmp_path}/synthetic.nc", "--settings", settings, "--study", "test"),
             *("--output", f"{tmp_path}/claims.csv", "--page", f"{tmp_path}/claims.md"),
         ]
     )
     table = pd.read_csv(tmp_path / "claims.csv").set_index("claim")
     assert table.verdict["found"] == "supported"
-    assert table.reason["paired"].startswith("gauges: 4, blocks: 4")
+    assert table.reason["paired"].startswith("places: 4, blocks: 4")
     assert (tmp_path / "claims.md").read_text().startswith("# The claims of the study test")
 
 

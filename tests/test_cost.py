@@ -1,4 +1,4 @@
-"""What experiments cost and how far trainings are: told from made-up benchmark files, logs and checkpoints."""
+"""What experiments cost and how far trainings are, from made-up benchmark files, logs and checkpoints."""
 
 import math
 import time
@@ -73,6 +73,17 @@ def test_what_was_not_measured_is_not_a_number_and_is_counted(measured):
     assert math.isnan(climatology.training_seconds) and math.isnan(climatology.seconds_per_training)
     grid = table.loc[ALL, ALL, ALL]
     assert (grid.jobs, grid.jobs_measured, grid.wall_seconds) == (5, 3, 37)
+
+
+def test_estimates_count_where_they_were_measured(measured):
+    """A leaf study trains all its models in one job, without a log: its time counts, its trainings are not known."""
+    benchmark(measured, "leaf", "leaf", 12, 300, 11)
+    table = cost(measured, RUNS, [("leaf", "leaf"), ("canopy", "davos")]).set_index(["domain", "experiment", "model"])
+    leaf, canopy, grid = table.loc["leaf", ALL, "leaf"], table.loc["davos", ALL, "canopy"], table.loc[ALL, ALL, ALL]
+    assert (leaf.jobs_measured, leaf.wall_seconds, leaf.peak_memory_MB) == (1, 12, 300)
+    assert (canopy.jobs, canopy.jobs_measured) == (1, 0) and pd.isna(canopy.wall_seconds)
+    assert (grid.jobs, grid.wall_seconds, grid.trainings) == (7, 49, 5)
+    assert pd.isna(leaf.trainings) and len(table) == 6 + 2
 
 
 def test_a_job_too_short_for_its_memory_to_be_seen_keeps_its_time(tmp_path):
@@ -167,14 +178,6 @@ def test_checkpoints_of_other_settings_do_not_count(begun):
     table = progress(begun).set_index(["experiment", "model", "fold", "seed"]).loc["pub", "hbv"]
     assert not table.finished.any()
     assert table.step.tolist() == [0, 0, 0, 30]
-
-
-def test_sites_count(begun):
-    sites = {**STUDY, "experiments": {"thames": {"nitrate": {"folds": 1, "models": ["hbv"], "training": {}}}}}
-    (begun / "config.yaml").write_text(yaml.safe_dump({**STUDY, "experiments": {}, "sites": sites}))
-    training_log(begun / "sites", "thames/nitrate/hbv", {(0, 0): (80, 40.0)})
-    table = progress(begun)
-    assert table.domain.tolist() == ["thames", "thames"] and table.finished.tolist() == [True, False]
 
 
 def test_the_verb_prints_a_line_per_run_and_the_total(begun, capsys):

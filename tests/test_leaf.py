@@ -18,7 +18,9 @@ from thalweg.analysis.leaf import folds_of, parameter_skill, recover, ridge, run
 from thalweg.basin.domain import DataError, read_domain, sampled_units
 from thalweg.cli.steps import leaf as verb
 from thalweg.datasets import leaf, leaf_lce
-from thalweg.evaluation.statistics import COLUMNS, check_skill
+from thalweg.evaluation.score import score
+from thalweg.evaluation.statistics import check_skill
+from thalweg.experiments.simulation import read_variables
 from thalweg.learn.leaf import (
     MEASUREMENT_ERROR,
     PRIOR,
@@ -229,43 +231,53 @@ def test_ridge_finds_a_line_and_shrinks_noise():
     assert np.std(ridge(x, noise, groups, x)) < 0.5 * np.std(noise)
 
 
+def scored(simulations):
+    return pd.concat([score(one, "leaf", ["RMSE", "bias"], 20) for one in simulations], ignore_index=True)
+
+
 def test_the_study_scores_every_model_and_judges_parameters():
-    sites, _ = made(curves=9, noise=0.2)
-    results = run_study(sites, QUICK.model_copy(update={"held_out": ["curves", "species", "locations"]}))
-    skill = results["skill"]
+    domain, _ = made(curves=9, noise=0.2)
+    simulations, tables = run_study(domain, QUICK.model_copy(update={"held_out": ["curves", "species", "locations"]}))
+    skill = scored(simulations)
     check_skill(skill)
-    assert list(skill) == ["study", *COLUMNS]
-    assert set(skill.experiment) == {
-        "points",
-        "points_conductance",
-        "curves",
-        "curves_conductance",
-        "species",
-        "species_conductance",
-    }
+    assert set(skill.experiment) == {"points", "curves", "species"}
+    assert set(skill.variable) == {"assimilation", "stomatal_conductance"}
     models = skill.groupby("experiment").model.unique()
     assert set(models["points"]) == {"least_squares", "network", "one_set"}
     assert set(models["species"]) == {"mean", "ridge", "network"}
     assert skill.value.notna().all()
-    alone = skill[(skill.experiment == "points") & (skill.model == "least_squares") & (skill.metric == "RMSE")]
+    of_assimilation = skill[(skill.variable == "assimilation") & (skill.metric == "RMSE")]
+    alone = of_assimilation[(of_assimilation.experiment == "points") & (of_assimilation.model == "least_squares")]
     assert alone.value.median() < 0.6
-    judged = parameter_skill(results["parameters"], 20)
+    judged = parameter_skill(tables["parameters"], 20)
     row = judged[(judged.experiment == "curves") & (judged.model == "ridge") & (judged.parameter == "Vcmax25")].iloc[0]
     assert row.R2 > 0.8
     assert row.R2_low <= row.R2 <= 1
     assert row.curves == row.groups == 9
-    held_out = results["points"].groupby("curve").held_out.mean()
+    held_out = tables["points"].groupby("curve").held_out.mean()
     assert held_out.between(0.15, 0.35).all()
+
+
+def test_simulations_are_of_held_out_curves_and_points():
+    """Every fold simulates the curves that it holds out; what trained and what is tested add up to what was measured."""
+    simulations, _ = run_study(made(curves=9, noise=0.2)[0], QUICK)
+    for one in simulations:
+        there = one.observed.notnull()
+        assert ((one.trained + one.tested) == there).all()
+        simulated = one.simulated.notnull().any(["seed", "point"])
+        assert (simulated == one.tested.any("point")).all()
+    of_curves = [one for one in simulations if one.attrs["experiment"] == "curves"]
+    assert all((one.tested.sum("fold") == one.observed.notnull()).all() for one in of_curves)
 
 
 def test_no_held_out_sample_reaches_the_models():
     """Held-out points and curves changed beyond recognition leave all that is learned as it was."""
     sites, _ = made(curves=9, noise=0.2, conductance=False)
     settings = QUICK.model_copy(update={"held_out": []})
-    points = run_study(sites, settings)["points"]
+    points = run_study(sites, settings)[1]["points"]
     changed = sites.observed.copy(deep=True)
     changed["assimilation"].values[QUICK.every // 2 :: QUICK.every] *= -3.0
-    again = run_study(replace(sites, observed=changed), settings)["points"]
+    again = run_study(replace(sites, observed=changed), settings)[1]["points"]
     for model in ("least_squares", "network"):
         np.testing.assert_allclose(points[f"assimilation_{model}"], again[f"assimilation_{model}"], atol=1e-4)
 
@@ -285,9 +297,11 @@ def test_the_verb_writes_what_can_be_read_again(leaf_folder, tmp_path):
     parser = argparse.ArgumentParser()
     verb.arguments(parser)
     given = ["--kind", "leaf", "--dataset", str(leaf_folder), "--settings", settings, "--output", str(tmp_path)]
+    given += ["--domain", str(tmp_path / "leaf.nc"), "--simulations", str(tmp_path / "simulations.nc")]
     verb.run(parser.parse_args(given))
-    assert read_domain(tmp_path / "sites.nc").variables == ["assimilation"]
-    for name in ("curves", "skill", "fits", "parameters", "parameter_skill", "points"):
+    assert read_domain(tmp_path / "leaf.nc").variables == ["assimilation"]
+    assert len(scored(read_variables(tmp_path / "simulations.nc"))) > 0
+    for name in ("curves", "fits", "parameters", "parameter_skill", "points"):
         assert len(pd.read_csv(tmp_path / f"{name}.csv")) > 0
         assert (tmp_path / f"{name}.csv.provenance.json").exists()
 

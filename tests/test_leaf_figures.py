@@ -14,8 +14,8 @@ from thalweg.figures import aci_curves, leaf_parameters, leaf_recovery, style
 def tables(tmp_path_factory):
     """Paths of the study's tables."""
     folder = tmp_path_factory.mktemp("leaf")
-    sites, truth = made(curves=9, noise=0.2)
-    results = run_study(sites, QUICK)
+    leaves, truth = made(curves=9, noise=0.2)
+    _, results = run_study(leaves, QUICK)
     results["fits"] = (
         results["fits"]
         .drop(columns="species")

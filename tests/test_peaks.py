@@ -30,7 +30,7 @@ def observed():
 def made(observed, *seeds):
     return xr.Dataset(
         {
-            "discharge": (("fold", "seed", "place", "time"), np.stack(seeds)[None]),
+            "simulated": (("fold", "seed", "place", "time"), np.stack(seeds)[None]),
             "observed": (("place", "time"), observed.values),
         },
         coords={"fold": [0], "seed": range(len(seeds)), "place": observed.place, "time": observed.time},
@@ -140,7 +140,7 @@ def test_the_verb_writes_classes_and_evidence_and_a_figure_is_drawn_of_them(tmp_
         write_netcdf(simulation, tmp_path / f"{model}.nc", {})
     main(
         [
-            *("peaks", "--simulations", str(tmp_path / "hbv.nc"), str(tmp_path / "lstm.nc")),
+            *("step", "peaks", "--simulations", str(tmp_path / "hbv.nc"), str(tmp_path / "lstm.nc")),
             *("--domain", str(tmp_path / "domain.nc"), "--names", "synthetic", "extremes"),
             *("--settings", json.dumps({"reference": "lstm", "bootstrap_samples": 50})),
             *("--table", str(tmp_path / "peaks.csv"), "--evidence", str(tmp_path / "evidence.csv")),

@@ -38,11 +38,13 @@ def folder(tmp_path):
 def skill(values, experiment="temporal", model="hbv", metric="NSE", seeds=(-0.02, 0.02)):
     """A skill table; seeds differ from the mean by what is given."""
     rows = [
-        ("us", experiment, model, 0, seed, gauge, metric, value + off)
+        ("us", experiment, "discharge", model, 0, seed, gauge, metric, value + off)
         for gauge, value in zip(GAUGES, values)
         for seed, off in enumerate(seeds)
     ]
-    return pd.DataFrame(rows, columns=["domain", "experiment", "model", "fold", "seed", "place", "metric", "value"])
+    return pd.DataFrame(
+        rows, columns=["domain", "experiment", "variable", "model", "fold", "seed", "place", "metric", "value"]
+    )
 
 
 def job(**experiments):
@@ -129,7 +131,7 @@ def test_the_verb_writes_medians_and_no_score_of_a_single_catchment(folder, tmp_
     settings = {"experiments": {"us/temporal": EARLIER | {"ungauged": False}}, "bootstrap_samples": 50}
     main(
         [
-            *("published", "--skill", str(tmp_path / "skill.csv"), "--published", str(folder)),
+            *("step", "published", "--skill", str(tmp_path / "skill.csv"), "--published", str(folder)),
             *("--domains", f"us={tmp_path / 'us.nc'}", "--settings", json.dumps(settings)),
             *("--table", str(tmp_path / "published.csv"), "--evidence", str(tmp_path / "evidence.csv")),
         ]

@@ -12,7 +12,7 @@ from conftest import make_domain
 from thalweg.analysis import elasticity as response
 from thalweg.evaluation.evidence import compared, correlated, permutation_p
 from thalweg.experiments import trained
-from thalweg.experiments.run import build_model, simulate_experiment
+from thalweg.experiments.run import build_model, simulate_experiment, spatial_domain
 from thalweg.experiments.splits import make_splits
 from thalweg.experiments.trained import PhysicsJob
 from thalweg.figures import elasticity
@@ -22,8 +22,10 @@ from thalweg.learn.windows import Series
 from thalweg.settings.blocks import ProcessModel, SequenceModel, Split, Training, TrainingJob
 
 TRAINING = Training(spin_up="100 days")
-HBV = ProcessModel(label="", components=2, hidden=8, routing="none")
-LSTM = SequenceModel(label="", hidden=8)
+MEAN = {"discharge": 2.0}
+SHARED = {"training": TRAINING, "seeds": [0, 1], "validation_share": 0.2, "device": "cpu"}
+HBV = TrainingJob(model=ProcessModel(label="", components=2, hidden=8, routing="none"), **SHARED)
+LSTM = TrainingJob(model=SequenceModel(label="", hidden=8), **SHARED)
 
 
 class Homogeneous(torch.nn.Module):
@@ -34,14 +36,15 @@ class Homogeneous(torch.nn.Module):
             window.forcing[name].double().mean(0) for name in ("precipitation", "potential_evapotranspiration")
         )
         days = window.sequence.shape[0] - window.spin_up
-        return window.drainage.mean(response.fu_runoff(rain, potential, 2.6).float().expand(days, -1))
+        return {"discharge": window.drainage.mean(response.fu_runoff(rain, potential, 2.6).float().expand(days, -1))}
 
 
 class IgnoresPotential(torch.nn.Module):
     """A sequence model in miniature: scaled precipitation and attributes."""
 
     def forward(self, window):
-        return window.drainage.mean(1 + window.sequence[window.spin_up :, :, 0] + 0 * window.attributes.sum())
+        runoff = 1 + window.sequence[window.spin_up :, :, 0] + 0 * window.attributes.sum()
+        return {"discharge": window.drainage.mean(runoff)}
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +63,14 @@ def splits(domain):
 def weights(domain, tmp_path):
     """Untrained weights of two seeds, as a run leaves them."""
 
-    def write(settings):
-        scaling = fit_scaling(domain, np.arange(12), (0, 366), 2.0)
+    def write(job):
+        seen = spatial_domain(domain, job.model)
+        scaling = fit_scaling(seen, np.arange(len(seen.unit_ids)), (0, 366), MEAN)
         tensors = {}
         for seed in (0, 1):
             torch.manual_seed(seed)
-            tensors |= checkpoint.prefixed(f"0/{seed}", build_model(settings, scaling).state_dict())
-        path = tmp_path / f"{settings.kind}.safetensors"
+            tensors |= checkpoint.prefixed(f"0/{seed}", build_model(job.model, scaling, seen).state_dict())
+        path = tmp_path / f"{job.model.kind}.safetensors"
         checkpoint.save(path, tensors, {"scaling": {"0": scaling.to_dict()}, "seeds": [0, 1]})
         return path
 
@@ -75,8 +79,8 @@ def weights(domain, tmp_path):
 
 def with_model(monkeypatch, domain, model):
     """Let every run of weights give one model, with the scaling of the first year."""
-    scaling = fit_scaling(domain, np.arange(12), (0, 366), 2.0)
-    monkeypatch.setattr(response, "trained_models", lambda settings, path: ([(0, model)], scaling))
+    scaling = fit_scaling(domain, np.arange(12), (0, 366), MEAN)
+    monkeypatch.setattr(response, "trained_models", lambda settings, domain, path: ([(0, model)], scaling))
 
 
 def test_fu_has_the_published_anchor_and_true_derivatives():
@@ -99,7 +103,7 @@ def test_fu_is_fitted_where_a_curve_goes_through_the_balance():
 
 def test_a_homogeneous_water_balance_has_elasticities_of_fu_that_sum_to_one(monkeypatch, domain, splits):
     with_model(monkeypatch, domain, Homogeneous())
-    table = response.respond(domain, splits, LSTM, TRAINING, "")
+    table = response.respond(domain, splits, LSTM, "")
     assert len(table) == splits.test.sum()
     assert table.elasticity_sum.to_numpy() == pytest.approx(1, abs=3e-3)  # centred differences of 5 %
     assert table.elasticity_precipitation.between(1, 4).all()
@@ -109,7 +113,7 @@ def test_a_homogeneous_water_balance_has_elasticities_of_fu_that_sum_to_one(monk
 
 def test_what_ignores_potential_evapotranspiration_has_no_elasticity_to_it(monkeypatch, domain, splits):
     with_model(monkeypatch, domain, IgnoresPotential())
-    table = response.respond(domain, splits, LSTM, TRAINING, "")
+    table = response.respond(domain, splits, LSTM, "")
     assert (table.elasticity_potential_evapotranspiration == 0).all()
     assert (table.elasticity_precipitation > 0).all()
 
@@ -118,7 +122,7 @@ def test_a_process_that_does_not_read_potential_evapotranspiration_has_no_answer
     model = IgnoresPotential()
     model.dynamic, model.process = [], SimpleNamespace(forcing_names=("precipitation",))
     with_model(monkeypatch, domain, model)
-    table = response.respond(domain, splits, HBV, TRAINING, "")
+    table = response.respond(domain, splits, HBV, "")
     unknown = table.columns[table.isna().all()]
     assert list(unknown) == [
         "elasticity_potential_evapotranspiration",
@@ -129,7 +133,7 @@ def test_a_process_that_does_not_read_potential_evapotranspiration_has_no_answer
 
 
 def test_a_change_reaches_forcing_and_inputs_and_leaves_the_land_alone(domain):
-    scaling = fit_scaling(domain, np.arange(12), (0, 366), 2.0)
+    scaling = fit_scaling(domain, np.arange(12), (0, 366), MEAN)
     window = Series(domain, scaling).window(366, 400, 30)
     same = response.changed(window, scaling, response.CHANGES["as_is"])
     assert torch.allclose(same.sequence, window.sequence, atol=1e-5)
@@ -151,27 +155,22 @@ def test_as_is_is_the_simulation_of_the_experiment(domain, weights):
     """Where the test period begins the record, so that both have the same spin-up."""
     periods = {"train": ("2001-01-01", "2001-11-30"), "test": ("2000-01-01", "2000-12-31")}
     splits = make_splits(domain, Split(kind="temporal", **periods))
-    path, training = weights(HBV), Training(spin_up="1200 days")
-    table = response.respond(domain, splits, HBV, training, path).set_index(["seed", "place"])
-    simulation, _ = simulate_experiment(domain, splits, HBV, training, *checkpoint.load(path))
-    mean = simulation.discharge.sel(fold=0).mean("time").to_series().dropna()
+    path, job = weights(HBV), HBV.model_copy(update={"training": Training(spin_up="1200 days")})
+    table = response.respond(domain, splits, job, path).set_index(["seed", "place"])
+    simulation = simulate_experiment(domain, splits, job, *checkpoint.load(path)).variables["discharge"]
+    mean = simulation.simulated.sel(fold=0).mean("time").to_series().dropna()
     assert table.runoff.to_numpy() == pytest.approx(mean.loc[table.index].to_numpy(), rel=1e-5)
 
 
 def test_gauges_at_once_do_not_matter(monkeypatch, domain, splits, weights):
     path = weights(HBV)
-    whole = response.respond(domain, splits, HBV, TRAINING, path)
-    monkeypatch.setattr(trained, "GAUGES_AT_ONCE", 3)
-    pd.testing.assert_frame_equal(response.respond(domain, splits, HBV, TRAINING, path), whole, rtol=1e-3)
+    whole = response.respond(domain, splits, HBV, path)
+    monkeypatch.setattr(trained, "PLACES_AT_ONCE", 3)
+    pd.testing.assert_frame_equal(response.respond(domain, splits, HBV, path), whole, rtol=1e-3)
 
 
 def test_process_and_sequence_in_one_table_with_evidence(domain, splits, weights):
-    shared = {"training": TRAINING, "seeds": [0, 1], "validation_share": 0.2, "device": "cpu"}
-    job = PhysicsJob(
-        models={"hbv": TrainingJob(model=HBV, **shared), "lstm": TrainingJob(model=LSTM, **shared)},
-        minimum_days=300,
-        bootstrap_samples=50,
-    )
+    job = PhysicsJob(models={"hbv": HBV, "lstm": LSTM}, minimum_days=300, bootstrap_samples=50)
     table = response.respond_all(domain, splits, job, {"hbv": weights(HBV), "lstm": weights(LSTM)})
     hbv = table[table.model == "hbv"]
     assert (hbv.elasticity_precipitation > 0).all()
@@ -192,10 +191,11 @@ def test_a_model_routed_through_the_river_answers_too(tmp_path):
         domain, Split(kind="temporal", train=("2000-01-01", "2000-12-31"), test=("2001-01-01", "2001-04-30"))
     )
     settings = ProcessModel(label="", components=1, hidden=4, routing="river")
-    scaling = fit_scaling(domain, np.arange(9), (0, 366), 2.0)
-    tensors = checkpoint.prefixed("0/0", build_model(settings, scaling).state_dict())
+    job = TrainingJob(model=settings, **SHARED)
+    scaling = fit_scaling(domain, np.arange(9), (0, 366), MEAN)
+    tensors = checkpoint.prefixed("0/0", build_model(settings, scaling, domain).state_dict())
     checkpoint.save(tmp_path / "w.safetensors", tensors, {"scaling": {"0": scaling.to_dict()}, "seeds": [0]})
-    table = response.respond(domain, splits, settings, TRAINING, tmp_path / "w.safetensors")
+    table = response.respond(domain, splits, job, tmp_path / "w.safetensors")
     assert (table.elasticity_precipitation > 0).all()
     assert (table.elasticity_potential_evapotranspiration < 0).all()
 

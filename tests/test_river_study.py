@@ -1,6 +1,7 @@
 """What the study tells of the river: stream order, water balance, skill by drainage area, roughness, and their figures."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from thalweg.basin.domain import Domain, read_domain
 from thalweg.basin.network import River
 from thalweg.cli import main
 from thalweg.evaluation.statistics import COLUMNS
+from thalweg.experiments.simulation import Simulation, read_simulation
 from thalweg.figures import nested_hydrographs, river_map, skill_area, style
 from thalweg.storage.store import read_provenance, write_netcdf
 
@@ -75,9 +77,12 @@ def domain():
                 "latitude": quantity("place", latitude[chosen], "degree"),
                 "longitude": quantity("place", longitude[chosen], "degree"),
                 "drainage_area": quantity("place", area[chosen], "km2"),
-                "discharge": quantity(("place", "time"), rng.gamma(0.5, 3, (len(gauge), 100)), "m3/s"),
             },
-            coords={"place": gauge, "time": TIME},
+            coords={"place": gauge},
+        ),
+        xr.Dataset(
+            {"discharge": quantity(("time", "place"), rng.gamma(0.5, 3, (100, len(gauge))), "m3/s")},
+            coords={"time": TIME, "place": gauge},
         ),
     )
 
@@ -103,7 +108,17 @@ def parameters():
 @pytest.fixture(scope="module")
 def skill():
     rows = [
-        ("delaware", "temporal", model, 0, seed, f"g-{name}", metric, 0.1 * number + better + 0.001 * number * better)
+        (
+            "delaware",
+            "temporal",
+            "discharge",
+            model,
+            0,
+            seed,
+            f"g-{name}",
+            metric,
+            0.1 * number + better + 0.001 * number * better,
+        )
         for model, better in reversed(BETTER.items())
         for seed in (3, 4)
         for number, name in enumerate(GAUGED)
@@ -112,11 +127,15 @@ def skill():
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def write_run(path, run, parameters):
+    simulation = Simulation({"discharge": run}, parameters)
+    write_netcdf(simulation.to_tree(domain="delaware", experiment="temporal", model=path.stem), path, {})
+
+
 @pytest.fixture(scope="module")
 def files(domain, parameters, skill, tmp_path_factory):
     folder = tmp_path_factory.mktemp("river")
     write_netcdf(domain.to_tree(), folder / "delaware.nc", {"datasets": {"delaware": {"version": "2"}}})
-    write_netcdf(parameters, folder / "routed.nc", {})
     skill.to_csv(folder / "skill.csv", index=False)
     rng = np.random.default_rng(1)
     observed = rng.gamma(0.5, 3, (len(GAUGED), 100))
@@ -124,14 +143,15 @@ def files(domain, parameters, skill, tmp_path_factory):
     for model in MODELS:
         run = xr.Dataset(
             {
-                "discharge": quantity(
-                    ("fold", "seed", "place", "time"), observed[None, None] * [[[[0.8]], [[0.9]]]], ""
+                "simulated": quantity(
+                    ("fold", "seed", "place", "time"), observed[None, None] * [[[[0.8]], [[0.9]]]], "mm/day"
                 ),
                 "observed": quantity(("place", "time"), observed, "mm/day"),
             },
             coords={"fold": [0], "seed": [3, 4], "place": [f"g-{name}" for name in GAUGED], "time": TIME},
+            attrs={"variable": "discharge", "unit": "mm/day"},
         )
-        write_netcdf(run, folder / "simulations" / f"{model}.nc", {})
+        write_run(folder / "simulations" / f"{model}.nc", run, parameters if model == "routed" else None)
     return folder
 
 
@@ -175,7 +195,7 @@ def test_skill_by_drainage_area_pairs_the_routed_model_with_each_other_one(domai
     assert nse.improvement["above 1000 km2", "unrouted"] == pytest.approx(0.2 + 0.0016)
     assert nse.p["all", "hydrograph"] == pytest.approx(2 / 2**9)
     assert nse.p_holm["all", "hydrograph"] == pytest.approx(4 * 2 / 2**9)  # two metrics, two models
-    assert nse.reason["above 1000 km2", "unrouted"] == "1 gauges differ; the test needs 6"
+    assert nse.reason["above 1000 km2", "unrouted"] == "1 places differ; the test needs 6"
     assert np.isnan(nse.improvement["all", "routed"])
     with pytest.raises(ValueError, match="model 'absent' has no skill"):
         skill_by_area(skill, area, "routed", [*MODELS, "absent"])
@@ -197,27 +217,33 @@ def test_roughness_by_stream_order(domain, parameters):
 
 
 def test_roughness_without_stated_n_or_other_seeds_is_told_all_the_same(domain, parameters):
-    bare = Domain(
-        domain.name, domain.forcing, domain.attributes, domain.network.drop_vars(["manning_n", "width"]), domain.places
-    )
+    bare = replace(domain, network=domain.network.drop_vars(["manning_n", "width"]))
     table = roughness_by_order(bare, parameters.isel(seed=[0]))
     assert table[["dataset", "width_m", "seed_spread", "rank_correlation_dataset"]].isna().all(axis=None)
     assert table.learned.notna().all()
     assert np.isnan(rank_correlation(np.ones(5), np.arange(5.0)))
 
 
-def test_the_verb_writes_three_tables_with_provenance(files):
+@pytest.fixture(scope="module")
+def tables(files):
+    """Tables of the step river: mass, skill by area, roughness."""
     names = ("mass", "skill-by-area", "roughness")
     mass, by_area, roughness = (files / "tables" / f"{name}.csv" for name in names)
     settings = json.dumps({"models": MODELS, "bootstrap_samples": 50})
     main(
         [
-            *("river", "--domain", f"{files}/delaware.nc", "--parameters", f"{files}/routed.nc"),
+            *("step", "river", "--domain", f"{files}/delaware.nc"),
+            *("--simulations", f"{files}/simulations/routed.nc"),
             *("--skill", f"{files}/skill.csv", "--settings", settings, "--names", "delaware", "temporal"),
             *("--mass", str(mass), "--by-area", str(by_area), "--roughness", str(roughness)),
         ]
     )
-    for path in (mass, by_area, roughness):
+    return mass, by_area, roughness
+
+
+def test_the_step_writes_three_tables_with_provenance(tables):
+    mass, by_area, _ = tables
+    for path in tables:
         table = pd.read_csv(path)
         assert set(table.domain) == {"delaware"} and set(table.experiment) == {"temporal"}
         assert read_provenance(path)["datasets"] == {"delaware": {"version": "2"}}
@@ -229,7 +255,7 @@ def test_the_verb_writes_three_tables_with_provenance(files):
 
 
 def test_river_map_colours_the_reaches_that_learned_and_greys_the_others(files):
-    figure = river_map.draw(files / "delaware.nc", files / "routed.nc")
+    figure = river_map.draw(files / "delaware.nc", files / "simulations" / "routed.nc")
     network, stated, orders = (axes for axes in figure.axes if axes.get_label() != "<colorbar>")
     grey, coloured = (each for each in network.collections if isinstance(each, LineCollection))
     assert len(coloured.get_segments()) == len(grey.get_segments()) == 8  # o and x are outlets
@@ -244,19 +270,24 @@ def test_river_map_colours_the_reaches_that_learned_and_greys_the_others(files):
 
 
 def test_river_map_names_a_model_without_a_river(files, parameters):
-    write_netcdf(parameters.drop_vars("roughness"), files / "dry.nc", {})
+    run = read_simulation(files / "simulations" / "routed.nc")
+    write_run(files / "dry.nc", run, parameters.drop_vars("roughness"))
     with pytest.raises(ValueError, match="'roughness' is missing"):
         river_map.draw(files / "delaware.nc", files / "dry.nc")
 
 
-def test_skill_by_area_is_drawn_with_medians_and_differences(files):
-    arguments = (files / "delaware.nc", files / "skill.csv", "delaware", "temporal")
+def test_skill_by_area_is_drawn_with_medians_and_differences(files, tables):
+    arguments = (files / "delaware.nc", files / "skill.csv", tables[1], "delaware", "temporal")
     figure = skill_area.draw(*arguments, MODELS, labels=LABELS)
     above, below = figure.axes
     assert above.get_xscale() == below.get_xscale() == "log"
     assert below.get_xlabel() == "drainage area [km²]"
     assert [len(each.get_offsets()) for each in above.collections] == [9, 9, 9]
     assert np.asarray(below.collections[0].get_offsets())[:, 1].min() == pytest.approx(0.1)
+    table = pd.read_csv(tables[1]).set_index(["metric", "model", "area_class"]).loc["NSE"]
+    for axes, model, column in ((above, "routed", "median"), (below, "hydrograph", "improvement")):
+        bars = [line.get_ydata()[0] for line in axes.lines if line.get_linewidth() == 2]
+        assert bars[:3] == pytest.approx(list(table.loc[model][column][list(AREA_CLASSES)]))
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(LABELS.values())
     save(figure, files / "skill_area")
     assert len(skill_area.draw(*arguments, ["routed"]).axes) == 1

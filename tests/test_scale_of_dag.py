@@ -103,15 +103,15 @@ def grid(domains, models, experiments):
     """A study in which every model is in every experiment of every domain, and nothing else is done."""
     names = list(models)
     return {
-        **dict.fromkeys(["leaf", "canopy", "sites", "which_prior"]),
+        **dict.fromkeys(["leaf", "canopy", "which_prior"]),
         "seeds": [0],
         "domains": {
-            **dict.fromkeys(["delaware", "susquehanna", "cevennes"]),
-            "catchments": {domain: {"kind": "france"} for domain in domains},
+            **dict.fromkeys(["delaware", "susquehanna", "cevennes", "thames"]),
+            **{domain: {"kind": "france"} for domain in domains},
         },
         "models": models,
         "experiments": {
-            **dict.fromkeys(["delaware", "susquehanna"]),
+            **dict.fromkeys(["delaware", "susquehanna", "thames"]),
             **{
                 domain: {name: {**settings, "models": names} for name, settings in experiments.items()}
                 for domain in domains

@@ -19,7 +19,7 @@ def simulation(simulated, observed):
     """A simulation of one fold: ``simulated`` (seed, gauge, time), ``observed`` (gauge, time)."""
     return xr.Dataset(
         {
-            "discharge": (("fold", "seed", "place", "time"), np.asarray(simulated)[None]),
+            "simulated": (("fold", "seed", "place", "time"), np.asarray(simulated)[None]),
             "observed": (("place", "time"), observed),
         },
         coords={

@@ -13,11 +13,11 @@ from thalweg.evaluation.blocks import block_bootstrap, read_blocks
 from thalweg.evaluation.statistics import COLUMNS, check_skill, compare, holm, read_skill, summarise
 
 
-def table(values, metric="NSE", experiment="temporal"):
+def table(values, metric="NSE", experiment="temporal", variable="discharge"):
     """Skill table of {model: {seed: [value of each gauge]}}."""
     return pd.DataFrame(
         [
-            ("delaware", experiment, model, 0, seed, f"0{gauge}", metric, value)
+            ("delaware", experiment, variable, model, 0, seed, f"0{gauge}", metric, value)
             for model, seeds in values.items()
             for seed, gauges in seeds.items()
             for gauge, value in enumerate(gauges)
@@ -68,7 +68,7 @@ def test_blocks_widen_the_interval_of_gauges_that_err_alike():
     single, block = (compare(skill, "NSE", 500, blocks=b).iloc[0] for b in (None, blocks))
     assert block.high - block.low > 1.5 * (single.high - single.low)
     assert block.p == single.p
-    with pytest.raises(ValueError, match="gauge '00' has skill but no block"):
+    with pytest.raises(ValueError, match="place '00' has skill but no block"):
         summarise(skill, 10, blocks={"delaware": blocks["delaware"].iloc[1:]})
 
 
@@ -132,6 +132,29 @@ def test_groups_are_kept_apart_and_in_order():
     ]
 
 
+def test_variables_of_one_experiment_are_kept_apart_and_have_units_of_their_own():
+    generator = np.random.default_rng(0)
+    models = {"heat": {0: generator.normal(1, 0.1, 12)}, "lstm": {0: generator.normal(2, 0.1, 12)}}
+    skill = pd.concat(
+        [
+            table(models, "RMSE", variable="water_temperature").assign(unit="degC"),
+            table(models, "RMSE", variable="nitrate").assign(unit="mg/l"),
+            table(models, "NSE", variable="nitrate").assign(unit="mg/l"),
+        ]
+    )
+    summary = summarise(skill, 20).set_index(["variable", "metric", "model"])
+    assert (summary.places == 12).all()
+    units = summary.unit.xs("heat", level="model").to_dict()
+    assert units == {
+        ("water_temperature", "RMSE"): "degC",
+        ("nitrate", "RMSE"): "mg/l",
+        ("nitrate", "NSE"): "dimensionless",
+    }
+    compared = compare(skill, "RMSE", 20)
+    assert list(compared.variable) == ["water_temperature", "nitrate"]
+    assert (compared.p_holm == compared.p).all(), "each variable is a family of its own"
+
+
 def test_comparison_of_pairs_by_hand():
     # Differences 0.1, ..., 0.6 and -0.05: ranks 2..7 against 1, so W- = 1 and the exact p is 2 * 2 / 2^7.
     reference = np.linspace(0.1, 0.7, 7)
@@ -163,7 +186,7 @@ def test_pairs_are_the_gauges_that_both_models_have():
 def test_too_few_or_tied_gauges_give_no_p_and_a_reason():
     few = compare(table({"hbv": {0: [0.5, 0.6, 0.7]}, "lstm": {0: [0.1, 0.5, 0.2]}}), "NSE").iloc[0]
     assert np.isnan(few.p) and np.isnan(few.p_holm)
-    assert few.reason == "3 gauges differ; the test needs 6"
+    assert few.reason == "3 places differ; the test needs 6"
     same = compare(table({"hbv": {0: [0.5] * 20}, "lstm": {0: [0.5] * 20}}), "NSE").iloc[0]
     assert np.isnan(same.p)
     assert (same.ties, same.rank_biserial, same.median_improvement) == (20, 0, 0)
@@ -209,7 +232,7 @@ def test_errors_name_what_is_wrong(tmp_path):
     skill = table({"hbv": {0: [0.1, 0.2]}})
     with pytest.raises(ValueError, match="column 'seed' is missing"):
         check_skill(skill.drop(columns="seed"))
-    with pytest.raises(ValueError, match=r"two values for .*'gauge': '00'"):
+    with pytest.raises(ValueError, match=r"two values for .*'place': '00'"):
         check_skill(pd.concat([skill, skill]))
     with pytest.raises(ValueError, match="metric 'NSEE' is not known"):
         check_skill(skill.assign(metric="NSEE"))

@@ -21,7 +21,7 @@ def made(discharge, observed, time=DAYS, model="hbv"):
     gauges = [f"g{i}" for i in range(len(observed))]
     return xr.Dataset(
         {
-            "discharge": (("fold", "seed", "place", "time"), np.asarray(discharge, dtype=float)[None]),
+            "simulated": (("fold", "seed", "place", "time"), np.asarray(discharge, dtype=float)[None]),
             "observed": (("place", "time"), observed),
         },
         coords={"fold": [0], "seed": range(len(discharge)), "place": gauges, "time": time},
@@ -137,6 +137,7 @@ def test_the_verb_writes_slopes_and_evidence_and_a_figure_is_drawn_of_them(files
     main(
         [
             *(
+                "step",
                 "trends",
                 "--simulations",
                 str(files / "hbv.nc"),

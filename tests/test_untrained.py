@@ -1,6 +1,7 @@
 """Inner fluxes: the filter on flows whose baseflow is known, and processes whose balances are."""
 
 import copy
+import pkgutil
 
 import numpy as np
 import pandas as pd
@@ -8,15 +9,16 @@ import pytest
 import torch
 
 from conftest import make_domain
+from thalweg import processes
 from thalweg.analysis.internal_fluxes import (
-    BASEFLOW,
     budyko,
+    has_baseflow,
     inner_fluxes,
     inner_fluxes_of_all,
     untrained_evidence,
     with_snow_water,
 )
-from thalweg.experiments.run import build_model, process_of
+from thalweg.experiments.run import build_model
 from thalweg.experiments.splits import make_splits
 from thalweg.experiments.trained import PhysicsJob
 from thalweg.figures import untrained
@@ -24,12 +26,17 @@ from thalweg.integrate import integrate
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import fit_scaling
 from thalweg.metrics.signatures import baseflow_index
+from thalweg.processes import runoff
 from thalweg.processes.runoff.hbv import hbv
 from thalweg.settings.blocks import ProcessModel, Split, Training, TrainingJob
 
 TRAINING = Training(spin_up="366 days")
-HBV = ProcessModel(label="", components=2, hidden=8, spatial="lumped")
-GR4J = ProcessModel(label="", process="gr4j", components=1, hidden=8, spatial="lumped", integrator="reference")
+SHARED = {"training": TRAINING, "seeds": [0], "validation_share": 0.2, "device": "cpu"}
+HBV = TrainingJob(model=ProcessModel(label="", components=2, hidden=8, spatial="lumped"), **SHARED)
+GR4J = TrainingJob(
+    model=ProcessModel(label="", process="gr4j", components=1, hidden=8, spatial="lumped", integrator="reference"),
+    **SHARED,
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +53,12 @@ def splits(domain):
 
 @pytest.fixture(scope="module")
 def weights(domain, tmp_path_factory):
-    def write(settings):
+    def write(job):
         lumped = domain.lumped()
-        scaling = fit_scaling(lumped, np.arange(8), (0, 366), 2.0)
+        scaling = fit_scaling(lumped, np.arange(8), (0, 366), {"discharge": 2.0})
         torch.manual_seed(0)
-        tensors = checkpoint.prefixed("0/0", build_model(settings, scaling).state_dict())
-        path = tmp_path_factory.mktemp("weights") / f"{settings.process}.safetensors"
+        tensors = checkpoint.prefixed("0/0", build_model(job.model, scaling, lumped).state_dict())
+        path = tmp_path_factory.mktemp("weights") / f"{job.model.process}.safetensors"
         checkpoint.save(path, tensors, {"scaling": {"0": scaling.to_dict()}, "seeds": [0]})
         return path
 
@@ -90,11 +97,9 @@ def test_budyko_stays_within_water_and_energy():
     assert budyko(1.0, 1.0) == pytest.approx(np.sqrt(np.tanh(1) * (1 - np.exp(-1))))
 
 
-def test_every_baseflow_is_a_flux_of_its_process_and_only_gr4j_has_none():
-    choices = ProcessModel.model_fields["process"].annotation.__args__
-    assert set(choices) - set(BASEFLOW) == {"gr4j"}
-    for name, flux in BASEFLOW.items():
-        assert flux in process_of(ProcessModel(label="", process=name)).flux_names
+def test_only_gr4j_has_no_baseflow():
+    names = [module.name for module in pkgutil.iter_modules(runoff.__path__)]
+    assert [name for name in names if not has_baseflow(processes.get(name))] == ["gr4j"]
 
 
 def test_snow_water_is_what_fell_and_has_not_melted():
@@ -115,7 +120,7 @@ def test_snow_water_is_what_fell_and_has_not_melted():
 
 def test_inner_fluxes_balance_within_the_catchment(domain, splits, weights):
     path = weights(HBV)
-    table = inner_fluxes(domain, splits, HBV, TRAINING, path)
+    table = inner_fluxes(domain, splits, HBV, path)
     assert list(table.place) == list(domain.place_ids)
     first = 366 + 273  # days before the test period
     forcing = domain.lumped().forcing.isel(time=slice(first, first + 365)).mean("time")
@@ -130,20 +135,15 @@ def test_days_without_discharge_do_not_count(domain, splits, weights):
     """Discharge known in summer only: evapotranspiration is that of summer, above the year's mean."""
     path = weights(HBV)
     summer = copy.deepcopy(domain)
-    month = pd.DatetimeIndex(domain.places.time.values).month
-    summer.observed.discharge.values[:, (month < 6) | (month > 8)] = np.nan
-    whole, part = (inner_fluxes(each, splits, HBV, TRAINING, path) for each in (domain, summer))
+    month = pd.DatetimeIndex(domain.observed.time.values).month
+    summer.observed.discharge.values[(month < 6) | (month > 8)] = np.nan
+    whole, part = (inner_fluxes(each, splits, HBV, path) for each in (domain, summer))
     assert (part.evapotranspiration > whole.evapotranspiration).all()
     assert (part.baseflow_index == whole.baseflow_index).all()
 
 
 def test_the_table_of_all_processes_and_its_evidence(domain, splits, weights):
-    shared = {"training": TRAINING, "seeds": [0], "validation_share": 0.2, "device": "cpu"}
-    job = PhysicsJob(
-        models={"hbv": TrainingJob(model=HBV, **shared), "gr4j": TrainingJob(model=GR4J, **shared)},
-        minimum_days=300,
-        bootstrap_samples=30,
-    )
+    job = PhysicsJob(models={"hbv": HBV, "gr4j": GR4J}, minimum_days=300, bootstrap_samples=30)
     table = inner_fluxes_of_all(domain, splits, job, {"hbv": weights(HBV), "gr4j": weights(GR4J)})
     assert table[table.model == "gr4j"].baseflow_index.isna().all()
     inside = (table.observed_runoff > 0) & (table.observed_runoff < table.precipitation)

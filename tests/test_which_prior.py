@@ -90,7 +90,7 @@ def test_true_parameters_give_the_true_discharge_again(many, prior):
     settings = SETTINGS.model_copy(update={"noise": 0.0})
     catchments = chosen_catchments(many, 8)
     known, _ = make_truth(catchments, prior, settings)
-    scaling = fit_scaling(catchments, np.arange(8), (0, 366), 1.0)
+    scaling = fit_scaling(catchments, np.arange(8), (0, 366), {"discharge": 1.0})
     series = Series(catchments, scaling)
     process = processes.get(prior)
     values = true_parameters(
@@ -102,20 +102,20 @@ def test_true_parameters_give_the_true_discharge_again(many, prior):
     static = {name: values[name][:, None] for name in process.parameter_names}
     again = simulate(process, series.window(0, 500, 500), static, values)
     for column in range(8):
-        assert nse(again["discharge"][:, column], known.observed.values[column], 1) > 1 - 1e-9
+        assert nse(again["discharge"][:, column], known.observed_runoff.values[column], 1) > 1 - 1e-9
     wrong = {name: torch.full_like(value, value.mean()) for name, value in static.items()}
     other = simulate(process, series.window(0, 500, 500), wrong, values)
-    assert nse(other["discharge"][:, 0], known.observed.values[0], 1) < 0.999
+    assert nse(other["discharge"][:, 0], known.observed_runoff.values[0], 1) < 0.999
 
 
 def test_noise_has_the_stated_deviation_and_leaves_the_mean(many):
     catchments = chosen_catchments(many, 12)
     known, truth = make_truth(catchments, "gr4j", SETTINGS.model_copy(update={"noise": 0.2}))
-    factors = known.observed.values.T / truth["discharge"]
+    factors = known.observed_runoff.values.T / truth["discharge"]
     assert factors.mean() == pytest.approx(1, abs=0.01)
     assert factors.std() == pytest.approx(0.2, abs=0.01)
     again, _ = make_truth(catchments, "gr4j", SETTINGS.model_copy(update={"noise": 0.2}))
-    np.testing.assert_array_equal(known.observed, again.observed)
+    np.testing.assert_array_equal(known.observed.discharge, again.observed.discharge)
 
 
 # Learning
@@ -271,7 +271,8 @@ def ranking_files(folder, shifts):
     skill = pd.concat(
         pd.DataFrame(
             {
-                **{"domain": "x", "experiment": "temporal", "model": model, "fold": 0, "seed": 0, "metric": "NSE"},
+                **{"domain": "x", "experiment": "temporal", "variable": "discharge", "model": model},
+                **{"fold": 0, "seed": 0, "metric": "NSE"},
                 **{"place": [f"g{i}" for i in range(30)], "value": shift + generator.normal(0, 0.05, 30)},
             }
         )

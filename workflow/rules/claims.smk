@@ -9,14 +9,14 @@ EVIDENCE = [
     *QUESTIONS_EVIDENCE,
     *[path for path in WHICH_PRIOR_TABLES if path.endswith("evidence.csv")],
 ]
-CLAIMS = {name: claim for name, claim in study.claims.items() if claim.experiment.split("/")[0] in GAUGED}
+CLAIMS = {name: claim for name, claim in study.claims.items() if claim.experiment.split("/")[0] in DOMAINS}
 
 
 rule claims:
     input:
         skill=rules.summarise.output.skill,
         evidence=EVIDENCE,
-        domains=[f"{RESULTS}/domains/{domain}.nc" for domain in GAUGED],
+        domains=[f"{RESULTS}/domains/{domain}.nc" for domain in DOMAINS],
     output:
         claims=report(
             f"{RESULTS}/tables/claims.csv",
@@ -30,7 +30,7 @@ rule claims:
     resources:
         **LIGHT,
     params:
-        domains=[f"{domain}={RESULTS}/domains/{domain}.nc" for domain in GAUGED],
+        domains=BLOCKS,
         settings=as_json(
             {
                 "claims": {name: claim.model_dump(mode="json") for name, claim in CLAIMS.items()},
@@ -38,7 +38,7 @@ rule claims:
             }
         ),
         study=study.study,
-        code=fingerprint("thalweg.cli.steps.claims"),
+        code=code_of("thalweg.cli.steps.claims", plan.score_settings(study)),
     message:
         "Judging the claims"
     shell:

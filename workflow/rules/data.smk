@@ -1,6 +1,7 @@
 """Data: the resolved configuration, download, and the canonical form.
 
-Reads config/datasets.yaml; writes results/<study>/config.yaml, data/<dataset> and results/<study>/domains/<domain>.nc with its table of gauges.
+Reads config/datasets.yaml; writes results/<study>/config.yaml, data/<dataset>, and results/<study>/domains/<domain>.nc with its
+table of places.
 """
 
 import yaml
@@ -46,27 +47,29 @@ rule fetch:
 
 rule domain:
     input:
-        files=domain_files,
+        files=lambda wildcards: plan.files(study, wildcards.domain),
     output:
         domain=f"{RESULTS}/domains/{{domain}}.nc",
-        gauges=report(
-            f"{RESULTS}/tables/gauges_{{domain}}.csv",
+        places=report(
+            f"{RESULTS}/tables/places/{{domain}}.csv",
             category="Data",
-            caption="../report/gauges.rst",
-            labels={"domain": "{domain}", "table": "gauges"},
+            caption="../report/places.rst",
+            labels={"domain": "{domain}", "table": "places"},
         ),
     log:
         f"{RESULTS}/logs/domain/{{domain}}.log",
     wildcard_constraints:
-        domain="|".join(GAUGED) or "(?!)",
+        domain="|".join(plan.built(study)) or "(?!)",
     resources:
         mem="2GB",
     params:
-        settings=lambda wildcards: as_json(DOMAINS[wildcards.domain]),
-        dataset=lambda wildcards: domain_folder(wildcards.domain),
-        code=fingerprint("thalweg.cli.steps.domain"),
+        settings=lambda wildcards: as_json(study.domains[wildcards.domain]),
+        dataset=lambda wildcards: plan.folder(study, wildcards.domain),
+        code=lambda wildcards: fingerprint(
+            "thalweg.cli.steps.domain", reader(study.domains[wildcards.domain].kind).__name__
+        ),
     message:
         "Building domain {wildcards.domain}"
     shell:
         "thalweg step domain {wildcards.domain} --dataset {params.dataset:q} --settings {params.settings:q}"
-        " --output {output.domain} --table {output.gauges} > {log} 2>&1"
+        " --output {output.domain} --table {output.places} > {log} 2>&1"

@@ -1,4 +1,4 @@
-"""Evaluation: scores at every gauge, medians with intervals, paired tests.
+"""Evaluation: scores at every place, medians with intervals, paired tests.
 
 Reads simulations; writes results/<study>/scores and the tables skill.csv, summary.csv and comparison.csv.
 """
@@ -14,9 +14,9 @@ rule score:
     resources:
         **LIGHT,
     params:
-        settings=as_json({"metrics": study.evaluation.metrics, "minimum_days": round(study.evaluation.minimum_days)}),
+        settings=as_json(plan.score_settings(study)),
         study=study.study,
-        code=fingerprint("thalweg.cli.steps.score"),
+        code=code_of("thalweg.cli.steps.score", plan.score_settings(study)),
     message:
         "Scoring {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
     shell:
@@ -26,7 +26,7 @@ rule score:
 rule summarise:
     input:
         scores=[f"{RESULTS}/scores/{domain}/{experiment}/{model}.csv" for domain, experiment, model in RUNS],
-        domains=[f"{RESULTS}/domains/{domain}.nc" for domain in GAUGED],
+        domains=[f"{RESULTS}/domains/{domain}.nc" for domain in DOMAINS],
     output:
         skill=f"{RESULTS}/tables/skill.csv",
         summary=report(
@@ -46,17 +46,17 @@ rule summarise:
     resources:
         **LIGHT,
     params:
-        domains=["--domains", *[f"{domain}={RESULTS}/domains/{domain}.nc" for domain in GAUGED]],
-        settings=as_json({"bootstrap_samples": study.evaluation.bootstrap_samples, "compared": ["NSE", "KGE"]}),
-        code=fingerprint("thalweg.cli.steps.summarise"),
+        domains=BLOCKS,
+        settings=as_json(plan.summary_settings(study)),
+        code=code_of("thalweg.cli.steps.summarise", plan.score_settings(study)),
     message:
         "Summarising scores"
     shell:
-        "thalweg step summarise --scores {input.scores} {params.domains} --settings {params.settings:q} --skill {output.skill}"
+        "thalweg step summarise --scores {input.scores} --domains {params.domains} --settings {params.settings:q} --skill {output.skill}"
         " --summary {output.summary} --comparison {output.comparison} > {log} 2>&1"
 
 
 TABLES = [
     *(rules.summarise.output if RUNS else []),
-    *(rules.regrid.output if study.domains.cevennes else []),
+    *(rules.regrid.output if "cevennes" in study.domains else []),
 ]

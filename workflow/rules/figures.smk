@@ -1,6 +1,6 @@
 """Figures: tables in, PNG and PDF out; one rule a kind of figure.
 
-Reads domains, tables, simulations, parameters and training logs; writes results/<study>/figures.
+Reads domains, tables, simulations and training logs; writes results/<study>/figures.
 """
 
 DRAW = "thalweg step figure {params.name} --arguments {params.arguments:q} --output {params.output} > {log} 2>&1"
@@ -20,7 +20,7 @@ rule skill_cdf:
     params:
         name="skill_cdf",
         arguments=draw_arguments(
-            labels=LABELS, shown=[(domain, experiment, drawn(domain, experiment)) for domain, experiment in MAIN]
+            labels=LABELS, shown=[(*run, plan.drawn(study, *run)) for run in plan.main_experiments(study)]
         ),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("skill_cdf"),
@@ -50,7 +50,7 @@ rule skill_map:
     params:
         name="skill_map",
         arguments=lambda wildcards, input: draw_arguments(
-            labels=LABELS, models=drawn(wildcards.domain, wildcards.experiment)
+            labels=LABELS, models=plan.drawn(study, wildcards.domain, wildcards.experiment)
         )(wildcards, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("skill_map"),
@@ -64,10 +64,7 @@ rule hydrographs:
     input:
         domain_path=rules.domain.output.domain,
         skill_csv=rules.summarise.output.skill,
-        simulations=lambda wildcards: [
-            f"{RESULTS}/simulations/{wildcards.domain}/{wildcards.experiment}/{model}.nc"
-            for model in drawn(wildcards.domain, wildcards.experiment)
-        ],
+        simulations=simulations(plan.drawn),
     output:
         **figure_outputs(
             "hydrographs/{domain}/{experiment}",
@@ -82,9 +79,9 @@ rule hydrographs:
         **LIGHT,
     params:
         name="hydrographs",
-        arguments=lambda wildcards, input: draw_arguments(
-            labels=LABELS, simulations={Path(path).stem: path for path in input.simulations}
-        )(wildcards, input),
+        arguments=lambda wildcards, input: draw_arguments(labels=LABELS, simulations=by_name(input.simulations))(
+            wildcards, input
+        ),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("hydrographs"),
     message:
@@ -96,7 +93,7 @@ rule hydrographs:
 rule parameter_map:
     input:
         domain_path=rules.domain.output.domain,
-        parameters_path=f"{RESULTS}/parameters/{{domain}}/{{experiment}}/{{model}}.nc",
+        simulation_path=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
         map_folder=MAP,
     output:
         **figure_outputs(
@@ -112,13 +109,9 @@ rule parameter_map:
         **LIGHT,
     params:
         name="parameter_map",
-        arguments=lambda wildcards, input: draw_arguments(
-            names=[
-                name
-                for name in MAPPED[study.models[wildcards.model].process]
-                if name not in study.models[wildcards.model].dynamic
-            ]
-        )({}, input),
+        arguments=lambda wildcards, input: draw_arguments(names=plan.mapped_parameters(study, wildcards.model))(
+            {}, input
+        ),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("parameter_map"),
     message:
@@ -130,7 +123,7 @@ rule parameter_map:
 rule river_map:
     input:
         domain_path=rules.domain.output.domain,
-        parameters_path=f"{RESULTS}/parameters/{{domain}}/{{experiment}}/{{model}}.nc",
+        simulation_path=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
         map_folder=MAP,
     output:
         **figure_outputs(
@@ -159,6 +152,7 @@ rule skill_area:
     input:
         domain_path=rules.domain.output.domain,
         skill_csv=rules.summarise.output.skill,
+        by_area_csv=rules.river.output.skill,
     output:
         **figure_outputs(
             "skill_area/{domain}/{experiment}",
@@ -174,7 +168,7 @@ rule skill_area:
     params:
         name="skill_area",
         arguments=lambda wildcards, input: draw_arguments(
-            labels=LABELS, models=compared_with_river(wildcards.domain, wildcards.experiment)
+            labels=LABELS, models=plan.compared_with_river(study, wildcards.domain, wildcards.experiment)
         )(wildcards, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("skill_area"),
@@ -188,10 +182,7 @@ rule nested_hydrographs:
     input:
         domain_path=rules.domain.output.domain,
         skill_csv=rules.summarise.output.skill,
-        simulations=lambda wildcards: [
-            f"{RESULTS}/simulations/{wildcards.domain}/{wildcards.experiment}/{model}.nc"
-            for model in compared_with_river(wildcards.domain, wildcards.experiment)
-        ],
+        simulations=simulations(plan.compared_with_river),
     output:
         **figure_outputs(
             "nested_hydrographs/{domain}/{experiment}",
@@ -206,9 +197,9 @@ rule nested_hydrographs:
         **LIGHT,
     params:
         name="nested_hydrographs",
-        arguments=lambda wildcards, input: draw_arguments(
-            labels=LABELS, simulations={Path(path).stem: path for path in input.simulations}
-        )(wildcards, input),
+        arguments=lambda wildcards, input: draw_arguments(labels=LABELS, simulations=by_name(input.simulations))(
+            wildcards, input
+        ),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("nested_hydrographs"),
     message:
@@ -219,24 +210,28 @@ rule nested_hydrographs:
 
 rule learning_curves:
     input:
-        training_csvs=[
+        training_csvs=lambda wildcards: [
             f"{RESULTS}/models/{domain}/{experiment}/{model}.csv"
-            for domain, experiment, model in RUNS
-            if study.models[model].kind in TRAINED
+            for domain, experiment, model in plan.trainings(study)
+            if domain == wildcards.domain
         ],
     output:
-        **figure_outputs("learning_curves", "learning_curves", figure="learning curves", domain="all", subject="loss"),
+        **figure_outputs(
+            "learning_curves/{domain}", "learning_curves", figure="learning curves", domain="{domain}", subject="loss"
+        ),
     log:
-        f"{RESULTS}/logs/figures/learning_curves.log",
+        f"{RESULTS}/logs/figures/learning_curves/{{domain}}.log",
     resources:
         **LIGHT,
     params:
         name="learning_curves",
-        arguments=draw_arguments(labels=LABELS, unit=LOSS_UNIT),
+        arguments=lambda wildcards, input: draw_arguments(labels=LABELS, unit=plan.loss_unit(study, wildcards.domain))(
+            {}, input
+        ),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("learning_curves"),
     message:
-        "Drawing learning curves"
+        "Drawing learning curves, {wildcards.domain}"
     shell:
         DRAW
 
@@ -306,28 +301,24 @@ FIGURES = [
     f"{RESULTS}/figures/{path}.png"
     for path in (
         "workflow",
-        *["learning_curves" for _ in RUNS[:1]],
-        *[f"rain_grid/{basin}" for basin in ("cance", "lez") if study.domains.cevennes],
-        *[f"skill_cdf/{metric}" for metric in ("NSE", "KGE") if RUNS],
-        *[f"skill_map/{domain}/{experiment}" for domain, experiment in MAIN],
-        *[f"hydrographs/{domain}/{experiment}" for domain, experiment in MAIN],
+        *dict.fromkeys(f"learning_curves/{domain}" for domain, _, _ in plan.trainings(study)),
+        *[f"rain_grid/{basin}" for basin in ("cance", "lez") if "cevennes" in study.domains],
+        *[f"skill_cdf/{metric}" for metric in ("NSE", "KGE") if plan.main_experiments(study)],
+        *[
+            f"{name}/{domain}/{experiment}"
+            for name in ("skill_map", "hydrographs")
+            for domain, experiment in plan.main_experiments(study)
+        ],
         *[
             f"{name}/{domain}/{experiment}"
             for name in ("skill_area", "nested_hydrographs")
-            for domain, experiment in RIVERS
+            for domain, experiment in plan.rivers(study)
         ],
         *[
             f"river_map/{domain}/{experiment}/{model}"
-            for domain, experiment in RIVERS
-            for model in routed_models(domain, experiment)
+            for domain, experiment in plan.rivers(study)
+            for model in plan.routed_models(study, domain, experiment)
         ],
-        *[
-            f"parameters/{domain}/{experiment}/{model}"
-            for domain, experiment, model in RUNS
-            if experiment == "temporal"
-            and getattr(study.models[model], "routing", None) == "unit_hydrograph"
-            and study.models[model].network == "attributes"
-            and study.models[model].process in MAPPED
-        ],
+        *["parameters/" + "/".join(run) for run in plan.mapped(study)],
     )
 ]

@@ -1,7 +1,7 @@
 """Models: splits, training, simulation.
 
-Reads results/<study>/domains/<domain>.nc; writes splits, models (weights and logs), simulations and learned parameters.
-Checkpoints stand outside the declared outputs, so that a job that was killed resumes.
+Reads results/<study>/domains/<domain>.nc; writes splits, models (weights and logs) and simulations, with parameters and internal
+fluxes of processes. Checkpoints stand outside the declared outputs, so that a job that was killed resumes.
 """
 
 
@@ -20,10 +20,8 @@ rule split:
     resources:
         **LIGHT,
     params:
-        settings=lambda wildcards: study.experiments[wildcards.domain][wildcards.experiment].model_dump_json(
-            exclude={"models", "training", "seeds"}
-        ),
-        code=fingerprint("thalweg.cli.steps.split"),
+        settings=lambda wildcards: as_json(plan.split_settings(study, wildcards.domain, wildcards.experiment)),
+        code=lambda wildcards: code_of("thalweg.cli.steps.split", {"split": experiment_of(wildcards).kind}),
     message:
         "Splitting {wildcards.domain} for {wildcards.experiment}"
     shell:
@@ -59,79 +57,37 @@ rule train:
         " --weights {output.weights} --log {output.log} 2> {log}"
 
 
+def simulated_from(wildcards):
+    """What a simulation is made from, which the model's kind decides."""
+    run = f"{wildcards.domain}/{wildcards.experiment}"
+    model = study.models[wildcards.model]
+    if model.kind == "ensemble":
+        return {"members": [f"{RESULTS}/simulations/{run}/{member}.nc" for member in model.members]}
+    needed = {"domain": f"{RESULTS}/domains/{wildcards.domain}.nc", "splits": f"{RESULTS}/splits/{run}.csv"}
+    if model.kind in TRAINED:
+        needed["weights"] = f"{RESULTS}/models/{run}/{wildcards.model}.safetensors"
+    return needed
+
+
 rule simulate:
     input:
-        domain=rules.domain.output.domain,
-        splits=rules.split.output.splits,
-        weights=rules.train.output.weights,
+        unpack(simulated_from),
     output:
-        discharge=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
-        parameters=f"{RESULTS}/parameters/{{domain}}/{{experiment}}/{{model}}.nc",
+        simulation=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
     log:
         f"{RESULTS}/logs/simulate/{{domain}}/{{experiment}}/{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/simulate/{{domain}}/{{experiment}}/{{model}}.tsv"
-    wildcard_constraints:
-        model=of_kind("process"),
     threads: study.threads
     resources:
         mem="4GB",
         runtime="1h",
     params:
         settings=run_settings,
-        learned=lambda wildcards, input, output: f"--weights {input.weights} --parameters {output.parameters}",
+        inputs=lambda wildcards, input: [word for name in input.keys() for word in (f"--{name}", input[name])],
         code=run_code("simulate"),
     message:
         "Simulating {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg step simulate --domain {input.domain} --splits {input.splits} --settings {params.settings:q} --threads {threads}"
-        " --names {wildcards.domain} {wildcards.experiment} {wildcards.model} --output {output.discharge} {params.learned}"
-        " > {log} 2>&1"
-
-
-use rule simulate as simulate_sequence with:
-    output:
-        discharge=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
-    wildcard_constraints:
-        model=of_kind("sequence"),
-    params:
-        settings=run_settings,
-        learned=lambda wildcards, input: f"--weights {input.weights}",
-        code=run_code("simulate"),
-
-
-use rule simulate_sequence as simulate_climatology with:
-    input:
-        domain=rules.domain.output.domain,
-        splits=rules.split.output.splits,
-    wildcard_constraints:
-        model=of_kind("climatology"),
-    params:
-        settings=run_settings,
-        learned="",
-        code=run_code("simulate"),
-
-
-rule ensemble:
-    input:
-        members=lambda wildcards: [
-            f"{RESULTS}/simulations/{wildcards.domain}/{wildcards.experiment}/{member}.nc"
-            for member in study.models[wildcards.model].members
-        ],
-    output:
-        discharge=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
-    log:
-        f"{RESULTS}/logs/ensemble/{{domain}}/{{experiment}}/{{model}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/simulate/{{domain}}/{{experiment}}/{{model}}.tsv"
-    wildcard_constraints:
-        model=of_kind("ensemble"),
-    resources:
-        **LIGHT,
-    params:
-        code=fingerprint("thalweg.cli.steps.ensemble"),
-    message:
-        "Taking the mean of the members of {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
-    shell:
-        "thalweg step ensemble --members {input.members}"
-        " --names {wildcards.domain} {wildcards.experiment} {wildcards.model} --output {output.discharge} > {log} 2>&1"
+        "thalweg step simulate {params.inputs} --settings {params.settings:q} --threads {threads}"
+        " --names {wildcards.domain} {wildcards.experiment} {wildcards.model} --output {output.simulation} > {log} 2>&1"

@@ -1,8 +1,8 @@
 """What trained models answer and what their parameters mean.
 
-Reads results/<study>/domains, splits, weights and parameters of the experiments in PHYSICS; writes the tables
+Reads results/<study>/domains, splits, weights and simulations of discharge in later periods; writes the tables
 physics/<domain>/<experiment>/{elasticity,untrained,attribution}.csv with their evidence, and a figure of each. Parameters are
-also held against attributes, and against each other, in the folds of REPEATED.
+also held against attributes, and against each other, in the folds of experiments at ungauged basins.
 """
 
 
@@ -10,10 +10,7 @@ rule response:
     input:
         domain=rules.domain.output.domain,
         splits=rules.split.output.splits,
-        weights=lambda wildcards: [
-            f"{RESULTS}/models/{wildcards.domain}/{wildcards.experiment}/{model}.safetensors"
-            for model in asked(wildcards.domain, wildcards.experiment)
-        ],
+        weights=weights(plan.drawn_trained),
     output:
         table=physics_table("elasticity", "elasticities"),
         evidence=f"{RESULTS}/tables/physics/{{domain}}/{{experiment}}/elasticity_evidence.csv",
@@ -26,8 +23,8 @@ rule response:
         mem="4GB",
         runtime="2h",
     params:
-        settings=lambda wildcards: physics_settings(wildcards, asked(wildcards.domain, wildcards.experiment)),
-        code=physics_code("response"),
+        settings=lambda wildcards: physics_settings(wildcards, plan.drawn_trained),
+        code=physics_code("response", plan.drawn_trained),
     message:
         "Asking every model how runoff answers to precipitation, evaporation and warmth, {wildcards.domain}, {wildcards.experiment}"
     shell:
@@ -40,10 +37,7 @@ rule untrained:
     input:
         domain=rules.domain.output.domain,
         splits=rules.split.output.splits,
-        weights=lambda wildcards: [
-            f"{RESULTS}/models/{wildcards.domain}/{wildcards.experiment}/{model}.safetensors"
-            for model in asked(wildcards.domain, wildcards.experiment, "process")
-        ],
+        weights=weights(plan.processes_of),
     output:
         table=physics_table("untrained", "untrained fluxes"),
         evidence=f"{RESULTS}/tables/physics/{{domain}}/{{experiment}}/untrained_evidence.csv",
@@ -56,8 +50,8 @@ rule untrained:
         mem="4GB",
         runtime="1h",
     params:
-        settings=lambda wildcards: physics_settings(wildcards, asked(wildcards.domain, wildcards.experiment, "process")),
-        code=physics_code("untrained", "process"),
+        settings=lambda wildcards: physics_settings(wildcards, plan.processes_of),
+        code=physics_code("untrained", plan.processes_of),
     message:
         "Holding inner fluxes against observations, {wildcards.domain}, {wildcards.experiment}"
     shell:
@@ -70,10 +64,7 @@ rule attribution:
     input:
         domain=rules.domain.output.domain,
         splits=rules.split.output.splits,
-        parameters=lambda wildcards: [
-            f"{RESULTS}/parameters/{wildcards.domain}/{wildcards.experiment}/{model}.nc"
-            for model in asked(wildcards.domain, wildcards.experiment, "attributes")
-        ],
+        simulations=simulations(plan.with_attributes),
     output:
         table=physics_table("attribution", "parameters and attributes"),
         evidence=f"{RESULTS}/tables/physics/{{domain}}/{{experiment}}/attribution_evidence.csv",
@@ -82,14 +73,12 @@ rule attribution:
     resources:
         **LIGHT,
     params:
-        settings=lambda wildcards: physics_settings(
-            wildcards, asked(wildcards.domain, wildcards.experiment, "attributes")
-        ),
-        code=physics_code("attribution", "attributes"),
+        settings=lambda wildcards: physics_settings(wildcards, plan.with_attributes),
+        code=physics_code("attribution", plan.with_attributes),
     message:
         "Holding learned parameters against attributes, {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg step attribution --domain {input.domain} --splits {input.splits} --parameters {input.parameters}"
+        "thalweg step attribution --domain {input.domain} --splits {input.splits} --simulations {input.simulations}"
         " --settings {params.settings:q} --names {wildcards.domain} {wildcards.experiment}"
         " --table {output.table} --evidence {output.evidence} > {log} 2>&1"
 
@@ -173,13 +162,21 @@ rule attribution_figure:
 
 
 PHYSICS_PAIRS = [
-    (domain, experiment, name)
-    for domain, experiment in PHYSICS
-    for name, what in (("elasticity", "weights"), ("untrained", "process"), ("attribution", "attributes"))
-    if asked(domain, experiment, what)
-] + [(domain, experiment, "attribution") for domain, experiment in REPEATED if asked(domain, experiment, "attributes")]
+    (*run, name)
+    for run in plan.later_periods(study)
+    for name, models in (
+        ("elasticity", plan.drawn_trained),
+        ("untrained", plan.processes_of),
+        ("attribution", plan.with_attributes),
+    )
+    if models(study, *run)
+] + [(*run, "attribution") for run in plan.repeated_in_folds(study) if plan.with_attributes(study, *run)]
 PHYSICS_EVIDENCE = [
-    f"{RESULTS}/tables/physics/{domain}/{experiment}/{name}_evidence.csv" for domain, experiment, name in PHYSICS_PAIRS
+    f"{RESULTS}/tables/physics/{domain}/{experiment}/{name}_evidence.csv"
+    for domain, experiment, name in [
+        *PHYSICS_PAIRS,
+        *[(domain, experiment, "attribution") for domain, experiment, _ in plan.described_by_attributes(study)],
+    ]
 ]
 PHYSICS_TABLES = [path.replace("_evidence.csv", ".csv") for path in PHYSICS_EVIDENCE] + PHYSICS_EVIDENCE
 PHYSICS_FIGURES = [f"{RESULTS}/figures/{name}/{domain}/{experiment}.png" for domain, experiment, name in PHYSICS_PAIRS]

@@ -4,16 +4,13 @@ Reads simulations, the domains, skill.csv and the dataset published-scores; writ
 and tables/published.csv with their evidence, and figures of each.
 """
 
-QUESTION_SETTINGS = as_json({"reference": "lstm", "bootstrap_samples": study.evaluation.bootstrap_samples})
+PUBLISHED = plan.published(study)
 
 
 rule trends:
     input:
         domain=rules.domain.output.domain,
-        simulations=lambda wildcards: [
-            f"{RESULTS}/simulations/{wildcards.domain}/{wildcards.experiment}/{model}.nc"
-            for model in study.experiments[wildcards.domain][wildcards.experiment].models
-        ],
+        simulations=simulations(plan.models_of),
     output:
         table=report(
             f"{RESULTS}/tables/trends/{{domain}}/{{experiment}}.csv",
@@ -27,7 +24,7 @@ rule trends:
     resources:
         **LIGHT,
     params:
-        settings=QUESTION_SETTINGS,
+        settings=question_settings,
         code=fingerprint("thalweg.cli.steps.trends"),
     message:
         "Comparing trends of annual flow, {wildcards.domain}, {wildcards.experiment}"
@@ -39,10 +36,7 @@ rule trends:
 rule peaks:
     input:
         domain=rules.domain.output.domain,
-        simulations=lambda wildcards: [
-            f"{RESULTS}/simulations/{wildcards.domain}/{wildcards.experiment}/{model}.nc"
-            for model in study.experiments[wildcards.domain][wildcards.experiment].models
-        ],
+        simulations=simulations(plan.models_of),
     output:
         table=report(
             f"{RESULTS}/tables/peaks/{{domain}}/{{experiment}}.csv",
@@ -56,7 +50,7 @@ rule peaks:
     resources:
         **LIGHT,
     params:
-        settings=QUESTION_SETTINGS,
+        settings=question_settings,
         code=fingerprint("thalweg.cli.steps.peaks"),
     message:
         "Comparing flood peaks by return period, {wildcards.domain}, {wildcards.experiment}"
@@ -91,7 +85,7 @@ rule published:
                     f"{domain}/{experiment}": {
                         "train": list(map(str, study.experiments[domain][experiment].train)),
                         "test": list(map(str, study.experiments[domain][experiment].test)),
-                        "ungauged": study.experiments[domain][experiment].kind in HELD_OUT,
+                        "ungauged": study.experiments[domain][experiment].held_out,
                     }
                     for domain, experiment in PUBLISHED
                 },
@@ -170,8 +164,8 @@ rule published_figure:
         name="published",
         arguments=lambda wildcards, input: draw_arguments(
             **physics_look(wildcards),
-            test=list(map(str, study.experiments[wildcards.domain][wildcards.experiment].test)),
-            ungauged=study.experiments[wildcards.domain][wildcards.experiment].kind in HELD_OUT,
+            test=list(map(str, experiment_of(wildcards).test)),
+            ungauged=experiment_of(wildcards).held_out,
         )(wildcards, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("published"),
@@ -181,7 +175,9 @@ rule published_figure:
         DRAW
 
 
-QUESTIONS_PAIRS = [("trends", *run) for run in TRENDS] + [("peaks", *run) for run in PEAKS]
+QUESTIONS_PAIRS = [("trends", *run) for run in plan.long_tests(study)] + [
+    ("peaks", *run) for run in plan.unseen_floods(study)
+]
 QUESTIONS_EVIDENCE = [
     f"{RESULTS}/tables/{name}/{domain}/{experiment}_evidence.csv" for name, domain, experiment in QUESTIONS_PAIRS
 ] + ([rules.published.output.evidence] if PUBLISHED else [])

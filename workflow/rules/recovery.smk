@@ -3,8 +3,8 @@
 Reads domains; writes results/<study>/tables/recovery and a figure of it.
 """
 
-ROUTED = {name: model for name, model in study.models.items() if getattr(model, "routing", None) == "river"}
-RECOVERED = sorted({domain for domain, _, model in RUNS if model in ROUTED and domain == "delaware"})
+ROUTED = [model for model in study.models.values() if getattr(model, "routing", None) == "river"]
+RECOVERED = sorted({domain for domain, _ in plan.rivers(study)})
 
 
 rule recover:
@@ -27,11 +27,11 @@ rule recover:
     params:
         settings=lambda wildcards: as_json(
             {
-                "period": getattr(study.domains, wildcards.domain).model_dump(mode="json")["period"],
+                "period": study.domains[wildcards.domain].model_dump(mode="json")["period"],
                 "seeds": study.seeds,
                 "steps": min(study.training.steps, 100),
-                "hidden": next(iter(ROUTED.values())).river_hidden,
-                "river_step": next(iter(ROUTED.values())).river_step,
+                "hidden": ROUTED[0].river_hidden,
+                "river_step": ROUTED[0].river_step,
             }
         ),
         code=fingerprint("thalweg.cli.steps.recover"),

@@ -29,7 +29,7 @@ rule regrid:
         mem="4GB",
         runtime="1h",
     params:
-        settings=as_json(study.domains.cevennes or {}),
+        settings=as_json(study.domains.get("cevennes", {})),
         dataset=subpath(input.dataset, parent=True),
         code=fingerprint("thalweg.cli.steps.regrid"),
     message:

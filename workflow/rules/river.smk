@@ -1,6 +1,6 @@
 """The river: what routing through the network brings.
 
-Reads results/<study>/domains, parameters of the models routed through the river, and the table skill.csv; writes the tables
+Reads results/<study>/domains, simulations of the models routed through the river, and the table skill.csv; writes the tables
 river/<domain>/<experiment>/{mass,skill,roughness}.csv.
 """
 
@@ -8,10 +8,7 @@ river/<domain>/<experiment>/{mass,skill,roughness}.csv.
 rule river:
     input:
         domain=rules.domain.output.domain,
-        parameters=lambda wildcards: [
-            f"{RESULTS}/parameters/{wildcards.domain}/{wildcards.experiment}/{model}.nc"
-            for model in routed_models(wildcards.domain, wildcards.experiment)
-        ],
+        simulations=simulations(plan.routed_models),
         skill=rules.summarise.output.skill,
     output:
         mass=river_table("mass", "water balance"),
@@ -24,7 +21,7 @@ rule river:
     params:
         settings=lambda wildcards: as_json(
             {
-                "models": compared_with_river(wildcards.domain, wildcards.experiment),
+                "models": plan.compared_with_river(study, wildcards.domain, wildcards.experiment),
                 "bootstrap_samples": study.evaluation.bootstrap_samples,
             }
         ),
@@ -32,13 +29,13 @@ rule river:
     message:
         "Telling what the river brings, {wildcards.domain}, {wildcards.experiment}"
     shell:
-        "thalweg step river --domain {input.domain} --parameters {input.parameters} --skill {input.skill} --settings {params.settings:q}"
+        "thalweg step river --domain {input.domain} --simulations {input.simulations} --skill {input.skill} --settings {params.settings:q}"
         " --names {wildcards.domain} {wildcards.experiment} --mass {output.mass} --by-area {output.skill}"
         " --roughness {output.roughness} > {log} 2>&1"
 
 
 TABLES += [
     f"{RESULTS}/tables/river/{domain}/{experiment}/{name}.csv"
-    for domain, experiment in RIVERS
+    for domain, experiment in plan.rivers(study)
     for name in ("mass", "skill", "roughness")
 ]

@@ -6,10 +6,7 @@ Reads simulations of experiments between periods; writes the tables results/<stu
 
 rule signatures:
     input:
-        simulations=lambda wildcards: [
-            f"{RESULTS}/simulations/{wildcards.domain}/{wildcards.experiment}/{model}.nc"
-            for model in study.experiments[wildcards.domain][wildcards.experiment].models
-        ],
+        simulations=simulations(plan.models_of),
     output:
         table=report(
             f"{RESULTS}/tables/signatures/{{domain}}/{{experiment}}.csv",
@@ -31,7 +28,5 @@ rule signatures:
 
 
 SIGNATURE_TABLES = [
-    f"{RESULTS}/tables/signatures/{domain}/{experiment}.csv"
-    for domain, experiment in MAIN
-    if study.experiments[domain][experiment].kind in ("temporal", "differential")
+    f"{RESULTS}/tables/signatures/{domain}/{experiment}.csv" for domain, experiment in plan.between_periods(study)
 ]

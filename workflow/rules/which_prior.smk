@@ -4,19 +4,6 @@ Reads the domain of the block which_prior, and skill.csv and comparison.csv; wri
 results/<study>/tables/which_prior/<domain>/{scores,confusion,margins,evidence}.csv and figures.
 """
 
-PRIORS_OF = {
-    (domain, experiment): [
-        model
-        for model in settings.models
-        if getattr(study.models[model], "network", None) == "attributes"
-        and study.models[model].routing == "unit_hydrograph"
-        and not study.models[model].dynamic
-    ]
-    for domain, experiments in study.experiments.items()
-    for experiment, settings in experiments.items()
-}
-RANKED = [run for run, models in PRIORS_OF.items() if len({study.models[model].process for model in models}) > 2]
-
 
 rule which_prior:
     input:
@@ -101,7 +88,7 @@ rule prior_ranking:
     params:
         name="prior_ranking",
         arguments=lambda wildcards, input: draw_arguments(
-            labels=LABELS, models=PRIORS_OF[wildcards.domain, wildcards.experiment]
+            labels=LABELS, models=plan.compared_processes(study, wildcards.domain, wildcards.experiment)
         )(wildcards, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("prior_ranking"),
@@ -118,5 +105,8 @@ WHICH_PRIOR_TABLES = [
 ]
 WHICH_PRIOR_FIGURES = [
     *[f"{RESULTS}/figures/which_prior/{study.which_prior.domain}.png" for _ in (1,) if study.which_prior],
-    *[f"{RESULTS}/figures/prior_ranking/{domain}/{experiment}.png" for domain, experiment in RANKED],
+    *[
+        f"{RESULTS}/figures/prior_ranking/{domain}/{experiment}.png"
+        for domain, experiment in plan.ranked_processes(study)
+    ],
 ]

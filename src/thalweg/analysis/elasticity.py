@@ -23,9 +23,9 @@ import torch
 from scipy.optimize import brentq
 
 from thalweg.evaluation.evidence import compared, correlated
-from thalweg.experiments.run import period, spatial_domain
-from thalweg.experiments.trained import gauge_windows, trained_models
-from thalweg.learn.windows import Series
+from thalweg.experiments.run import spatial_domain
+from thalweg.experiments.trained import place_windows, trained_models, whole_series
+from thalweg.metrics.calendar import period
 
 STEP = 0.05  # share by which forcing is changed, both ways
 WARMING = 2.0  # K
@@ -80,31 +80,32 @@ def changed(window, scaling, change):
 
 
 @torch.no_grad()
-def respond(domain, splits, settings, training, weights):
+def respond(domain, splits, job, weights):
     """Mean runoff of every seed of the first fold, under each change of the forcing, and what follows from it.
 
     Args:
         domain: the :class:`~thalweg.basin.domain.Domain`.
         splits: table of :func:`~thalweg.experiments.splits.make_splits`; the first ten years of the test period are simulated.
-        settings, training: of the model.
+        job: :class:`~thalweg.settings.blocks.TrainingJob` of a model of discharge.
         weights: path of its weights.
 
     Returns:
-        DataFrame with a row per seed and tested gauge: seed, gauge, runoff (mm/day), elasticity_precipitation,
+        DataFrame with a row per seed and tested gauge: seed, place, runoff (mm/day), elasticity_precipitation,
         elasticity_potential_evapotranspiration, elasticity_sum (dimensionless), warming_change and
         warming_change_with_potential_evapotranspiration (percent of the runoff). All are NaN without runoff, and what
         involves potential evapotranspiration also where the process does not read it.
     """
-    models, scaling = trained_models(settings, weights)
+    seen = spatial_domain(domain, job.model)
+    models, scaling = trained_models(job.model, seen, weights)
     first, last = _days(domain, splits)
     gauges = tested(domain, splits)
-    series = Series(spatial_domain(domain, settings), scaling)
+    series = whole_series(seen, scaling, job.model)
     runoff = {name: np.full((len(models), len(domain.place_ids)), np.nan) for name in CHANGES}
-    for some, window, columns in gauge_windows(series, gauges, first, last, training):
+    for some, window, columns in place_windows(series, domain, gauges, first, last, job.training):
         for name, change in CHANGES.items():
             other = changed(window, scaling, change)
             for i, (_, model) in enumerate(models):
-                runoff[name][i, some] = model(other)[:, columns].double().mean(0).numpy()
+                runoff[name][i, some] = model(other)["discharge"][:, columns].double().mean(0).numpy()
     base = np.where(runoff["as_is"] > 0, runoff["as_is"], np.nan)
     elasticity = {
         "elasticity_precipitation": (runoff["wetter"] - runoff["drier"]) / (2 * STEP * base),
@@ -156,7 +157,7 @@ def water_balance(domain, days, minimum_days):
         minimum_days: of observed discharge; gauges with fewer have NaN.
 
     Returns:
-        DataFrame (gauge,) of precipitation, potential_evapotranspiration and observed_runoff, mm/day.
+        DataFrame (place,) of precipitation, potential_evapotranspiration and observed_runoff, mm/day.
     """
     observed = domain.observed_runoff.values[:, slice(*days)]
     known = np.isfinite(observed)
@@ -206,7 +207,7 @@ def fu_table(balance):
         balance: of :func:`water_balance`.
 
     Returns:
-        DataFrame (gauge,): ``balance`` with fu_w, fu_elasticity_precipitation and
+        DataFrame (place,): ``balance`` with fu_w, fu_elasticity_precipitation and
         fu_elasticity_potential_evapotranspiration; NaN where no curve goes through the balance.
     """
     w = np.array([fit_fu(*row) for row in balance.itertuples(index=False)])
@@ -227,10 +228,7 @@ def respond_all(domain, splits, job, weights):
     Returns:
         DataFrame: the rows of :func:`respond` after the column model, with the columns of :func:`fu_table`.
     """
-    tables = [
-        respond(domain, splits, job.models[name].model, job.models[name].training, path).assign(model=name)
-        for name, path in weights.items()
-    ]
+    tables = [respond(domain, splits, job.models[name], path).assign(model=name) for name, path in weights.items()]
     table = pd.concat(tables, ignore_index=True)
     table.insert(0, "model", table.pop("model"))
     fu = fu_table(water_balance(domain, _days(domain, splits), job.minimum_days))
@@ -250,7 +248,7 @@ def response_evidence(table, blocks, reference, samples):
 
     Args:
         table: of :func:`respond_all`.
-        blocks: Series of the label of each gauge's block, by gauge.
+        blocks: Series of the label of each gauge's block, by place.
         reference: model that the others are compared with.
         samples: resamples of blocks, and permutations.
 

@@ -2,7 +2,7 @@
 
 The peak of a tested water year is its greatest observed daily discharge. Its return period is that in the log-Pearson III
 distribution of the gauge's observed annual maxima over the whole record (:mod:`thalweg.metrics.flood_frequency`); those of 25 years and
-more lie in the tail of records of a few decades, and are told in one class. The simulated peak is the greatest simulated
+more lie in the tail of records of a few decades, and are one class. The simulated peak is the greatest simulated
 discharge within three days of the observed one, so that a flood a day late is an error of timing and not of its size.
 """
 
@@ -25,19 +25,19 @@ def peak_errors(simulation, observed):
     """The error of every tested annual peak.
 
     Args:
-        simulation: Dataset with discharge (fold, seed, gauge, time) and observed (gauge, time), mm/day, NaN on days that are
+        simulation: Dataset of discharge: simulated (fold, seed, place, time) and observed (place, time), mm/day, NaN on days that are
             not tested or were not observed.
-        observed: DataArray (gauge, time) of the whole record, mm/day.
+        observed: DataArray (place, time) of the whole record, mm/day.
 
     Returns:
-        DataFrame with a row per gauge and tested water year with enough days: gauge, year, return_period (years), error and
+        DataFrame with a row per gauge and tested water year with enough days: place, year, return_period (years), error and
         absolute_error: simulated over observed peak less 1, and its size, each the mean over seeds and folds. Peaks without
         flow, and those of gauges to which no distribution can be fitted, have no row.
     """
     maxima = annual_maxima(observed)
     years = water_year(simulation.time.values)
     seen = simulation.observed.values.astype(float)
-    runs = simulation.discharge.values.reshape(-1, *seen.shape)
+    runs = simulation.simulated.values.reshape(-1, *seen.shape)
     known = np.isfinite(seen) & np.isfinite(runs).any(0)
     rows = []
     for position, gauge in enumerate(simulation.place.values.astype(str)):
@@ -70,7 +70,7 @@ def errors_by_class(errors, blocks, samples):
 
     Args:
         errors: of :func:`peak_errors`, with a column model.
-        blocks: Series of the label of each gauge's block, by gauge.
+        blocks: Series of the label of each gauge's block, by place.
         samples: resamples of blocks.
 
     Returns:

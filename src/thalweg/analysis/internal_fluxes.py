@@ -1,6 +1,6 @@
 """Fluxes inside a process that no observation trained: evapotranspiration, baseflow, snow.
 
-Evapotranspiration is held against the water balance of the catchment, precipitation less observed runoff, over the days of observed
+Evapotranspiration is held against the water balance of the catchment, precipitation minus observed runoff, over the days of observed
 discharge; the change of storage, which the balance leaves out, matters in a period of a year or two. A process that neither exchanges
 water with its surroundings nor loses any balances too, so that its evapotranspiration is as right in the mean as its runoff is: there
 the test is of discharge in years not trained on, and of evapotranspiration itself only for ``gr4j`` and ``prms``, which can lose water.
@@ -12,7 +12,7 @@ Baseflow is the flow out of a process's lowest store. Its share of the runoff is
 discharge by the filter of Lyne & Hollick (1979) as standardised by Ladson et al. (2013, doi:10.7158/13241583.2013.11465417). What
 a filter calls baseflow is the slow part of a hydrograph, not water from the ground. The trivial predictor is aridity.
 
-The data hold no observation of snow: the greatest snow water of the year and its day are told, not tested.
+The data hold no observation of snow: the greatest snow water of the year and its day are stated, not tested.
 """
 
 from dataclasses import replace
@@ -24,23 +24,13 @@ import torch
 
 from thalweg.analysis.elasticity import tested, water_balance
 from thalweg.evaluation.evidence import compared, correlated, signed_rank
-from thalweg.experiments.run import period, spatial_domain
-from thalweg.experiments.trained import gauge_windows, trained_models
-from thalweg.learn.windows import Series
-from thalweg.metrics.calendar import water_year
+from thalweg.experiments.run import series_of, spatial_domain
+from thalweg.experiments.trained import place_windows, trained_models
+from thalweg.metrics.calendar import period, water_year
 from thalweg.metrics.signatures import baseflow_index
 from thalweg.processes import Variable
 
-BASEFLOW = {  # process -> flux of its lowest store; gr4j's routing store takes a fixed share of all water: it has none
-    "hbv": "baseflow",
-    "hbv_implicit": "baseflow",
-    "hbv_canopy": "baseflow",
-    "hbv_neural": "baseflow",
-    "exp_hydro": "baseflow",
-    "xinanjiang": "baseflow",
-    "sac_sma": "baseflow",
-    "prms": "baseflow",
-}
+NO_BASEFLOW = ("gr4j",)  # whose routing store takes a fixed share of all water
 SNOW = ("snowpack", "meltwater")  # states of snow, where a process has them
 SNOW_YEAR = 270  # days of a water year in the period from which its greatest snow water counts
 LEAST_SNOW = 1.0  # mm of snow water below which a year has no day of greatest
@@ -50,6 +40,11 @@ def budyko(precipitation, potential_evapotranspiration):
     """Mean evapotranspiration of Budyko's curve, in the unit of the precipitation."""
     phi = potential_evapotranspiration / precipitation
     return precipitation * np.sqrt(phi * np.tanh(1 / phi) * (1 - np.exp(-phi)))
+
+
+def has_baseflow(process):
+    """Whether a process has a flux of its lowest store."""
+    return "baseflow" in process.flux_names and process.name not in NO_BASEFLOW
 
 
 @cache
@@ -66,28 +61,30 @@ def with_snow_water(process):
 
 
 @torch.no_grad()
-def inner_fluxes(domain, splits, settings, training, weights):
+def inner_fluxes(domain, splits, job, weights):
     """What every seed of the first fold does within the tested catchments over the test period.
 
     Args:
         domain: the :class:`~thalweg.basin.domain.Domain`.
         splits: table of :func:`~thalweg.experiments.splits.make_splits`.
-        settings, training: of a model of kind process.
+        job: :class:`~thalweg.settings.blocks.TrainingJob` of a model of kind process.
         weights: path of its weights.
 
     Returns:
-        DataFrame with a row per seed and gauge: seed, gauge, evapotranspiration (mm/day, over the days of observed
+        DataFrame with a row per seed and gauge: seed, place, evapotranspiration (mm/day, over the days of observed
         discharge), baseflow_index (dimensionless, NaN where the process has none), greatest_snow_water (mm, mean over
         water years) and day_of_greatest_snow_water (days since 1 October, median over years with at least 1 mm).
     """
-    models, scaling = trained_models(settings, weights)
+    seen = spatial_domain(domain, job.model)
+    models, scaling = trained_models(job.model, seen, weights)
     first, last = period(splits[splits.fold == splits.fold.min()], "test", domain.forcing.time.values)
     time = domain.forcing.time.values[first:last]
     known = np.isfinite(domain.observed_runoff.values[:, first:last]).T
-    series = Series(spatial_domain(domain, settings), scaling)
-    base = BASEFLOW.get(settings.process, "runoff")
+    series = series_of(seen, scaling, job.model)
+    lowest = has_baseflow(models[0][1].process)
+    base = "baseflow" if lowest else "runoff"
     tables = []
-    for some, window, columns in gauge_windows(series, tested(domain, splits), first, last, training):
+    for some, window, columns in place_windows(series, domain, tested(domain, splits), first, last, job.training):
         for seed, model in models:
             model.process = with_snow_water(model.process)
             names = {"runoff", "evapotranspiration", "snow_water", base}
@@ -104,7 +101,7 @@ def inner_fluxes(domain, splits, settings, training, weights):
                         "seed": seed,
                         "place": domain.place_ids[some],
                         "evapotranspiration": evaporated / np.maximum(counted.sum(0), 1),
-                        "baseflow_index": share if settings.process in BASEFLOW else np.nan,
+                        "baseflow_index": share if lowest else np.nan,
                         "greatest_snow_water": greatest,
                         "day_of_greatest_snow_water": day,
                     }
@@ -141,10 +138,7 @@ def inner_fluxes_of_all(domain, splits, job, weights):
         :func:`~thalweg.analysis.elasticity.water_balance` and, by gauge, balance_evapotranspiration (P - Q in mm/day; NaN
         unless 0 < Q < P), budyko_evapotranspiration (mm/day), aridity and filtered_baseflow_index (dimensionless).
     """
-    tables = [
-        inner_fluxes(domain, splits, job.models[name].model, job.models[name].training, path).assign(model=name)
-        for name, path in weights.items()
-    ]
+    tables = [inner_fluxes(domain, splits, job.models[name], path).assign(model=name) for name, path in weights.items()]
     table = pd.concat(tables, ignore_index=True)
     table.insert(0, "model", table.pop("model"))
     days = period(splits[splits.fold == splits.fold.min()], "test", domain.forcing.time.values)
@@ -170,7 +164,7 @@ def untrained_evidence(table, blocks, reference, samples):
 
     Args:
         table: of :func:`inner_fluxes_of_all`.
-        blocks: Series of the label of each gauge's block, by gauge.
+        blocks: Series of the label of each gauge's block, by place.
         reference: model that the others are compared with, where it is among them.
         samples: resamples of blocks, and permutations.
 

@@ -1,17 +1,19 @@
-"""Loads of nitrate down a network of sites: what arrives from above, what is gained beside the river, what is taken up on the way.
+"""Loads of nitrate down a network of places: what arrives from above, what is gained beside the river, what is taken up on the way.
 
-Each site stands at the head of a reach to the site downstream, along which the whole load of the site loses by first-order uptake
-(:mod:`thalweg.processes.water_quality.load`) with the uptake velocity and the width learned at the site. Loads are marched down the network
-by the solve that routes water: what is gained joins at the head of a reach, so it does so in a reach of no length of its own.
+Each place stands at the head of a reach to the place downstream, along which the whole load of the place loses by first-order
+uptake (:mod:`thalweg.processes.water_quality.load`) with the uptake velocity and the width learned there. Loads are marched down
+the network by the solve that routes water: what is gained joins at the head of a reach, so it does so in a reach of no length of
+its own.
 
-The uptake velocity was learned from concentrations site by site, where it acts along a learned length upstream. The balance
-asks what that velocity means between sites; it is no second fit.
+The uptake velocity was learned from concentrations place by place, where it acts along a learned length upstream. The balance
+shows what that velocity means between places; it is no second fit.
 """
 
 import numpy as np
 import pandas as pd
 import torch
 
+from thalweg.basin.domain import DataError
 from thalweg.basin.network import River
 from thalweg.integrate import route
 from thalweg.processes.water_quality.load import carried, reach_of_load, relative_uptake
@@ -23,31 +25,38 @@ SHORTEST = 0.01  # day in a reach
 SETTLING = 200  # days after which loads that enter evenly have come to rest
 
 
-def site_loads(sites, nitrate, parameters):
-    """The balance of loads at every site, in the mean over the days simulated.
+def loads(domain, nitrate, parameters):
+    """The balance of loads at every place, in the mean over the days simulated.
 
     Args:
-        sites: :class:`~thalweg.basin.sites.Sites` with a network and the forcing discharge [m3/s].
-        nitrate: simulated concentration (time, site), mg/l as N; NaN at sites that were not simulated, through which loads pass.
-        parameters: name -> array (site,): ``uptake_velocity`` [m/day], ``width_coefficient`` [m], ``width_exponent``.
+        domain: :class:`~thalweg.basin.domain.Domain` of sampled places on a network, one at the head of each reach
+            (:func:`~thalweg.basin.domain.sampled_units`), with the forcing discharge [m3/s].
+        nitrate: simulated concentration (time, place), mg/l as N; NaN at places that were not simulated, through which loads pass.
+        parameters: name -> array (unit,): ``uptake_velocity`` [m/day], ``width_coefficient`` [m], ``width_exponent``.
 
     Returns:
-        DataFrame with a row per simulated site: site, downstream, load (at the site), arriving (from the sites above), gained
-        (their difference; negative where the sites do not agree), uptake (on the way to the site downstream), all in t/year as
-        N; uptake_share (of the load), delivered_share (of the load, that reaches the last site).
+        DataFrame with a row per simulated place: place, downstream, load (at the place), arriving (from the places above), gained
+        (their difference; negative where the places do not agree), uptake (on the way to the place downstream), all in t/year as
+        N; uptake_share (of the load), delivered_share (of the load, that reaches the last place).
 
     Raises:
-        ValueError: when the sites have no network.
+        DataError: when the places have no network, or do not stand one at the head of each reach.
     """
-    if sites.network is None:
-        raise ValueError(f"{sites.name}: the sites stand on no network; give network.csv, or leave loads out")
-    river = sites.river
-    discharge = sites.forcing.discharge.values
+    if domain.network is None:
+        raise DataError(f"{domain.name}: the places stand on no network; give network.csv, or leave loads out")
+    ids = domain.place_ids
+    for name in (domain.unit_ids, domain.network.reach.values.astype(str), domain.places.reach.values.astype(str)):
+        if not np.array_equal(name, ids):
+            raise DataError(
+                f"{domain.name}: loads need one place and one unit at the head of each reach, in the same order"
+            )
+    river = domain.river
+    discharge = domain.forcing.discharge.values
     simulated = np.isfinite(nitrate).all(axis=0)
     load = np.where(simulated, (nitrate * discharge).mean(axis=0) * KILOGRAMS_PER_DAY, np.nan)
     mean = discharge.mean(0)
     width = parameters["width_coefficient"] * mean ** parameters["width_exponent"]
-    length = np.nan_to_num(sites.network.length.values.astype(float))
+    length = np.nan_to_num(domain.network.length.values.astype(float))
     uptake = relative_uptake(parameters["uptake_velocity"], width, length, mean)
     uptake = np.where(np.isfinite(uptake), uptake, 0.0)
     left = carried(torch.ones(len(load)), torch.zeros(len(load)), torch.as_tensor(uptake)).numpy()
@@ -64,8 +73,8 @@ def site_loads(sites, nitrate, parameters):
     lost = load - _marched(river, gained, uptake, length / VELOCITY / 86400)
     table = pd.DataFrame(
         {
-            "site": sites.site_ids,
-            "downstream": sites.network.downstream.values.astype(str),
+            "place": ids,
+            "downstream": domain.network.downstream.values.astype(str),
             "load": load * TONNES_PER_YEAR,
             "arriving": arriving * TONNES_PER_YEAR,
             "gained": gained * TONNES_PER_YEAR,

@@ -1,6 +1,6 @@
-"""Learned parameters against soil, geology, vegetation and climate, and how stable they are over seeds and folds.
+"""Learned parameters against soil, geology, vegetation, water and climate, and how stable they are over seeds and folds.
 
-A network computes the parameters from the very attributes they are held against. A correlation tells what the network uses
+A network computes the parameters from the very attributes they are compared with. A correlation shows what the network uses
 and with which sign, and whether that is what hydrologists expect; it is no independent proof that the parameter is right.
 
 The null is that of no relation between land and parameters: the rows of the parameters are shuffled over units, all
@@ -8,8 +8,8 @@ parameters together, and the greatest absolute rank correlation of all pairs is 
 so that p holds for the whole family of pairs. Shuffling ignores that neighbours are alike, so p is optimistic where units are
 near each other. Stability is the intraclass correlation ICC(1) of Shrout & Fleiss (1979, doi:10.1037/0033-2909.86.2.420), with
 units as targets and seeds, or folds, as raters: 1 when each learns the same map, about 0 when they agree no better than chance.
-Folds are held against each other by their means over seeds; they begin with the same weights and share most training gauges,
-so they tell what some other gauges change, and not what chance does.
+Folds are compared by their means over seeds; they begin with the same weights and share most training places, so they show
+the effect of some other places, and not that of chance.
 """
 
 from itertools import combinations
@@ -19,12 +19,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from thalweg.basin.domain import DataError
+from thalweg.basin.observables import observable
 from thalweg.evaluation.blocks import CONFIDENCE, block_bootstrap, blocks_of
-from thalweg.experiments.run import period, spatial_domain
+from thalweg.experiments.run import spatial_domain
 from thalweg.learn.scaling import climate_attributes
+from thalweg.metrics.calendar import period
 
 SIGNIFICANT = 0.05
-PLACE = ("latitude", "longitude")
 
 
 class Hypothesis(NamedTuple):
@@ -100,43 +102,56 @@ def attributes_of(domain, splits, training):
     """Attributes of every unit that vary, with the climate of the training period where networks were given it.
 
     Returns:
-        DataFrame (unit,): every numeric attribute but the place.
+        DataFrame (unit,): every attribute that networks may see.
     """
-    attributes = domain.attributes
-    columns = {
-        name: v.values for name, v in attributes.data_vars.items() if name not in PLACE and v.dtype.kind in "fiu"
-    }
+    columns = {name: domain.attributes[name].values for name in domain.inputs}
     if training.climate_attributes:
-        first_fold = splits[splits.fold == splits.fold.min()]
-        columns |= climate_attributes(domain, period(first_fold, "train", domain.forcing.time.values))
+        time = domain.forcing.time.values
+        first, last = period(splits[splits.fold == splits.fold.min()], "train", time)
+        columns |= climate_attributes(domain, (time[first], time[last - 1]))
     table = pd.DataFrame(columns, index=domain.unit_ids)
     return table.loc[:, table.nunique() > 1]
 
 
-def attribute(domain, splits, settings, training, parameters, samples):
+def seen_units(domain, variables):
+    """Positions of the units that the places of a domain observe (unit,): those upstream, or of samples the places' own."""
+    if any(observable(name).gather != "unit" for name in variables):
+        return np.unique(domain.catchment_weights.indices)
+    units = domain.place_units
+    return np.unique(units[units >= 0])
+
+
+def attribute(domain, splits, job, parameters, samples):
     """What one model learned, against attributes.
 
     Args:
         domain: the :class:`~thalweg.basin.domain.Domain`.
         splits: table of :func:`~thalweg.experiments.splits.make_splits`.
-        settings, training: of a model of kind process whose network is ``attributes``.
-        parameters: Dataset (fold, seed, unit), as ``thalweg simulate`` writes it.
+        job: :class:`~thalweg.settings.blocks.TrainingJob` of a model of kind process whose network is ``attributes``.
+        parameters: Dataset (fold, seed, unit), the group of its simulation; those that are known are left out.
         samples: permutations, and resamples.
 
     Returns:
-        (DataFrame, dict of dict): a row per parameter and attribute, over the units that gauges drain: parameter, attribute,
+        (DataFrame, dict of dict): a row per parameter and attribute, over :func:`seen_units`: parameter, attribute,
         correlation (Spearman's rho of the mean over folds and seeds), p_familywise, null (what the greatest of all
         absolute correlations exceeds by chance in 5 % of permutations), expected (sign of the hypothesis, 0 for none),
         units, icc_seeds (mean over folds), icc_folds (of means over seeds) and rank_correlation_seeds (mean over folds
         and pairs of seeds), the last three NaN with a single seed or fold; and for the raters ``seeds`` and ``folds``, where there
         are two or more, the median over parameters of their ICC with its interval, and the number of parameters.
+
+    Raises:
+        DataError: when no attribute differs between units.
     """
-    seen = spatial_domain(domain, settings)
-    drained = np.unique(seen.catchment_weights.indices)
-    land = attributes_of(seen, splits, training).iloc[drained]
+    seen = spatial_domain(domain, job.model)
+    units = seen_units(seen, job.variables)
+    land = attributes_of(seen, splits, job.training).iloc[units]
     land = land.loc[:, land.nunique() > 1]
-    aligned = parameters.assign_coords(unit=parameters.unit.astype(str)).sel(unit=seen.unit_ids[drained])
-    names = [name for name, v in aligned.data_vars.items() if v.dims == ("fold", "seed", "unit")]
+    if land.empty:
+        raise DataError(f"{domain.name}/attributes: no attribute differs between the observed units; add some")
+    aligned = parameters.assign_coords(unit=parameters.unit.astype(str)).sel(unit=seen.unit_ids[units])
+    names = [
+        name for name, v in aligned.data_vars.items() if v.dims == ("fold", "seed", "unit") and not v.attrs.get("known")
+    ]
     learned = np.stack([aligned[name].values for name in names])  # (parameter, fold, seed, unit)
     means = learned.mean((1, 2)).T
     correlations = rank_correlations(means, land.to_numpy())
@@ -154,7 +169,7 @@ def attribute(domain, splits, settings, training, parameters, samples):
             for i, name in enumerate(names)
             for j, other in enumerate(land)
         ]
-    ).assign(null=np.quantile(null, CONFIDENCE), units=len(drained))
+    ).assign(null=np.quantile(null, CONFIDENCE), units=len(units))
     by_seed = learned.swapaxes(-1, -2)  # (parameter, fold, unit, seed)
     by_fold = by_seed.mean(-1).swapaxes(-1, -2)  # (parameter, unit, fold)
     stability = pd.DataFrame(
@@ -165,7 +180,7 @@ def attribute(domain, splits, settings, training, parameters, samples):
         },
         index=names,
     )
-    blocks = blocks_of(seen.attributes.isel(unit=drained))
+    blocks = blocks_of(seen.attributes.isel(unit=units))
     ratings = {"seeds": by_seed, "folds": by_fold[:, None]}
     stabilities = {
         raters: _stability(given, blocks, samples) for raters, given in ratings.items() if given.shape[-1] > 1
@@ -204,10 +219,7 @@ def attribute_all(domain, splits, job, parameters):
     """
     tables, rows = [], []
     for model, learned in parameters.items():
-        settings = job.models[model]
-        table, stabilities = attribute(
-            domain, splits, settings.model, settings.training, learned, job.bootstrap_samples
-        )
+        table, stabilities = attribute(domain, splits, job.models[model], learned, job.bootstrap_samples)
         table.insert(0, "model", model)
         tables.append(table)
         shared = {"model": model, "reference": "", "p": np.nan}

@@ -49,16 +49,16 @@ def skill_by_area(skill, area, routed, models, samples=SAMPLES, blocks=None):
     """Skill of models by drainage area, and by how much the routed one is better.
 
     Args:
-        skill: skill table of one domain and experiment.
-        area: drainage area of gauges in km2, Series by gauge id.
+        skill: skill table of discharge in one domain and experiment.
+        area: drainage area of gauges in km2, Series by place id.
         routed: the model routed through the network.
         models: the models beside it.
         samples: bootstrap resamples of blocks.
         blocks: as of :func:`~thalweg.evaluation.statistics.summarise`.
 
     Returns:
-        DataFrame: a row per metric, class of drainage area and model with ``gauges``, ``median`` and its 95 % interval
-        (``low``, ``high``), and ``improvement``: the median over gauges of the routed model's metric less this
+        DataFrame: a row per metric, class of drainage area and model with ``places``, ``median`` and its 95 % interval
+        (``low``, ``high``), and ``improvement``: the median over gauges of the routed model's metric minus this
         model's, with its interval, p of the Wilcoxon signed-rank test, that p after Holm's correction for all tests of the
         table, and the reason why there is none.
 

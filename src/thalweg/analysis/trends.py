@@ -37,12 +37,12 @@ def annual_flows(series, known, years):
     """Mean, high and low flow of every complete water year.
 
     Args:
-        series: (gauge, time), mm/day.
-        known: days that count (gauge, time), bool; on them the series has values.
+        series: (place, time), mm/day.
+        known: days that count (place, time), bool; on them the series has values.
         years: water year of each day (time,).
 
     Returns:
-        dict: name of the flow -> array (gauge, year) in mm/day, years in ascending order; NaN for a year with fewer than
+        dict: name of the flow -> array (place, year) in mm/day, years in ascending order; NaN for a year with fewer than
         :data:`thalweg.metrics.flood_frequency.FEWEST_DAYS` days that count.
     """
     labels = np.unique(years)
@@ -62,12 +62,12 @@ def flow_trends(simulation, precipitation):
     """Slopes of annual flows at every gauge with enough complete years.
 
     Args:
-        simulation: Dataset with discharge (fold, seed, gauge, time) and observed (gauge, time), mm/day, NaN on days that are
+        simulation: Dataset of discharge: simulated (fold, seed, place, time) and observed (place, time), mm/day, NaN on days that are
             not tested or were not observed.
-        precipitation: of the gauges' catchments on the same days, (gauge, time), mm/day.
+        precipitation: of the gauges' catchments on the same days, (place, time), mm/day.
 
     Returns:
-        DataFrame with a row per gauge and flow (mean, high, low): gauge, flow, years (number of them), observed_slope,
+        DataFrame with a row per gauge and flow (mean, high, low): place, flow, years (number of them), observed_slope,
         simulated_slope, precipitation_slope (of its annual mean) in mm/day per decade, observed_p, simulated_p. Simulated
         annual flows are means over seeds and folds of those of single simulations. A gauge with fewer than
         :data:`FEWEST_YEARS` complete years has no rows.
@@ -75,7 +75,7 @@ def flow_trends(simulation, precipitation):
     years = water_year(simulation.time.values)
     labels = np.unique(years)
     observed = simulation.observed.values.astype(float)
-    runs = simulation.discharge.values.reshape(-1, *observed.shape)
+    runs = simulation.simulated.values.reshape(-1, *observed.shape)
     known = np.isfinite(observed) & np.isfinite(runs).any(0)
     flows = annual_flows(observed, known, years)
     rain = annual_flows(np.asarray(precipitation, float), known, years)["mean"]
@@ -128,7 +128,7 @@ def trend_evidence(table, blocks, reference, samples):
 
     Args:
         table: of :func:`flow_trends`, with a column model.
-        blocks: Series of the label of each gauge's block, by gauge.
+        blocks: Series of the label of each gauge's block, by place.
         reference: model that the others are compared with, where it is among them.
         samples: resamples of blocks, and permutations.
 

@@ -11,7 +11,6 @@ it, against the truth.
 """
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,19 +19,20 @@ import xarray as xr
 from scipy.stats import binomtest
 from tqdm import tqdm
 
-from thalweg.basin.domain import MILLIMETRES_PER_DAY, Domain
+from thalweg.basin.domain import Domain
 from thalweg.basin.places import SPLIT_SEED
 from thalweg.evaluation.blocks import CONFIDENCE, block_bootstrap, blocks_of
 from thalweg.evaluation.statistics import holm, signed_rank_p
-from thalweg.experiments.run import build_model, fingerprint_of, make_task, positions, process_of, train_folds
+from thalweg.experiments.run import build_model, process_of, series_of, train_experiment
 from thalweg.integrate import integrate
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import Scaling, fit_scaling
 from thalweg.learn.windows import Series
+from thalweg.metrics.calendar import positions
 from thalweg.metrics.scores import nse
 from thalweg.processes.routing import unit_hydrograph
 from thalweg.registry import module_of
-from thalweg.settings.blocks import ProcessModel
+from thalweg.settings.blocks import ProcessModel, TrainingJob
 from thalweg.storage.fingerprint import fingerprint
 
 FLUXES = ("runoff", "evapotranspiration", "baseflow")
@@ -124,9 +124,11 @@ def make_truth(domain, prior, settings):
         (Domain, dict): the catchments with the prior's discharge, noise included, as observed; the result of
         :func:`simulate` for the whole record, without noise.
     """
-    process = process_of(_candidate(prior, settings))
+    target_mean = {"discharge": 1.0}
+    process = process_of(_candidate(prior, settings), domain, target_mean)
     days = positions(domain.forcing.time.values, *settings.train)
-    scaling = fit_scaling(domain, np.arange(len(domain.unit_ids)), days, 1.0, settings.training.climate_attributes)
+    units = np.arange(len(domain.unit_ids))
+    scaling = fit_scaling(domain, units, days, target_mean, settings.training.climate_attributes)
     series = Series(domain, scaling)
     known = true_parameters(
         (*process.parameters, *unit_hydrograph.PARAMETERS),
@@ -143,19 +145,17 @@ def make_truth(domain, prior, settings):
     )
     discharge = made["discharge"] * np.exp(noise) * domain.places.drainage_area.values
     observed = xr.Dataset(
-        {"discharge": (("time", "place"), discharge / MILLIMETRES_PER_DAY, {"units": "m3/s"})},
+        {"discharge": (("time", "place"), discharge / domain.millimetres_per_step, {"units": "m3/s"})},
         coords={"time": domain.forcing.time.values, "place": domain.place_ids},
     )
     return dataclasses.replace(domain, observed=observed), made
 
 
 def _split(domain, settings):
-    """All catchments train and are tested later: nothing is held out, and no water of a made world is diverted."""
-    table = pd.DataFrame({"fold": 0, "place": domain.place_ids, "train": True, "validation": False, "test": True})
-    for part in ("train", "test"):
-        table[f"{part}_start"], table[f"{part}_end"] = map(str, getattr(settings, part))
-        table[f"{part}_years"] = ""
-    return table
+    """All catchments train: nothing is held out, and no water of a synthetic world is diverted."""
+    first, last = map(str, settings.train)
+    table = pd.DataFrame({"fold": 0, "place": domain.place_ids, "train": True, "validation": False})
+    return table.assign(train_start=first, train_end=last, train_years="")
 
 
 def _candidate(prior, settings):
@@ -165,7 +165,6 @@ def _candidate(prior, settings):
         components=settings.components,
         hidden=settings.hidden,
         layers=settings.layers,
-        spatial="lumped",
     )
 
 
@@ -180,7 +179,7 @@ def run(domain, settings, checkpoints, key):
             fingerprints).
 
     Returns:
-        dict of DataFrame: ``scores``, a row per generator, candidate, seed, gauge and quantity; ``confusion`` of
+        dict of DataFrame: ``scores``, a row per generator, candidate, seed, place and quantity; ``confusion`` of
         :func:`confusion`, ``margins`` of :func:`margins` and ``evidence`` of :func:`evidence`.
     """
     catchments = chosen_catchments(domain, settings.catchments)
@@ -207,28 +206,24 @@ def run(domain, settings, checkpoints, key):
 
 def _learned(domain, truth, generator, prior, settings, checkpoints, key):
     """Scores of one prior that learned the discharge of ``domain``, which ``generator`` made: list of dict."""
-    split = _split(domain, settings)
-    model, training = _candidate(prior, settings), settings.training
-    code = fingerprint(*(module_of("process", name) for name in (generator, prior)))
-    identity = fingerprint_of(
-        model.model_dump(mode="json"), settings.model_dump(mode="json", exclude=NOT_TRAINED), generator, code, key
+    job = TrainingJob(
+        model=_candidate(prior, settings),
+        training=settings.training,
+        seeds=settings.seeds,
+        validation_share=0,
+        device="cpu",
     )
-    tensors, values, _ = train_folds(
-        split,
-        settings.seeds,
-        training,
-        lambda rows: make_task(domain, rows, training, 0),
-        lambda scaling: build_model(model, scaling),
-        Path(checkpoints) / identity,
-        f"{generator} learned by {prior}",
+    code = fingerprint(*(module_of("process", name) for name in (generator, prior)))
+    made_by = [generator, settings.model_dump(mode="json", exclude=NOT_TRAINED), code, key]
+    tensors, values, _ = train_experiment(
+        domain, _split(domain, settings), job, checkpoints, made_by, f"{generator} learned by {prior}"
     )
     scaling = Scaling(**values["scaling"]["0"])
-    series = Series(domain, scaling)
     first, last = positions(domain.forcing.time.values, *settings.test)
-    window = series.window(0, last, round(training.spin_up))
+    window = series_of(domain, scaling, job.model).window(0, last, round(settings.training.spin_up))
     rows = []
     for seed in settings.seeds:
-        trained = build_model(model, scaling).eval()
+        trained = build_model(job.model, scaling, domain).eval()
         trained.load_state_dict(checkpoint.without_prefix(f"0/{seed}", tensors))
         with torch.no_grad():
             made = simulate(trained.process, window, *trained.parameters_of(window))
@@ -297,7 +292,7 @@ def margins(scores, blocks, samples, seed=0):
 
     Args:
         scores: as of :func:`run`.
-        blocks: Series of labels of blocks of near catchments, by gauge id.
+        blocks: Series of labels of blocks of near catchments, by place id.
         samples: bootstrap resamples of blocks.
         seed: of the resampling.
 

@@ -1,4 +1,4 @@
-"""What discharge at gauges can teach of a river: truth that is known, because it is made, and what is learned of it."""
+"""Twin experiment: recover the roughness and section of a synthetic river from its discharge at gauges."""
 
 import numpy as np
 import pandas as pd
@@ -62,7 +62,7 @@ def recover(domain, period, seeds, steps=150, hidden=16, river_step=6.0, rate=0.
         variant, seed, reach and quantity: true and learned.
     """
     units = np.arange(len(domain.unit_ids))
-    scaling = fit_scaling(domain, units, period, 1.0)
+    scaling = fit_scaling(domain, units, period, {"discharge": 1.0})
     series = Series(domain, scaling)
     window = series.window(*period, SPIN_UP)
     with torch.no_grad():

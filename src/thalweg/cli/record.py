@@ -18,12 +18,9 @@ def arguments(parser):
 def run(args):
     study = yaml.safe_load((Path(args.results) / "config.yaml").read_text())
     labels = {name: model["label"] for name, model in study["models"].items()}
-    sites = study.get("sites") and {
-        "experiments": {
-            (domain, name): experiment["label"]
-            for domain, experiments in study["sites"]["experiments"].items()
-            for name, experiment in experiments.items()
-        },
-        "labels": {name: model["label"] for name, model in study["sites"]["models"].items()},
+    experiments = {
+        (domain, name): experiment["label"]
+        for domain, experiments in study["experiments"].items()
+        for name, experiment in experiments.items()
     }
-    record(args.results, args.docs, args.readme, labels, sites, study["study"])
+    record(args.results, args.docs, args.readme, labels, experiments, study["study"])

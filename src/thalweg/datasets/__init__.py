@@ -2,7 +2,8 @@
 
 A module of a dataset that becomes a domain has ``SETTINGS``, a subclass of :class:`thalweg.schema.Settings` with ``kind``, the
 module's name, and ``dataset``, its name in config/datasets.yaml, or ``folder`` of a user's own files; and
-``build(folder, **settings) -> (Domain, table)``, which is given the other settings, periods as two texts like 2001-12-31.
+``build(folder, **settings) -> (Domain, table)``, which is given the other settings, periods as two texts like 2001-12-31. It may have
+``has_network(settings)``, which says before the data are read whether its sampled places stand on one river.
 """
 
 from thalweg import registry

@@ -57,6 +57,11 @@ class OwnSitesSettings(Settings):
 SETTINGS = OwnSitesSettings
 
 
+def has_network(settings):
+    """Whether the sites stand on one river, for the plan of a study."""
+    return Path(settings.folder, "network.csv").exists()
+
+
 def build(folder, name="own"):
     """Read the sites of a folder of tables.
 

@@ -143,6 +143,11 @@ class ThamesSettings(Settings):
 SETTINGS = ThamesSettings
 
 
+def has_network(settings):
+    """Whether the sites stand on one river, for the plan of a study."""
+    return True
+
+
 def build(folder, period, minimum_samples=50):
     """Read the Thames sites.
 

@@ -1,6 +1,6 @@
-"""Intervals of statistics over gauges that share weather, rock and water with their neighbours.
+"""Intervals of statistics over places that share weather, rock and water with their neighbours.
 
-Near gauges err alike, so resampling single gauges makes intervals too narrow. Here whole blocks of near gauges are drawn
+Near places err alike, so resampling single places makes intervals too narrow. Here whole blocks of near places are drawn
 with replacement (the block bootstrap: Künsch 1989, doi:10.1214/aos/1176347265; in space Hall 1985,
 doi:10.1016/0304-4149(85)90212-1). With a handful of blocks even these intervals are somewhat narrow.
 """
@@ -16,47 +16,59 @@ from thalweg.basin.places import SPLIT_SEED, kilometres
 
 CONFIDENCE = 0.95
 SAMPLES = 2000
-GAUGES_PER_BLOCK = 15
+PLACES_PER_BLOCK = 15
 FEWEST_BLOCKS = 5
 
 
-def blocks_of(gauges):
-    """Blocks of near gauges, for :func:`block_bootstrap`.
+def blocks_of(places):
+    """Blocks of near places, for :func:`block_bootstrap`.
 
     Args:
-        gauges: Dataset (gauge,) with latitude and longitude in degrees and, if there are any, labels ``region``.
+        places: Dataset (place,) or (unit,), with latitude and longitude in degrees and labels ``region`` if there are any.
 
     Returns:
-        array (gauge,) of labels: the regions, where every gauge has one and there are at least five; otherwise clusters
-        of places by k-means, about one per 15 gauges and at least five, fewer only where fewer places differ.
+        array (place,) of labels: the regions, where every place has one and there are at least five; otherwise clusters
+        of places by k-means, about one per 15 places and at least five, fewer only where fewer positions differ. A place
+        without coordinates, such as a curve of gas exchange, is a block of its own.
     """
-    if "region" in gauges:
-        region = gauges.region.values.astype(str)
+    if "region" in places:
+        region = places.region.values.astype(str)
         if np.all(region != "") and len(np.unique(region)) >= FEWEST_BLOCKS:
             return region
-    place = kilometres(gauges)
-    wanted = max(FEWEST_BLOCKS, round(len(place) / GAUGES_PER_BLOCK))
-    count = min(wanted, len(np.unique(place, axis=0)))
-    if count == len(place):
+    (dimension,) = places.sizes.keys() - {"time"}
+    label = -1 - np.arange(places.sizes[dimension])
+    if not {"latitude", "longitude"} <= set(places.variables):
+        return label
+    known = np.flatnonzero(np.isfinite(places.latitude.values) & np.isfinite(places.longitude.values))
+    if len(known):
+        label[known] = _clusters(kilometres(places.isel({dimension: known})))
+    return label
+
+
+def _clusters(position):
+    """The cluster of each position (place, 2)."""
+    wanted = max(FEWEST_BLOCKS, round(len(position) / PLACES_PER_BLOCK))
+    count = min(wanted, len(np.unique(position, axis=0)))
+    if count == len(position):
         return np.arange(count)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="One of the clusters is empty")
-        return kmeans2(place, count, seed=SPLIT_SEED, minit="++")[1]
+        return kmeans2(position, count, seed=SPLIT_SEED, minit="++")[1]
 
 
 def read_blocks(path):
-    """Blocks of the gauges of a domain's file: Series of labels of :func:`blocks_of`, by gauge id."""
-    with xr.open_dataset(path, group="places", engine="h5netcdf") as gauges:
-        return pd.Series(blocks_of(gauges), index=gauges.place.values.astype(str))
+    """Blocks of the places of a domain's file: Series of labels of :func:`blocks_of`, by place id."""
+    with xr.open_dataset(path, group="places", engine="h5netcdf") as places:
+        return pd.Series(blocks_of(places), index=places.place.values.astype(str))
 
 
 def block_bootstrap(values, blocks, statistic=np.median, samples=SAMPLES, seed=0):
-    """95 % percentile interval of a statistic over gauges, by resampling whole blocks.
+    """95 % percentile interval of a statistic over places, by resampling whole blocks.
 
     Args:
-        values: (gauge,), or (gauge, column) for a statistic of several; gauges with NaN are left out.
-        blocks: label of each gauge's block (gauge,).
-        statistic: function of resampled values, of the shape of ``values`` but for the number of gauges, to a number.
+        values: (place,), or (place, column) for a statistic of several; places with NaN are left out.
+        blocks: label of each place's block (place,).
+        statistic: function of resampled values, of the shape of ``values`` but for the number of places, to a number.
         samples: resamples; each draws as many blocks as there are.
         seed: of the resampling.
 
@@ -64,12 +76,12 @@ def block_bootstrap(values, blocks, statistic=np.median, samples=SAMPLES, seed=0
         (float, float): low and high; NaN where fewer than two blocks have values.
 
     Raises:
-        ValueError: when there is not one label per gauge.
+        ValueError: when there is not one label per place.
     """
     values, blocks = np.asarray(values, dtype=float), np.asarray(blocks)
     if blocks.shape != values.shape[:1]:
         raise ValueError(
-            f"values has shape {values.shape} and blocks {blocks.shape}; give one label of a block per gauge"
+            f"values has shape {values.shape} and blocks {blocks.shape}; give one label of a block per place"
         )
     known = ~np.isnan(values).any(axis=tuple(range(1, values.ndim)))
     values, blocks = values[known], blocks[known]

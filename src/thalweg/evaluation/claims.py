@@ -1,16 +1,16 @@
 """Claims and verdicts: every claim becomes an effect, an interval, a test and a verdict.
 
-All claims are judged by one rule. The *gain* of a claim is its effect less its threshold, counted towards the claimed side:
+All claims are judged by one rule. The *gain* of a claim is its effect minus its threshold, counted towards the claimed side:
 
 - *not supported*: the interval of the gain ends below the margin: what is claimed is excluded, or too small to matter;
 - *supported*: otherwise, the gain is at least the margin, its interval lies above 0 and, where there is a test, its p after
   Holm's correction is below 0.05;
-- *undecided*: neither, or too few gauges or blocks of gauges to tell;
+- *undecided*: neither, or too few places or blocks of places to tell;
 - *not tested*: the study lacks what the claim is about.
 
 The threshold is 0 for a model claimed to be better or more robust, and minus the margin for one claimed to be as good
 (non-inferiority: Piaggio et al. 2012, doi:10.1001/jama.2012.87802), which is not supported when the interval ends below
-that. Each gauge counts once, with its mean over seeds and folds: intervals tell how much the choice of places matters, not
+that. Each place counts once, with its mean over seeds and folds: intervals tell how much the choice of places matters, not
 that of first weights. Intervals come from a spatial block bootstrap; p is that of Wilcoxon's signed-rank test, which takes
 neighbours for independent, so it never supports a claim alone.
 """
@@ -22,15 +22,15 @@ import pandas as pd
 
 from thalweg.evaluation.blocks import FEWEST_BLOCKS, SAMPLES, block_bootstrap
 from thalweg.evaluation.evidence import EVIDENCE_COLUMNS, EVIDENCE_KEYS
-from thalweg.evaluation.statistics import as_score, check_skill, holm, labels_of, signed_rank_p
+from thalweg.evaluation.statistics import SERIES, as_score, check_skill, holm, labels_of, signed_rank_p, unit_of
 from thalweg.metrics.scores import METRICS
 from thalweg.settings.claims import FAMILIES
 
 SIGNIFICANT = 0.05
-FEWEST_GAUGES = 10  # whose least signed-rank p, 2 / 2^10, stays below 0.05 when it is corrected for 25 claims
+FEWEST_PLACES = 10  # whose least signed-rank p, 2 / 2^10, stays below 0.05 when it is corrected for 25 claims
 SYMBOLS = {"supported": "✔", "not supported": "✘", "undecided": "?", "not tested": "–"}
 COLUMNS = (
-    *("claim", "family", "text", "kind", "experiment", "metric_or_quantity", "model", "reference"),
+    *("claim", "family", "text", "kind", "experiment", "variable", "metric_or_quantity", "model", "reference"),
     *("effect", "unit", "low", "high", "claimed", "threshold", "margin"),
     *("test", "n", "seeds", "p", "p_holm", "verdict", "reason", "would_change"),
 )
@@ -42,34 +42,37 @@ class _Untested(Exception):
 
 def read_claims(path):
     """The table that :func:`judge` made, read from its CSV."""
-    return pd.read_csv(path, dtype={"metric_or_quantity": str}).fillna({"reference": "", "unit": "", "reason": ""})
+    text = dict.fromkeys(("variable", "metric_or_quantity", "reference", "unit", "reason"), str)
+    return pd.read_csv(path, dtype=text).fillna(dict.fromkeys(text, ""))
 
 
 def judge(skill, evidence, blocks, claims, samples=SAMPLES, seed=0):
     """A verdict on every claim.
 
     Args:
-        skill: skill table of all models.
+        skill: skill table of all models, in all experiments of the study.
         evidence: tables of evidence, with the columns ``EVIDENCE_COLUMNS``.
-        blocks: domain -> Series of the label of each gauge's block, by gauge id.
+        blocks: domain -> Series of the label of each place's block, by place id.
         claims: name -> claim of :mod:`thalweg.settings.claims`.
         samples: bootstrap resamples of blocks.
         seed: of the resampling.
 
     Returns:
-        DataFrame with a row per claim, by family, and the columns ``COLUMNS``. ``effect`` is in ``unit``, with the 95 %
-        interval ``low`` to ``high``; where models are compared, positive means that ``model`` is better than ``reference``.
+        DataFrame with a row per claim, by family, and the columns ``COLUMNS``. Where models are compared, ``variable`` is what
+        they predict: that of the claim, or the first of its experiment. ``effect`` is in ``unit`` (a difference in RMSE or bias in
+        that of the variable), with the 95 % interval ``low`` to ``high``; where models are compared, positive means that
+        ``model`` is better than ``reference``.
         ``claimed`` is the side of ``threshold``: above, below, or within it on both sides of 0. ``p`` is two-sided, of the
         threshold where models are compared and as the evidence gives it otherwise (left out for within, of which a p against
-        0 says nothing); ``p_holm`` is corrected for all claims that have one. ``n`` counts gauges, or what the evidence does.
+        0 says nothing); ``p_holm`` is corrected for all claims that have one. ``n`` counts places, or what the evidence does.
 
     Raises:
-        ValueError: when a tested gauge has no block, evidence is given twice, or from
+        ValueError: when a tested place has no block, evidence is given twice, or from
             :func:`~thalweg.evaluation.statistics.check_skill`.
     """
     check_skill(skill)
     known = pd.concat(evidence, ignore_index=True) if evidence else pd.DataFrame(columns=EVIDENCE_COLUMNS)
-    runs = skill.groupby(["domain", "experiment", "model", "metric"], sort=False)
+    runs = skill.groupby(list(_KEY), sort=False)
     rows = []
     for name, claim in sorted(claims.items(), key=lambda item: FAMILIES.index(item[1].family)):
         row = {
@@ -77,7 +80,7 @@ def judge(skill, evidence, blocks, claims, samples=SAMPLES, seed=0):
             **claim.model_dump(include={"family", "text", "kind", "model", "reference", "margin", "would_change"}),
             **_stated(claim),
             **dict.fromkeys(("effect", "low", "high", "p", "n", "seeds"), np.nan),
-            **dict.fromkeys(("unit", "test", "verdict", "reason"), ""),
+            **dict.fromkeys(("variable", "unit", "test", "verdict", "reason"), ""),
         }
         try:
             if claim.kind == "evidence":
@@ -92,6 +95,9 @@ def judge(skill, evidence, blocks, claims, samples=SAMPLES, seed=0):
         if not row["verdict"]:
             row["verdict"], row["reason"] = _verdict(row)
     return pd.DataFrame(rows, columns=COLUMNS).astype({"n": "Int64", "seeds": "Int64"})
+
+
+_KEY = ("domain", "experiment", "variable", "model", "metric")
 
 
 def _stated(claim):
@@ -126,52 +132,61 @@ def _found(claim, evidence):
 
 
 def _compared(claim, threshold, runs, blocks, samples, seed):
-    improvement, seeds = _improvement(runs, claim.experiment, claim)
+    improvement, about = _improvement(runs, claim.experiment, claim)
     if claim.kind == "more_robust":
         before, _ = _improvement(runs, claim.baseline, claim)
         improvement = (improvement - before).dropna()
     if improvement.empty:
-        raise _Untested(f"no gauge has {claim.metric} of both {claim.model} and {claim.reference}")
+        raise _Untested(f"no place has {claim.metric} of both {claim.model} and {claim.reference}")
     label = labels_of(improvement.index, claim.experiment.split("/")[0], blocks)
     low, high = block_bootstrap(improvement, label, samples=samples, seed=seed)
     against = "" if threshold == 0 else f" against {threshold:g}"
-    return {
+    return about | {
         "effect": improvement.median(),
-        "unit": METRICS[claim.metric].unit,
         "low": low,
         "high": high,
         "p": signed_rank_p(improvement - threshold)[0],
         "n": len(improvement),
-        "seeds": seeds,
         "test": f"median paired difference, bootstrap of {len(set(label))} blocks; Wilcoxon signed-rank test{against}",
         "reason": _too_few(len(improvement), len(set(label))),
     }
 
 
 def _improvement(runs, place, claim):
-    """By how much the claim's model is better than its reference at each gauge (Series), and its number of seeds."""
-    (score, seeds), (reference, _) = (
-        _scores(runs, place, model, claim.metric) for model in (claim.model, claim.reference)
-    )
-    return (score - reference).dropna(), seeds
+    """By how much the claim's model is better than its reference at each place (Series).
+
+    Also the columns variable, unit and seeds of the model.
+    """
+    (score, about), (reference, _) = (_scores(runs, place, model, claim) for model in (claim.model, claim.reference))
+    return (score - reference).dropna(), about
 
 
-def _scores(runs, place, model, metric):
-    """Score of a model at each gauge (Series), and its number of seeds."""
+def _scores(runs, place, model, claim):
+    """Score of a model at each place (Series), and its columns variable, unit and seeds."""
     domain, experiment = place.split("/")
-    key = (domain, experiment, model, metric)
-    names = (f"domain {domain}", f"experiment {place}", f"model {model} in {place}", f"{metric} of {model} in {place}")
+    here = runs.obj[(runs.obj.domain == domain) & (runs.obj.experiment == experiment)]
+    variable = claim.variable or next(iter(here.variable), "")
+    key = (domain, experiment, variable, model, claim.metric)
+    names = (
+        f"domain {domain}",
+        f"experiment {place}",
+        f"{variable} in {place}",
+        f"model {model} in {place}",
+        f"{claim.metric} of {model} in {place}",
+    )
     for depth, name in enumerate(names, start=1):
         if not any(other[:depth] == key[:depth] for other in runs.indices):
             raise _Untested(f"the study has no {name}")
     rows = runs.get_group(key)
-    return as_score(rows.groupby("place").value.mean(), METRICS[metric]), rows.seed.nunique()
+    unit = unit_of(claim.metric, rows.unit.iloc[0] if "unit" in rows else SERIES)
+    score = as_score(rows.groupby("place").value.mean(), METRICS[claim.metric])
+    return score, {"variable": variable, "unit": unit, "seeds": rows.seed.nunique()}
 
 
-def _too_few(gauges, blocks):
-    if gauges >= FEWEST_GAUGES and blocks >= FEWEST_BLOCKS:
+def _too_few(places, blocks):
+    if places >= FEWEST_PLACES and blocks >= FEWEST_BLOCKS:
         return ""
-    return f"gauges: {gauges}, blocks: {blocks}; a verdict needs {FEWEST_GAUGES} and {FEWEST_BLOCKS}"
+    return f"places: {places}, blocks: {blocks}; a verdict needs {FEWEST_PLACES} and {FEWEST_BLOCKS}"
 
 
 def gain(row):
@@ -196,7 +211,7 @@ OTHER_SIDE = {"above": "below", "below": "above", "within": "beyond"}
 
 
 def _verdict(row):
-    """The verdict on a claim and its reason, by the rule that the module tells."""
+    """The verdict on a claim and its reason, by the rule that the module states."""
     if row["reason"]:
         return "undecided", row["reason"]
     effect, low, high = gain(row)
@@ -231,7 +246,7 @@ def effect_text(row):
     digits = max(1 - math.floor(math.log10(row["margin"])), 0)
     effect, *ends = (f"{round(row[name], digits) + 0.0:.{digits}f}" for name in ("effect", "low", "high"))
     interval = "" if np.isnan(row["low"]) else f" ({', '.join(ends)})"
-    unit = {"dimensionless": "", "percent": " %"}.get(row["unit"], f" {row['unit']}")
+    unit = {"dimensionless": "", "percent": " %", "degC": " °C"}.get(row["unit"], f" {row['unit']}")
     return f"{effect}{interval}{unit}".replace("-", "\N{MINUS SIGN}")
 
 
@@ -251,8 +266,8 @@ def page(table, title):
         "",
         f"{len(table)} claims: " + ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in SYMBOLS) + ".",
         "",
-        "An effect is the median over gauges of the paired difference, positive when the model is better than its reference,"
-        " or what a table of evidence says. Intervals (95 %) resample blocks of near gauges; p is corrected after Holm for all"
+        "An effect is the median over places of the paired difference, positive when the model is better than its reference,"
+        " or what a table of evidence says. Intervals (95 %) resample blocks of near places; p is corrected after Holm for all"
         " claims that have one (the others, –, rest on an interval that is not corrected). A claim is supported when its interval"
         " lies wholly on the claimed side, p is below 0.05 and the difference is large enough to matter, and not supported when"
         " the interval excludes it or all that would matter.",
@@ -270,7 +285,8 @@ def page(table, title):
 
 
 def _line(row):
-    tested = f"{row['metric_or_quantity']}, {row['experiment']}: {row['model']}"
+    of = f" of {row['variable'].replace('_', ' ')}" if row["variable"] else ""
+    tested = f"{row['metric_or_quantity']}{of}, {row['experiment']}: {row['model']}"
     if row["reference"]:
         tested += f" and {row['reference']}"
     effect = n = p = "–"

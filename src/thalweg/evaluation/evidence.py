@@ -1,4 +1,4 @@
-"""Rows of evidence: effects over gauges with intervals of whole blocks of neighbours, and tests against chance."""
+"""Rows of evidence: effects over places with intervals of whole blocks of neighbours, and tests against chance."""
 
 import warnings
 
@@ -37,13 +37,13 @@ def evidence_table(rows, domain, experiment):
 
 
 def compared(values, blocks, reference, statistic, samples, **constant):
-    """A statistic of every model over gauges, and of its paired difference from the reference model.
+    """A statistic of every model over places, and of its paired difference from the reference model.
 
     Args:
-        values: DataFrame (gauge, model); a model with no value gets no row.
-        blocks: label of each gauge's block (gauge,).
+        values: DataFrame (place, model); a model with no value gets no row.
+        blocks: label of each place's block (place,).
         reference: name of a model; where it has no values nothing is compared.
-        statistic: function of (gauge,) to a number.
+        statistic: function of (place,) to a number.
         samples: resamples of blocks.
         constant: ``quantity`` and ``unit`` of the rows, and ``test``, the name of the statistic.
 
@@ -79,21 +79,21 @@ def compared(values, blocks, reference, statistic, samples, **constant):
 
 
 def correlated(simulated, target, trivial, blocks, reference, samples, name, quantity):
-    """Rank correlations of models with a target over gauges, beside those of a trivial predictor and the reference model.
+    """Rank correlations of models with a target over places, beside those of a trivial predictor and the reference model.
 
     Args:
-        simulated: DataFrame (gauge, model).
-        target, trivial: (gauge,).
-        blocks: label of each gauge's block (gauge,).
+        simulated: DataFrame (place, model).
+        target, trivial: (place,).
+        blocks: label of each place's block (place,).
         reference: name of a model; where it has no values nothing is compared with it.
-        samples: resamples of blocks, and permutations of gauges.
+        samples: resamples of blocks, and permutations of places.
         name: of the trivial predictor, in the columns model and reference.
         quantity: of the rows.
 
     Returns:
-        list of dict: Spearman's rho of each model and of the trivial predictor, with p by permutation of gauges; rho of
-        each model less the absolute rho of the trivial predictor; and less rho of the reference. Intervals are of the
-        block bootstrap. What has fewer than six gauges gets no row.
+        list of dict: Spearman's rho of each model and of the trivial predictor, with p by permutation of places; rho of
+        each model minus the absolute rho of the trivial predictor; and minus rho of the reference. Intervals are of the
+        block bootstrap. What has fewer than six places gets no row.
     """
     simulated = simulated.assign(**{name: trivial})
     rows = []
@@ -147,7 +147,7 @@ def _difference(columns):
 
 
 def permutation_p(first, second, samples, seed=0):
-    """Two-sided p of Spearman's rho when the gauges of one column (gauge,) are shuffled (Phipson & Smyth 2010)."""
+    """Two-sided p of Spearman's rho when the places of one column (place,) are shuffled (Phipson & Smyth 2010)."""
     generator = np.random.default_rng(seed)
     first, second = rankdata(first), rankdata(second)
     first, second = first - first.mean(), second - second.mean()

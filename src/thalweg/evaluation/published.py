@@ -93,7 +93,7 @@ def read_published(folder, name):
         name: in :data:`PUBLISHED`.
 
     Returns:
-        DataFrame (gauge, metric), without unit.
+        DataFrame (place, metric), without unit.
 
     Raises:
         DataError: when the file, the column of gauges or one of the scores is missing.
@@ -117,12 +117,12 @@ def compare_published(skill, folder, blocks, job):
     Args:
         skill: skill table; a gauge counts with its mean over seeds and folds.
         folder: of the dataset ``published-scores``.
-        blocks: domain -> Series of the label of each gauge's block, by gauge.
+        blocks: domain -> Series of the label of each gauge's block, by place.
         job: :class:`PublishedJob`.
 
     Returns:
         DataFrame with a row per experiment, model, published model and metric: domain, experiment, model, reference, metric,
-        gauges (in common), median and reference_median over them, median_difference (ours less theirs) with its 95 %
+        places (in common), median and reference_median over them, median_difference (ours less theirs) with its 95 %
         interval low to high by the block bootstrap, p (signed-rank), rank_correlation (Spearman's rho), share_higher
         (of gauges at which ours is higher), same_years (bool, of the test) and differs, what differs otherwise.
 
@@ -130,6 +130,7 @@ def compare_published(skill, folder, blocks, job):
         DataError: from :func:`read_published`.
     """
     scores = {name: read_published(folder, name) for name in PUBLISHED}
+    skill = skill[skill.variable == "discharge"]
     means = skill.groupby(["domain", "experiment", "model", "metric", "place"], sort=False).value.mean()
     rows = []
     for place, experiment in job.experiments.items():

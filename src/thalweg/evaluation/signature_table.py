@@ -18,12 +18,12 @@ def signature_table(simulation, minimum_days=MINIMUM_DAYS):
     over folds and seeds.
 
     Args:
-        simulation: Dataset of :func:`thalweg.experiments.run.simulate_experiment` with the attributes domain,
-            experiment and model.
+        simulation: Dataset of discharge (:mod:`thalweg.experiments.simulation`) with the attributes domain, experiment and
+            model.
         minimum_days: days with both series that a signature needs.
 
     Returns:
-        DataFrame with the columns ``COLUMNS``, a row per signature: ``gauges`` on which both series have it, ``spearman``,
+        DataFrame with the columns ``COLUMNS``, a row per signature: ``places`` at which both series have it, ``spearman``,
         the rank correlation over them (NaN with fewer than six), and the medians over them, ``observed`` and ``simulated``,
         in ``unit``.
 
@@ -33,7 +33,7 @@ def signature_table(simulation, minimum_days=MINIMUM_DAYS):
     time = simulation.time.values
     shape = (simulation.sizes["place"], len(SIGNATURES))
     pairs = []
-    for run in simulation.discharge.stack(run=("fold", "seed")).transpose("run", "place", "time").values:
+    for run in simulation.simulated.stack(run=("fold", "seed")).transpose("run", "place", "time").values:
         pair = np.full((2, *shape), np.nan)
         for k, (simulated, observed) in enumerate(zip(run, simulation.observed.transpose("place", "time").values)):
             day = known_days(simulated, observed)[0]

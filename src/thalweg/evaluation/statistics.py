@@ -1,10 +1,10 @@
-"""Statistics of skill over gauges, seeds and models.
+"""Statistics of skill over places, seeds and models.
 
-A skill table is tidy: one value per row, with the columns of :data:`COLUMNS`. Gauges are the sample. Each gauge counts
+A skill table is tidy: one value per row, with the columns of :data:`COLUMNS`. Places are the sample. Each place counts
 once, with its mean over seeds (and over folds, where it was tested in several): the average skill of one training run,
-not the skill of an ensemble mean. Neighbouring gauges share weather and water: intervals resample blocks of near gauges where
-the blocks are given, and single gauges, too narrowly, where they are not. The p-values of paired tests take gauges for
-independent. Both say how much the choice of gauges matters, not more.
+not the skill of an ensemble mean. Neighbouring places share weather and water: intervals resample blocks of near places where
+the blocks are given, and single places, too narrowly, where they are not. The p-values of paired tests take places for
+independent. Both say how much the choice of places matters, not more.
 """
 
 from itertools import combinations
@@ -16,12 +16,12 @@ from scipy.stats import rankdata, wilcoxon
 from thalweg.evaluation.blocks import SAMPLES, block_bootstrap
 from thalweg.metrics.scores import METRICS
 
-COLUMNS = ("domain", "experiment", "model", "fold", "seed", "place", "metric", "value")
+COLUMNS = ("domain", "experiment", "variable", "model", "fold", "seed", "place", "metric", "value")
 FEWEST_PAIRS = 6  # with five pairs no two-sided signed-rank p-value can fall below 0.05 (its least is 2 / 2^5)
 
 
 def read_skill(path):
-    """Read a skill table written as CSV, gauge ids as text.
+    """Read a skill table written as CSV, place ids as text.
 
     Raises:
         ValueError: from :func:`check_skill`, naming the file.
@@ -50,22 +50,22 @@ def check_skill(skill, source="skill"):
 
 
 def summarise(skill, samples=SAMPLES, seed=0, blocks=None):
-    """Medians over gauges with their uncertainty.
+    """Medians over places with their uncertainty.
 
     Args:
-        skill: skill table; a column ``unit``, where there is one, says the unit of the series instead of mm/day.
+        skill: skill table; a column ``unit``, where there is one, states the unit of the variable (otherwise mm/day).
         samples: bootstrap resamples of blocks.
         seed: of the resampling.
-        blocks: domain -> Series of the label of each gauge's block, by gauge id (:func:`~thalweg.evaluation.blocks.read_blocks`);
-            without one every gauge is its own.
+        blocks: domain -> Series of the label of each place's block, by place id (:func:`~thalweg.evaluation.blocks.read_blocks`);
+            without them every place is its own.
 
     Returns:
-        DataFrame: a row per domain, experiment, model and metric, in the table's own order, with
+        DataFrame: a row per domain, experiment, variable, model and metric, in the table's own order, with
 
-        - ``gauges``: gauges with a value, and ``undefined``: gauges without one;
-        - ``median``: over gauges, of each gauge's mean over seeds and folds;
+        - ``places``: places with a value, and ``undefined``: places without one;
+        - ``median``: over places, of each place's mean over seeds and folds;
         - ``low``, ``high``: 95 % percentile interval of that median by the block bootstrap; NaN for a single block;
-        - ``median_distance``: median over gauges of the distance to the metric's best value. For a bias it tells a
+        - ``median_distance``: median over places of the distance to the metric's best value. For a bias it distinguishes a
           model that errs to both sides, whose ``median`` may be 0, from one that does not err;
         - ``seeds``, ``seed_low``, ``seed_high``: number of seeds, and least and greatest median of a single seed;
         - ``unit``, ``best``: of the metric.
@@ -75,20 +75,18 @@ def summarise(skill, samples=SAMPLES, seed=0, blocks=None):
     """
     check_skill(skill)
     rows = []
-    for (domain, experiment, model, metric), group in skill.groupby(list(_GROUP), sort=False):
-        gauges = group.groupby("place").value.mean()
-        values = gauges.dropna().to_numpy()
-        label = labels_of(gauges.dropna().index, domain, blocks)
+    for key, group in skill.groupby(list(_GROUP), sort=False):
+        means = group.groupby("place").value.mean()
+        values = means.dropna().to_numpy()
+        label = labels_of(means.dropna().index, key[0], blocks)
         per_seed = group.groupby(["seed", "place"], dropna=False).value.mean().groupby("seed", dropna=False).median()
         low, high = block_bootstrap(values, label, samples=samples, seed=seed)
-        best, unit = METRICS[metric].best, METRICS[metric].unit
-        if unit == "mm/day" and "unit" in group:
-            unit = group.unit.iloc[0]
+        best = METRICS[key[-1]].best
         rows.append(
             {
-                **dict(zip(_GROUP, (domain, experiment, model, metric))),
+                **dict(zip(_GROUP, key)),
                 "places": len(values),
-                "undefined": len(gauges) - len(values),
+                "undefined": len(means) - len(values),
                 "median": np.median(values) if len(values) else np.nan,
                 "low": low,
                 "high": high,
@@ -96,21 +94,28 @@ def summarise(skill, samples=SAMPLES, seed=0, blocks=None):
                 "seeds": len(per_seed),
                 "seed_low": per_seed.min(),
                 "seed_high": per_seed.max(),
-                "unit": unit,
+                "unit": unit_of(key[-1], group.unit.iloc[0] if "unit" in group else SERIES),
                 "best": best,
             }
         )
     return pd.DataFrame(rows)
 
 
-_GROUP = ("domain", "experiment", "model", "metric")
+_GROUP = ("domain", "experiment", "variable", "model", "metric")
+SERIES = "mm/day"  # in the registry of metrics it stands for the unit of the series
+
+
+def unit_of(metric, unit):
+    """The unit of a metric of a variable that is in ``unit``."""
+    own = METRICS[metric].unit
+    return unit if own == SERIES else own
 
 
 def compare(skill, metric, samples=SAMPLES, seed=0, blocks=None):
-    """Paired comparison of every two models on the gauges that both were tested on.
+    """Paired comparison of every two models at the places that both were tested at.
 
-    The pairs are gauges; a model's value at a gauge is its mean over seeds and folds. The *improvement* of ``model``
-    over ``reference`` at a gauge is the difference of their values where higher is better, and otherwise by how much
+    The pairs are places; a model's value at a place is its mean over seeds and folds. The *improvement* of ``model``
+    over ``reference`` at a place is the difference of their values where higher is better, and otherwise by how much
     ``model`` is closer to the metric's best value: positive always means that ``model`` is better, in the metric's unit.
 
     Args:
@@ -121,15 +126,16 @@ def compare(skill, metric, samples=SAMPLES, seed=0, blocks=None):
         blocks: as of :func:`summarise`.
 
     Returns:
-        DataFrame: a row per domain, experiment and pair of models, with
+        DataFrame: a row per domain, experiment, variable and pair of models, with
 
-        - ``gauges``: pairs, and ``ties``: pairs without a difference, which the test drops (Wilcoxon 1945);
+        - ``places``: pairs, and ``ties``: pairs without a difference, which the test drops (Wilcoxon 1945);
         - ``median_improvement``, ``low``, ``high``: with the 95 % percentile interval by the block bootstrap;
         - ``rank_biserial``: (W+ - W-) / (W+ + W-) with W the sums of signed ranks, from -1 to 1 (Kerby 2014,
           doi:10.2466/11.IT.3.1);
         - ``p``: two-sided Wilcoxon signed-rank test, exact up to 50 pairs without equal differences and by the normal
           approximation otherwise;
-        - ``p_holm``: corrected after Holm (1979) for all pairs of models tested in the same domain and experiment;
+        - ``p_holm``: corrected after Holm (1979) for all pairs of models tested in the same domain and experiment, for
+          the same variable;
         - ``reason``: why ``p`` is NaN, empty when it is not.
 
     Raises:
@@ -140,7 +146,7 @@ def compare(skill, metric, samples=SAMPLES, seed=0, blocks=None):
     if chosen.empty:
         raise ValueError(f"no row has metric {metric!r}; there are {', '.join(skill.metric.unique())}")
     tables = []
-    for (domain, experiment), group in chosen.groupby(["domain", "experiment"], sort=False):
+    for (domain, experiment, variable), group in chosen.groupby(["domain", "experiment", "variable"], sort=False):
         score = as_score(group.groupby(["model", "place"]).value.mean(), METRICS[metric]).unstack("model")
         differences = {
             (model, reference): (score[model] - score[reference]).dropna()
@@ -150,6 +156,7 @@ def compare(skill, metric, samples=SAMPLES, seed=0, blocks=None):
             {
                 "domain": domain,
                 "experiment": experiment,
+                "variable": variable,
                 "metric": metric,
                 "model": model,
                 "reference": reference,
@@ -165,7 +172,7 @@ def compare(skill, metric, samples=SAMPLES, seed=0, blocks=None):
 
 
 _COMPARISON = (
-    *("domain", "experiment", "metric", "model", "reference", "places", "ties", "median_improvement"),
+    *("domain", "experiment", "variable", "metric", "model", "reference", "places", "ties", "median_improvement"),
     *("low", "high", "rank_biserial", "p", "p_holm", "reason"),
 )
 
@@ -175,29 +182,29 @@ def as_score(value, metric):
     return value if metric.direction == "higher" else -(value - metric.best).abs()
 
 
-def labels_of(gauges, domain, blocks):
-    """Label of the block of each of some gauges (gauge,).
+def labels_of(places, domain, blocks):
+    """Label of the block of each of some places (place,).
 
     Args:
-        gauges: Index of gauge ids.
+        places: Index of place ids.
         domain: name.
-        blocks: domain -> Series of labels by gauge id; None makes every gauge a block.
+        blocks: domain -> Series of labels by place id; None makes every place a block.
 
     Raises:
-        ValueError: when a gauge has no block.
+        ValueError: when a place has no block.
     """
     if blocks is None:
-        return np.arange(len(gauges))
-    label = blocks.get(domain, pd.Series(dtype=object)).reindex(gauges)
+        return np.arange(len(places))
+    label = blocks.get(domain, pd.Series(dtype=object)).reindex(places)
     if label.isna().any():
         raise ValueError(
-            f"{domain}: gauge {label.index[label.isna()][0]!r} has skill but no block; give the domain's file that it was simulated in"
+            f"{domain}: place {label.index[label.isna()][0]!r} has skill but no block; give the domain's file that it was simulated in"
         )
     return label.to_numpy()
 
 
 def _paired(improvement, label, samples, seed):
-    """What :func:`compare` tells of paired improvements (Series by gauge): a dict of its columns from ``gauges`` on."""
+    """What :func:`compare` states of paired improvements (Series by place): a dict of its columns from ``places`` on."""
     nonzero = improvement[improvement != 0]
     low, high = block_bootstrap(improvement, label, samples=samples, seed=seed)
     p, reason = signed_rank_p(improvement)
@@ -214,7 +221,7 @@ def _paired(improvement, label, samples, seed):
 
 
 def signed_rank_p(improvement):
-    """Wilcoxon's signed-rank test of paired improvements (gauge,) without NaN.
+    """Wilcoxon's signed-rank test of paired improvements (place,) without NaN.
 
     Returns:
         (float, str): two-sided p, exact up to 50 pairs without equal differences and by the normal approximation otherwise;
@@ -222,7 +229,7 @@ def signed_rank_p(improvement):
     """
     nonzero = np.asarray(improvement)[np.asarray(improvement) != 0]
     if len(nonzero) < FEWEST_PAIRS:
-        return np.nan, f"{len(nonzero)} gauges differ; the test needs {FEWEST_PAIRS}"
+        return np.nan, f"{len(nonzero)} places differ; the test needs {FEWEST_PAIRS}"
     equal = len(np.unique(np.abs(nonzero))) < len(nonzero)
     return wilcoxon(nonzero, method="asymptotic" if equal or len(nonzero) > 50 else "exact").pvalue, ""
 

@@ -1,4 +1,4 @@
-"""What each experiment cost: time and memory that Snakemake measured, steps and seconds that the training logs tell.
+"""Run time, memory and optimiser steps of each experiment, from what Snakemake measured and from training logs.
 
 Snakemake's benchmark files (columns s, cpu_time in seconds, max_rss in MB) are of a job's last run only: a training that was
 interrupted and resumed has its whole time in the training log, whose ``seconds`` go on from the checkpoint.
@@ -11,42 +11,54 @@ import pandas as pd
 
 ALL = "all"  # stands for every model of an experiment, and for every experiment of the grid
 JOBS = ("train", "simulate")
+COUNTS = ("trainings", "steps")  # whole numbers, though those of an estimate are not known
 SUMS = (
     *("jobs", "jobs_measured", "wall_seconds", "cpu_seconds"),
     *("trainings", "steps", "training_seconds"),
 )
 
 
-def cost(results, runs):
+def cost(results, runs, estimates=()):
     """The cost of every run, of every experiment and of the grid.
 
     Args:
         results: folder of the study, with benchmarks/{train,simulate}/<run>.tsv and models/<run>.csv.
         runs: ``(domain, experiment, model)`` of each run.
+        estimates: ``(kind, domain)`` of each job that trains all models of all its experiments, as for leaves and the canopy, with
+            benchmarks/<kind>/<domain>.tsv.
 
     Returns:
-        DataFrame: a row per run, after those of an experiment one with the model :data:`ALL`, and at the end one that is
-        :data:`ALL` in domain, experiment and model, with
+        DataFrame: a row per run, after those of an experiment one with the model :data:`ALL`; a row per estimate, with the
+        experiment :data:`ALL` and its kind as model; and at the end one that is :data:`ALL` in domain, experiment and model, with
 
-        - ``jobs``: training, where the model is trained, and simulation; ``jobs_measured``: those with a benchmark file;
+        - ``jobs``: training, where the model is trained, and simulation; of an estimate one; ``jobs_measured``: those with a benchmark file;
         - ``wall_seconds``, ``cpu_seconds``: of the jobs measured, ``peak_memory_MB``: the most that one of them held;
-        - ``trainings``: folds times seeds, ``steps``: optimiser steps of them all;
+        - ``trainings``: folds times seeds, ``steps``: optimiser steps of them all, NaN for an estimate, which has no log;
         - ``training_seconds``: of all trainings, by their logs; ``seconds_per_training``: their mean.
 
         What was not measured is NaN; totals are of what was.
 
     Raises:
-        ValueError: when there is no run.
+        ValueError: when there is neither a run nor an estimate.
     """
-    if not runs:
-        raise ValueError(f"{results}: there is no run whose cost could be told")
-    table = pd.DataFrame([_run(Path(results), *run) for run in runs])
+    if not runs and not estimates:
+        raise ValueError(f"{results}: there is no run whose cost could be reported")
+    results = Path(results)
+    rows = [_run(results, *run) for run in runs] + [_estimate(results, *estimate) for estimate in estimates]
+    table = pd.DataFrame(rows)
     parts = []
     for (domain, experiment), rows in table.groupby(["domain", "experiment"], sort=False):
-        parts += [rows, _total(rows, domain, experiment)]
+        parts += [rows] if experiment == ALL else [rows, _total(rows, domain, experiment)]
     table = pd.concat([*parts, _total(table, ALL, ALL)], ignore_index=True)
     table["seconds_per_training"] = table.training_seconds / table.trainings.replace(0, np.nan)
-    return table.round(2)
+    return table.round(2).astype(dict.fromkeys(COUNTS, "Int64") if estimates else {})
+
+
+def _estimate(results, kind, domain):
+    path = results / "benchmarks" / kind / f"{domain}.tsv"
+    measured = [_benchmark(path)] if path.exists() else []
+    unknown = dict.fromkeys(("trainings", "steps", "training_seconds"), np.nan)
+    return {"domain": domain, "experiment": ALL, "model": kind, **_measured(1, measured), **unknown}
 
 
 def _run(results, domain, experiment, model):
@@ -59,14 +71,20 @@ def _run(results, domain, experiment, model):
         "domain": domain,
         "experiment": experiment,
         "model": model,
-        "jobs": len(benchmarks),
-        "jobs_measured": len(measured),
-        "wall_seconds": _sum(row.s for row in measured),
-        "cpu_seconds": _sum(row.cpu_time for row in measured),
-        "peak_memory_MB": pd.Series([row.max_rss for row in measured], dtype=float).max(),
+        **_measured(len(benchmarks), measured),
         "trainings": 0 if trainings is None else len(trainings),
         "steps": 0 if trainings is None else trainings.step.sum(),
         "training_seconds": np.nan if trainings is None else trainings.seconds.sum(),
+    }
+
+
+def _measured(jobs, rows):
+    return {
+        "jobs": jobs,
+        "jobs_measured": len(rows),
+        "wall_seconds": _sum(row.s for row in rows),
+        "cpu_seconds": _sum(row.cpu_time for row in rows),
+        "peak_memory_MB": pd.Series([row.max_rss for row in rows], dtype=float).max(),
     }
 
 

@@ -42,10 +42,7 @@ def progress(results):
         study = yaml.safe_load((results / "config.yaml").read_text())
     except FileNotFoundError as error:
         raise NoStudy(f"{error.filename} is not there: {results} is not the folder of a study that was begun") from None
-    rows = list(_trainings(study, results))
-    if study.get("sites"):
-        rows += _trainings(study["sites"], results / "sites")
-    table = pd.DataFrame(rows, columns=[*RUN, "fold", "seed", "steps", *_NOTHING])
+    table = pd.DataFrame(_trainings(study, results), columns=[*RUN, "fold", "seed", "steps", *_NOTHING])
     left = (_expected(table) - table.seconds).clip(lower=0)
     return table.assign(remaining_seconds=left.mask(table.finished, 0.0))
 
@@ -54,7 +51,7 @@ _NOTHING = {"finished": False, "step": 0, "best_loss": np.nan, "seconds": 0.0}
 
 
 def _trainings(study, folder):
-    """A row per training of a study, or of its sites; ``steps`` is the number that it takes at most."""
+    """A row per training of a study; ``steps`` is the number that it takes at most."""
     for domain, experiments in study["experiments"].items():
         for name, experiment in experiments.items():
             for model in experiment["models"]:

@@ -1,20 +1,21 @@
-"""Trained models, taken up again to be asked what they answer."""
+"""Trained models, loaded again to be simulated under other conditions."""
 
 import torch
 from pydantic import Field
 
-from thalweg.experiments.run import build_model
+from thalweg.experiments.run import build_model, series_of, task_steps
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import Scaling
+from thalweg.learn.windows import Series
 from thalweg.schema import Count, Settings
 from thalweg.settings.blocks import TrainingJob
 
 WARM_UP = 1096  # days before the test period at least: a year leaves deep stores half empty
-GAUGES_AT_ONCE = 100  # whose units are simulated together: bounds the memory that sequences take
+PLACES_AT_ONCE = 100  # whose units are simulated together: bounds the memory that sequences take
 
 
 class PhysicsJob(Settings):
-    """What the verbs response, untrained and attribution are given: the models of one experiment."""
+    """Settings of the steps response, untrained and attribution: the models of one experiment."""
 
     models: dict[str, TrainingJob]
     reference: str = Field("lstm", description="model that the others are compared with, where it is among them")
@@ -22,11 +23,12 @@ class PhysicsJob(Settings):
     bootstrap_samples: Count = Field(2000, description="resamples and permutations")
 
 
-def trained_models(settings, path, fold=0):
-    """The models of one fold, a seed each.
+def trained_models(settings, domain, path, fold=0):
+    """The models of one fold, one for each seed.
 
     Args:
         settings: of the model (:data:`thalweg.settings.blocks.Model`).
+        domain: as the model sees it (:func:`thalweg.experiments.run.spatial_domain`).
         path: weights that ``thalweg train`` wrote.
         fold: number of the fold.
 
@@ -37,28 +39,36 @@ def trained_models(settings, path, fold=0):
     scaling = Scaling(**values["scaling"][str(fold)])
     models = []
     for seed in values["seeds"]:
-        model = build_model(settings, scaling).eval()
+        model = build_model(settings, scaling, domain).eval()
         model.load_state_dict(checkpoint.without_prefix(f"{fold}/{seed}", tensors))
         models.append((seed, model))
     return models, scaling
 
 
-def gauge_windows(series, gauges, first, last, training):
-    """Windows of a few gauges at a time; of all at once where runoff goes through the river, whose reaches need all.
+def whole_series(domain, scaling, settings):
+    """A domain as a model sees it, with all of its forcing, whether or not the process reads it."""
+    series = series_of(domain, scaling, settings)
+    series.forcing = Series(domain, scaling, variables=tuple(scaling.target_mean)).forcing
+    return series
+
+
+def place_windows(series, domain, places, first, last, training):
+    """Windows of a few places at a time; of all at once where runoff goes through the river, whose reaches need all.
 
     The spin-up is that of the training, or three years where it is shorter.
 
     Args:
-        series: :class:`~thalweg.learn.windows.Series`.
-        gauges: positions.
-        first, last: positions of the first day, and of the day after the last.
+        series: :class:`~thalweg.learn.windows.Series` of the domain.
+        domain: the :class:`~thalweg.basin.domain.Domain`.
+        places: positions.
+        first, last: positions of the first step, and of the step after the last.
         training: :class:`~thalweg.settings.blocks.Training`.
 
     Yields:
-        (gauges, window, columns): positions of some gauges; their Window; where they stand in what is simulated over it.
+        (places, window, columns): positions of some places; their Window; where they stand in what is simulated over it.
     """
-    spin_up = max(round(training.spin_up), WARM_UP)
-    size = len(gauges) if series.drainage.river is not None else GAUGES_AT_ONCE
-    for start in range(0, len(gauges), size):
-        some = gauges[start : start + size]
+    spin_up = max(task_steps(training.spin_up, domain), task_steps(WARM_UP, domain))
+    size = len(places) if series.drainage.river is not None else PLACES_AT_ONCE
+    for start in range(0, len(places), size):
+        some = places[start : start + size]
         yield some, *series.window_of(torch.as_tensor(some), first, last, spin_up)

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from thalweg.evaluation.statistics import read_skill
 from thalweg.figures.style import OBSERVED, OKABE_ITO, QUIET, WIDTH, letter, number, styled
 
 FLUXES = {
@@ -29,13 +30,15 @@ def draw(daily_csv, cycle_csv, skill_csv):
     """A row per flux: months, hours of the day from May to September, days as points; below, errors of days by model.
 
     Args:
-        daily_csv, cycle_csv, skill_csv: tables of :func:`thalweg.analysis.canopy.run`.
+        daily_csv, cycle_csv: tables of :func:`thalweg.analysis.canopy.run`.
+        skill_csv: skill table, with the domain ``davos`` and its experiment ``days``.
 
     Returns:
         matplotlib Figure.
     """
     daily = pd.read_csv(daily_csv, parse_dates=["date"])
-    cycle, skill = pd.read_csv(cycle_csv), pd.read_csv(skill_csv)
+    cycle, skill = pd.read_csv(cycle_csv), read_skill(skill_csv)
+    skill = skill[(skill.domain == "davos") & (skill.experiment == "days")]
     figure = Figure(figsize=(WIDTH, 6.6), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=[2.2, 1])
     panels, errors = upper.subplots(2, 3), lower.subplots(1, 2, sharey=True)
@@ -58,7 +61,7 @@ def draw(daily_csv, cycle_csv, skill_csv):
         ends = [days[["measured", "canopy"]].min().min(), days[["measured", "canopy"]].max().max()]
         points.plot(ends, ends, color="0.4", linewidth=0.8)
         points.set(xlabel=f"measured [{unit}]", ylabel="canopy, both fluxes")
-        _errors(errors[row], skill[skill.experiment == f"{name}_days"], colours, digits)
+        _errors(errors[row], skill[skill.variable == name], colours, digits)
         letter(errors[row], 6 + row, f"{title}, days")
         errors[row].set_xlabel(f"RMSE and bias [{unit}]")
     handles = [Line2D([], [], color=OBSERVED, marker="o", markersize=2, linewidth=0.8, label="measured")]

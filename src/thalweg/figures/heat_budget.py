@@ -2,12 +2,11 @@
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from matplotlib.figure import Figure
 
-from thalweg.basin.domain import require
-from thalweg.basin.sites import read_sites
-from thalweg.figures.site_series import site_name, skill_at_sites, unit_text
+from thalweg.basin.domain import read_domain, require
+from thalweg.experiments.simulation import read_simulation
+from thalweg.figures.series import place_name, skill_at_places, unit_text
 from thalweg.figures.style import DASHES, OBSERVED, OKABE_ITO, QUIET, WIDTH, letter, number, styled
 
 # Each line as the fluxes that it is the sum of: W/m2 into the water.
@@ -27,16 +26,16 @@ MONTHS = "JFMAMJJASOND"
 
 
 @styled
-def draw(internals_path, sites_path, skill_csv=None, site=None, metric="RMSE"):
+def draw(simulation_path, domain_path, skill_csv=None, place=None, metric="RMSE"):
     """Above, the terms of the heat budget and their sum through the mean year; below, the temperatures.
 
     Args:
-        internals_path: netCDF with the fluxes of stream temperature (site, time): the terms of its heat budget,
-            positive into the water [W/m2], water_temperature and equilibrium_temperature [degC].
-        sites_path: sites netCDF with air_temperature [degC] as forcing.
-        skill_csv: skill table, from which the site of median ``metric`` is drawn. Where the internals state a domain,
+        simulation_path: simulation netCDF whose group ``internals`` has the fluxes of stream temperature (unit, time): the
+            terms of its heat budget, positive into the water [W/m2], water_temperature and equilibrium_temperature [degC].
+        domain_path: domain netCDF with air_temperature [degC] as forcing.
+        skill_csv: skill table, from which the place of median ``metric`` is drawn. Where the simulation states a domain,
             experiment and model, those are its rows.
-        site: id of the site drawn, instead.
+        place: id of the place drawn, instead.
         metric: of the skill table.
 
     Returns:
@@ -44,27 +43,28 @@ def draw(internals_path, sites_path, skill_csv=None, site=None, metric="RMSE"):
         out); the legend states annual means. Points are the mean of all samples on the same day of the year.
 
     Raises:
-        ValueError: when neither a site nor a skill table is given, the site has no internals, or they are shorter than
+        ValueError: when neither a place nor a skill table is given, the place has no internals, or they are shorter than
             a year.
         DataError: naming the first flux that is not there.
     """
-    sites = read_sites(sites_path)
-    with xr.open_dataset(internals_path, engine="h5netcdf") as file:
-        require(file, [*FLUXES, *TEMPERATURES], internals_path)
-        internals = file[[*FLUXES, *TEMPERATURES]].assign_coords(site=file.site.values.astype(str)).load()
-    known = internals.shortwave.notnull().any("time")
-    there = list(internals.site.values[known.values])
-    if site is None:
-        site = _median_site(skill_csv, metric, internals.attrs, there, internals_path)
-    if site not in there:
+    domain = read_domain(domain_path)
+    internals = read_simulation(simulation_path, "internals")
+    require(internals, [*FLUXES, *TEMPERATURES], simulation_path)
+    unit = {place: domain.unit_ids[each] for place, each in zip(domain.place_ids, domain.place_units) if each >= 0}
+    internals = internals.assign_coords(unit=internals.unit.values.astype(str))
+    known = set(internals.unit.values[internals.shortwave.notnull().any("time").values])
+    there = [name for name in domain.place_ids if unit.get(name) in known]
+    if place is None:
+        place = _median_place(skill_csv, metric, internals.attrs, there, simulation_path)
+    if place not in there:
         raise ValueError(
-            f"{internals_path}: variable 'shortwave' has no value at site {site!r}; there are {', '.join(there[:20])}"
+            f"{simulation_path}: variable 'shortwave' has no value at place {place!r}; there are {', '.join(there[:20])}"
         )
-    run = internals.sel(site=site)
-    terms = {name: _mean_year(sum(run[flux] for flux in fluxes), internals_path) for name, fluxes in TERMS.items()}
+    run = internals.sel(unit=unit[place])
+    terms = {name: _mean_year(sum(run[flux] for flux in fluxes), simulation_path) for name, fluxes in TERMS.items()}
 
     figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
-    figure.suptitle(f"{sites.name}: {site_name(sites, site)}", x=0.01, ha="left")
+    figure.suptitle(f"{domain.name}: {place_name(domain, place)}", x=0.01, ha="left")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.25, 1])
     above.axhline(0, color=QUIET, linewidth=0.5)
     for (name, values), colour, dashes in zip(terms.items(), OKABE_ITO, DASHES):
@@ -74,13 +74,14 @@ def draw(internals_path, sites_path, skill_csv=None, site=None, metric="RMSE"):
     above.set_ylabel(f"heat into the water\n[{unit_text(run.shortwave.attrs['units'])}]")
     letter(above, 0, "terms of the heat budget, above 0 where they warm the water")
 
-    air = sites.forcing.air_temperature.assign_coords(site=sites.site_ids).sel(site=site)
+    air = domain.forcing.air_temperature.assign_coords(unit=domain.unit_ids).sel(unit=unit[place])
     series = {"air": air, **{label: run[name] for name, label in TEMPERATURES.items()}}
     for (name, values), colour, dashes in zip(series.items(), (QUIET, OKABE_ITO[0], OKABE_ITO[1]), ("-", *DASHES)):
-        values = _mean_year(values, internals_path)
+        values = _mean_year(values, simulation_path)
         below.plot(YEAR, values, color=colour, linestyle=dashes, label=_with_mean(name, values, 1))
-    if "water_temperature" in sites.samples:
-        sampled = _calendar_mean(sites.samples.water_temperature.assign_coords(site=sites.site_ids).sel(site=site))
+    if "water_temperature" in domain.observed:
+        observed = domain.observed.water_temperature.assign_coords(place=domain.place_ids)
+        sampled = _calendar_mean(observed.sel(place=place))
         below.plot(
             YEAR,
             sampled,
@@ -104,16 +105,17 @@ def draw(internals_path, sites_path, skill_csv=None, site=None, metric="RMSE"):
     return figure
 
 
-def _median_site(skill_csv, metric, about, there, source):
-    """The middle one of the sites that have internals, ranked by their skill."""
+def _median_place(skill_csv, metric, about, there, source):
+    """The middle one of the places that have internals, ranked by their skill."""
     if skill_csv is None:
         raise ValueError(
-            f"{source}: which site is to be drawn? Give 'site', or 'skill_csv' for the one of median skill"
+            f"{source}: which place is to be drawn? Give 'place', or 'skill_csv' for the one of median skill"
         )
-    skill = skill_at_sites(skill_csv, metric, *(about.get(name) for name in ("model", "domain", "experiment")))
+    rows = {name: about.get(name) for name in ("model", "domain", "experiment")}
+    skill = skill_at_places(skill_csv, metric, **rows, variable="water_temperature")
     ranked = skill.reindex(there).dropna().sort_values()
     if ranked.empty:
-        raise ValueError(f"{skill_csv}: no site with a {metric} has internals in {source}; simulate again")
+        raise ValueError(f"{skill_csv}: no place with a {metric} has internals in {source}; simulate again")
     return ranked.index[(len(ranked) - 1) // 2]
 
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from thalweg.basin.domain import read_domain
 from thalweg.evaluation.statistics import read_skill
+from thalweg.experiments.simulation import read_simulation
 from thalweg.figures.style import OBSERVED, QUIET, WIDTH, legend_below, letter, looks, number, styled
 
 METRIC = "NSE"
@@ -21,7 +21,7 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, m
 
     Args:
         domain_path: domain netCDF.
-        simulations: model -> simulation netCDF with discharge (fold, seed, gauge, time). The gauges are ranked by the
+        simulations: model -> simulation netCDF of discharge. The gauges are ranked by the
             NSE of the first model.
         skill_csv: skill table.
         domain, experiment: which rows of it.
@@ -38,6 +38,7 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, m
     place = read_domain(domain_path)
     skill = read_skill(skill_csv)
     skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == METRIC)]
+    skill = skill[skill.variable == "discharge"]
     skill = skill.groupby(["model", "place"]).value.mean().unstack("model").reindex(columns=list(simulations))
     chosen = _ranked(skill[next(iter(simulations))], skill_csv, f"{domain}/{experiment}")
     runs = {model: read_run(path, list(chosen.values())) for model, path in simulations.items()}
@@ -94,13 +95,13 @@ def _ranked(values, source, where):
 
 def read_run(path, gauges):
     """A simulation at ``gauges``, in their order, on the days that it has; ValueError names a gauge that is not there."""
-    with xr.open_dataset(path, engine="h5netcdf") as run:
-        there = run.place.values.astype(str)
-        missing = [gauge for gauge in gauges if gauge not in there]
-        if missing:
-            raise ValueError(f"{path}: variable 'discharge' has no gauge {missing[0]!r}; simulate again")
-        run = run.assign_coords(place=there).sel(place=gauges).load()
-    return run.sel(time=run.discharge.notnull().any(["fold", "seed", "place"]))
+    run = read_simulation(path)
+    there = run.place.values.astype(str)
+    missing = [gauge for gauge in gauges if gauge not in there]
+    if missing:
+        raise ValueError(f"{path}: variable 'simulated' has no place {missing[0]!r}; simulate again")
+    run = run.assign_coords(place=there).sel(place=gauges)
+    return run.sel(time=run.simulated.notnull().any(["fold", "seed", "place"]))
 
 
 def _catchment_precipitation(place, gauges, time):
@@ -110,8 +111,8 @@ def _catchment_precipitation(place, gauges, time):
 
 
 def draw_run(axes, run, look, skill):
-    """Draw one model at one gauge, discharge (fold, seed, time): its mean, its range over seeds, and its skill as label."""
-    runs = run.discharge.mean("fold")
+    """Draw one model at one gauge, simulated (fold, seed, time): its mean, its range over seeds, and its skill as label."""
+    runs = run.simulated.mean("fold")
     mean, lowest, highest = runs.mean("seed"), runs.min("seed"), runs.max("seed")
     label = f"{METRIC} {number(skill)}" if np.isfinite(skill) else f"no {METRIC}"
     if run.sizes["seed"] > 1:

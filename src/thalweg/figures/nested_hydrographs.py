@@ -20,7 +20,7 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, b
 
     Args:
         domain_path: domain netCDF.
-        simulations: model -> simulation netCDF with discharge (fold, seed, gauge, time).
+        simulations: model -> simulation netCDF of discharge.
         skill_csv: skill table, for the NSE of the whole test period.
         domain, experiment: which rows of it.
         labels: model -> label, in the study's order.
@@ -37,6 +37,7 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, b
     place = read_domain(domain_path)
     skill = read_skill(skill_csv)
     skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == METRIC)]
+    skill = skill[skill.variable == "discharge"]
     skill = skill.groupby(["model", "place"]).value.mean().unstack("model").reindex(columns=list(simulations))
     skill = skill.dropna()
     if skill.empty:

@@ -1,69 +1,62 @@
-"""Learned parameters against the attribute of the sites that each follows most closely."""
-
-from typing import NamedTuple
+"""Learned parameters against the attribute of the places that each follows most closely."""
 
 import numpy as np
-import xarray as xr
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from scipy.stats import spearmanr
 
-from thalweg.basin.domain import require
-from thalweg.basin.sites import read_sites
-from thalweg.figures.site_series import unit_text
+from thalweg.analysis.parameters import seen_units
+from thalweg.basin.domain import read_domain, require
+from thalweg.experiments.simulation import read_simulation
+from thalweg.figures.series import unit_text
 from thalweg.figures.style import OKABE_ITO, WIDTH, letter, number, styled, wrap
 
 MOST_PAIRS = 6
 MOST_COLUMNS = 3
-FEWEST_SITES = 4
 WIDE = 50  # greatest over least value of an attribute with a unit from which its axis is logarithmic
 
 
-class Pair(NamedTuple):
-    """A parameter, an attribute, and Spearman's correlation of the two over sites."""
-
-    parameter: str
-    attribute: str
-    correlation: float
-
-
 @styled
-def draw(sites_path, parameters_path, pairs=None, labels=None):
-    """A panel per pair: the learned parameter against the attribute, a point per site with its range over seeds.
+def draw(attribution_csv, simulation_path, domain_path, pairs=None, labels=None):
+    """A panel per pair: the learned parameter against the attribute, a point per unit with its range over seeds.
 
     Args:
-        sites_path: sites netCDF.
-        parameters_path: netCDF with a variable (fold, seed, site) per parameter and attrs units, low, high, and known,
-            which is 1 where it was not learned.
-        pairs: [[parameter, attribute], ...]; when None, for each learned parameter the attribute of greatest absolute
-            rank correlation, and of these the six strongest.
+        attribution_csv: table of :func:`thalweg.analysis.parameters.attribute_all`, with the model of the simulation.
+        simulation_path: simulation netCDF whose group ``parameters`` has a variable (fold, seed, unit) per parameter.
+        domain_path: domain netCDF, as the model sees it.
+        pairs: [[parameter, attribute], ...]; when None, for each parameter the attribute of greatest absolute rank
+            correlation, and of these the six strongest.
         labels: name of a parameter or attribute -> text on its axis.
 
     Returns:
         matplotlib Figure. A point is the mean over folds and seeds, the bar the range over seeds of the mean over
-        folds. Each panel states Spearman's rho, the number of sites, and the bounds within which it was learned.
+        folds. Each panel states Spearman's rho, its p by permutation for the whole family of pairs of the table, the number of
+        units, and the bounds within which the parameter was learned.
 
     Raises:
         DataError: naming the first parameter or attribute that is not there.
-        ValueError: when a site of the parameters is not among the sites, or no learned parameter varies between sites.
+        ValueError: when a unit of the parameters is not in the domain, or the table has no pair to draw.
     """
-    sites = read_sites(sites_path)
-    with xr.open_dataset(parameters_path, engine="h5netcdf") as file:
-        parameters = file.assign_coords(site=file.site.values.astype(str)).load()
-    absent = [str(site) for site in parameters.site.values if site not in set(sites.site_ids)]
+    domain, parameters = read_domain(domain_path), read_simulation(simulation_path, "parameters")
+    parameters = parameters.assign_coords(unit=parameters.unit.values.astype(str))
+    absent = [unit for unit in parameters.unit.values if unit not in set(domain.unit_ids)]
     if absent:
         raise ValueError(
-            f"{parameters_path}: coordinate 'site' has {absent[0]!r}, which is no site of {sites.name}; "
-            "draw the parameters at the sites that they were learned at"
+            f"{simulation_path}: coordinate 'unit' has {str(absent[0])!r}, which is no unit of {domain.name}; "
+            "draw the parameters on the domain that they were learned on"
         )
-    attributes = sites.attributes.assign_coords(site=sites.site_ids).sel(site=parameters.site)
-    means = parameters.mean(["fold", "seed"], keep_attrs=True)
-    if pairs is None:
-        chosen = _strongest(means, attributes[sites.inputs], parameters_path)
-    else:
-        require(parameters, [parameter for parameter, _ in pairs], parameters_path)
-        require(attributes, [attribute for _, attribute in pairs], f"{sites_path}/attributes")
-        chosen = [Pair(*pair, _correlation(means[pair[0]], attributes[pair[1]])) for pair in pairs]
+    units = domain.unit_ids[seen_units(domain, [read_simulation(simulation_path).attrs["variable"]])]
+    parameters = parameters.sel(unit=units)
+    attributes = domain.attributes.assign_coords(unit=domain.unit_ids).sel(unit=units)
+    table = pd.read_csv(attribution_csv)
+    table = table[(table.model == parameters.attrs["model"]) & table.attribute.isin(list(attributes))]
+    if pairs is not None:
+        require(parameters, [parameter for parameter, _ in pairs], simulation_path)
+        require(attributes, [attribute for _, attribute in pairs], f"{domain_path}/attributes")
+        table = table.set_index(["parameter", "attribute"]).loc[[tuple(pair) for pair in pairs]].reset_index()
+    chosen = list((_strongest(table) if pairs is None else table).itertuples())
+    if not chosen:
+        raise ValueError(f"{attribution_csv}: no parameter of {parameters.attrs['model']} varies with an attribute")
 
     rows = -(-len(chosen) // MOST_COLUMNS)
     columns = -(-len(chosen) // rows)
@@ -77,36 +70,16 @@ def draw(sites_path, parameters_path, pairs=None, labels=None):
         _points(axes, attributes[pair.attribute], each.mean("fold"))
         axes.set_xlabel(_label(attributes[pair.attribute], labels, width / columns - 0.5))
         axes.set_ylabel(_label(each, labels, 1.7))
-        known = int(np.isfinite(means[pair.parameter].values).sum())
-        letter(axes, position, f"ρ = {number(pair.correlation)}, n = {known}\n{_bounds(each)}")
+        p = f"p = {number(pair.p_familywise, 3)}" if pair.p_familywise >= 0.001 else "p < 0.001"
+        letter(axes, position, f"ρ = {number(pair.correlation)}, {p}, n = {pair.units}\n{_bounds(each)}")
     return figure
 
 
-def _strongest(means, attributes, source):
-    """For each parameter the attribute that it follows most closely, strongest first."""
-    best = []
-    for parameter, values in means.data_vars.items():
-        if values.attrs.get("known"):
-            continue
-        found = [Pair(parameter, name, _correlation(values, other)) for name, other in attributes.data_vars.items()]
-        found = [pair for pair in found if np.isfinite(pair.correlation)]
-        if found:
-            best.append(max(found, key=lambda pair: abs(pair.correlation)))
-    if not best:
-        raise ValueError(
-            f"{source}: no learned parameter varies between at least {FEWEST_SITES} sites whose attributes differ; "
-            "there is nothing to draw"
-        )
-    return sorted(best, key=lambda pair: -abs(pair.correlation))[:MOST_PAIRS]
-
-
-def _correlation(values, attribute):
-    """Spearman's rho over the sites where both are known; NaN where one of them is constant or sites are few."""
-    known = np.isfinite(values.values) & np.isfinite(attribute.values)
-    values, attribute = values.values[known], attribute.values[known]
-    if len(values) < FEWEST_SITES or np.ptp(values) == 0 or np.ptp(attribute) == 0:
-        return np.nan
-    return spearmanr(values, attribute).statistic
+def _strongest(table):
+    """For each parameter the pair of greatest absolute correlation, strongest first."""
+    table = table[table.correlation != 0]  # of a parameter that is the same everywhere
+    order = table.correlation.abs().sort_values(ascending=False, kind="stable").index
+    return table.loc[order].drop_duplicates("parameter").head(MOST_PAIRS)
 
 
 def _points(axes, attribute, values):

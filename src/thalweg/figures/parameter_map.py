@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from thalweg.basin.domain import read_domain
+from thalweg.experiments.simulation import read_simulation
 from thalweg.figures.maps import base, coast_of, extent_of, height_over_width, panel_size, scale_bar
 from thalweg.figures.style import colour_range, letter, styled
 
@@ -16,13 +17,13 @@ MOST_WIDE, MOST_TALL = 3, 5  # side by side
 
 
 @styled
-def draw(domain_path, parameters_path, names=None, map_folder=None):
+def draw(domain_path, simulation_path, names=None, map_folder=None):
     """For each parameter a map of its mean over folds and seeds and, below it, of its standard deviation over seeds.
 
     Args:
         domain_path: domain netCDF.
-        parameters_path: netCDF with a variable (fold, seed, unit) per parameter, units in its attributes. The units are
-            the domain's, or its gauges where a model runs on whole catchments.
+        simulation_path: simulation netCDF whose group ``parameters`` has a variable (fold, seed, unit) per parameter. The units
+            are the domain's, or its places where a model runs on whole catchments.
         names: parameters drawn; all when None.
         map_folder: the unpacked ``map`` dataset; None draws no coast.
 
@@ -34,15 +35,14 @@ def draw(domain_path, parameters_path, names=None, map_folder=None):
         ValueError: naming the first parameter or unit that is not there.
     """
     place = read_domain(domain_path)
-    with xr.open_dataset(parameters_path, engine="h5netcdf") as file:
-        parameters = file.load()
+    parameters = read_simulation(simulation_path, "parameters")
     names = list(parameters.data_vars) if names is None else list(names)
     for name in names:
         if name not in parameters:
             raise ValueError(
-                f"{parameters_path}: variable {name!r} is missing; there are {', '.join(parameters.data_vars)}"
+                f"{simulation_path}: variable {name!r} is missing; there are {', '.join(parameters.data_vars)}"
             )
-    units = _places(place, parameters.unit.values.astype(str), parameters_path)
+    units = _places(place, parameters.unit.values.astype(str), simulation_path)
     spread = parameters.sizes["seed"] > 1
 
     extent = extent_of(units)

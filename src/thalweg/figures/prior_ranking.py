@@ -79,6 +79,7 @@ def draw(skill_csv, comparison_csv, domain, experiment, models, metric="NSE", la
 def _values(skill, source, domain, experiment, models, metric):
     """Each gauge's mean over seeds and folds: DataFrame (gauge, model) of the gauges that all models were tested on."""
     rows = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == metric)]
+    rows = rows[rows.variable == "discharge"]
     lacking = sorted(set(models) - set(rows.model))
     if lacking:
         raise ValueError(f"{source}: {lacking[0]!r} has no {metric} in {domain}, {experiment}; leave it out of models")
@@ -88,6 +89,7 @@ def _values(skill, source, domain, experiment, models, metric):
 def _pairs(table, source, domain, experiment, models, metric):
     """(model, reference) -> improvement over the reference, low and high of its interval, corrected p; in both directions."""
     rows = table[(table.domain == domain) & (table.experiment == experiment) & (table.metric == metric)]
+    rows = rows[rows.variable == "discharge"]
     pairs = {}
     for row in rows.itertuples():
         pairs[row.model, row.reference] = (row.median_improvement, row.low, row.high, row.p_holm)

@@ -36,6 +36,7 @@ def draw(skill_csv, dataset_folder, domain, experiment, models, test, ungauged, 
     """
     skill = read_skill(skill_csv)
     skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == metric)]
+    skill = skill[skill.variable == "discharge"]
     means = skill.groupby(["model", "place"]).value.mean()
     compared = {
         name: published

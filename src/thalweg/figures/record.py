@@ -26,7 +26,10 @@ FOLDERS = (
     ("recovery", "*[!s].csv"),
     ("canopy", "[sp]*.csv"),
     ("leaf", "*.csv"),
-    ("sites", "*.csv"),
+    ("places", "*.csv"),
+    ("loads", "*.csv"),
+    ("training_data", "*.csv"),
+    ("distance", "*.csv"),
     ("physics", "*.csv"),
     ("which_prior", "*.csv"),
     ("trends", "*_evidence.csv"),
@@ -34,18 +37,18 @@ FOLDERS = (
     ("signatures", "*.csv"),
 )
 LEFT_OUT = (  # long tables, whose summaries are kept, and those that repeat a dataset's own columns
-    *("sites/skill.csv", "points.csv", "leaves.csv"),
+    *("points.csv", "leaves.csv"),
     *("elasticity.csv", "untrained.csv", "which_prior/delaware/scores.csv", "which_prior/camels-us/scores.csv"),
     *(f"leaf_lce/{name}.csv" for name in ("curves", "fits", "parameters", "skill")),
 )
 START, END = "<!-- results: written by 'thalweg record' -->", "<!-- end of results -->"
 LARGE = {"skill_map", "hydrographs"}  # pictures of each experiment, of which a record of a large study keeps the first
 CLAIMS_END = "<!-- end of claims -->"
-SITES_START, SITES_END = "<!-- sites: written by 'thalweg record' -->", "<!-- end of sites -->"
+PLACES_START, PLACES_END = "<!-- sampled places: written by 'thalweg record' -->", "<!-- end of sampled places -->"
 
 
 def result_table(summary, labels):
-    """Medians of NSE and KGE by experiment and model, as a Markdown table.
+    """Medians of NSE and KGE of discharge by experiment and model, as a Markdown table.
 
     Args:
         summary: DataFrame of :func:`thalweg.evaluation.statistics.summarise`.
@@ -58,6 +61,7 @@ def result_table(summary, labels):
         "| domain, experiment | model | gauges | median NSE (95 % interval) | NSE over seeds | median KGE (95 % interval) |",
         "|---|---|---|---|---|---|",
     ]
+    summary = summary[summary.variable == "discharge"]
     for (domain, experiment), group in summary.groupby(["domain", "experiment"], sort=False):
         for model, rows in group.groupby("model", sort=False):
             nse, kge = (rows[rows.metric == metric].iloc[0] for metric in ("NSE", "KGE"))
@@ -72,24 +76,29 @@ def _interval(row):
     return f"{row['median']:.3f} ({row.low:.2f}, {row.high:.2f})"
 
 
-def site_table(summary, experiments, labels):
-    """Medians of RMSE, bias and NSE at sites by experiment and model, as a Markdown table.
+def place_table(summary, experiments, labels):
+    """Medians of RMSE, bias and NSE of sampled variables by experiment and model, as a Markdown table.
 
     Args:
         summary: DataFrame of :func:`thalweg.evaluation.statistics.summarise`.
-        experiments: (domain, experiment) -> label.
+        experiments: (domain, experiment) -> label, of those that are shown.
         labels: model -> label.
 
     Returns:
-        str: one row per experiment and model: sites, median RMSE with 95 % interval over sites, median bias and NSE.
+        str: one row per experiment, variable and model: places, median RMSE with 95 % interval over places, median bias and NSE.
     """
     lines = [
-        "| experiment | model | sites | median RMSE (95 % interval) | unit | median bias | median NSE |",
+        "| experiment | model | places | median RMSE (95 % interval) | unit | median bias | median NSE |",
         "|---|---|---|---|---|---|---|",
     ]
-    for (domain, experiment, model), rows in summary.groupby(["domain", "experiment", "model"], sort=False):
+    sampled = summary[summary.variable != "discharge"]
+    for (domain, experiment, _, model), rows in sampled.groupby(
+        ["domain", "experiment", "variable", "model"], sort=False
+    ):
+        if (domain, experiment) not in experiments:
+            continue
         rmse, bias, nse = (rows[rows.metric == metric].iloc[0] for metric in ("RMSE", "bias", "NSE"))
-        what = experiments.get((domain, experiment), experiment)
+        what = experiments[domain, experiment] or f"{domain}, {experiment}"
         lines.append(
             f"| {what} | {labels.get(model, model)} | {rmse.places} | {_interval(rmse)} | {rmse.unit} "
             f"| {bias['median']:.2f} | {nse['median']:.2f} |"
@@ -138,7 +147,7 @@ def claims_text(claims, docs):
     return "\n".join(lines)
 
 
-def record(results, docs, readme, labels, sites=None, study="default"):
+def record(results, docs, readme, labels, experiments=None, study="default"):
     """Copy the tables and figures of a study to ``docs``, and what the README shows of them into it.
 
     Args:
@@ -147,7 +156,7 @@ def record(results, docs, readme, labels, sites=None, study="default"):
         readme: path of the README. Result tables of the default study go into it, and the verdicts on claims of the study
             that its markers name.
         labels: model -> label.
-        sites: arguments ``experiments`` and ``labels`` of :func:`site_table`, of a study that has sites.
+        experiments: (domain, experiment) -> label, as in :func:`place_table`; None where the README shows no such table.
         study: its name.
     """
     results, docs, readme = Path(results), Path(docs), Path(readme)
@@ -175,12 +184,12 @@ def record(results, docs, readme, labels, sites=None, study="default"):
         shutil.copy(path, target)
     before = text = readme.read_text()
     if study == "default":
-        summary = tables / "summary.csv"
-        text = with_results(text, result_table(pd.read_csv(summary), labels), _note(summary, docs, study))
-        at_sites = tables / "sites" / "summary.csv"
-        if sites and at_sites.exists():
-            table = site_table(pd.read_csv(at_sites), **sites)
-            text = with_results(text, table, _note(at_sites, docs / "sites", study), (SITES_START, SITES_END))
+        path = tables / "summary.csv"
+        summary, note = pd.read_csv(path), _note(path, docs, study)
+        text = with_results(text, result_table(summary, labels), note)
+        if experiments and PLACES_START in text:
+            table = place_table(summary, experiments, labels)
+            text = with_results(text, table, note, (PLACES_START, PLACES_END))
     if claims_start(study) in text:
         claims = tables / "claims.csv"
         shown = claims_text(read_claims(claims), docs)

@@ -1,13 +1,13 @@
 """Learned roughness on the river network, beside the dataset's and by stream order."""
 
 import numpy as np
-import xarray as xr
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from thalweg.analysis.roughness import MAJOR_STREAMS, MINOR_STREAMS, of_reaches, rank_correlation, strahler
 from thalweg.basin.domain import read_domain
+from thalweg.experiments.simulation import read_simulation
 from thalweg.figures.maps import base, coast_of, extent_of, height_over_width, rivers, scale_bar
 from thalweg.figures.style import OKABE_ITO, QUIET, WIDTH, colour_range, letter, number, styled
 
@@ -18,12 +18,12 @@ UNIT = "s/m$^{1/3}$"
 
 
 @styled
-def draw(domain_path, parameters_path, map_folder=None):
+def draw(domain_path, simulation_path, map_folder=None):
     """The network coloured by learned Manning's n; beside it learned against stated n, and learned n by stream order.
 
     Args:
         domain_path: domain netCDF.
-        parameters_path: netCDF of a routed model with ``roughness`` (fold, seed, reach).
+        simulation_path: simulation netCDF of a routed model, with ``roughness`` (fold, seed, reach) in the group ``parameters``.
         map_folder: the unpacked ``map`` dataset; None draws no coast.
 
     Returns:
@@ -35,10 +35,10 @@ def draw(domain_path, parameters_path, map_folder=None):
         ValueError: when the parameters have no roughness.
     """
     place = read_domain(domain_path)
-    with xr.open_dataset(parameters_path, engine="h5netcdf") as file:
-        if "roughness" not in file:
-            raise ValueError(f"{parameters_path}: variable 'roughness' is missing; the model has no river")
-        roughness = file.roughness.mean(["fold", "seed"]).load()
+    parameters = read_simulation(simulation_path, "parameters")
+    if "roughness" not in parameters:
+        raise ValueError(f"{simulation_path}: variable 'roughness' is missing; the model has no river")
+    roughness = parameters.roughness.mean(["fold", "seed"])
     learned = np.full(len(place.river.reach), np.nan)
     learned[place.river.positions(roughness.reach.values)] = roughness.values
 

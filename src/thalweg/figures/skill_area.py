@@ -1,6 +1,7 @@
 """Skill of models against the drainage area of the gauge, and what routing through the river changes."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -15,13 +16,14 @@ FARTHEST = 92  # percentile of the differences' sizes that the axis reaches to
 
 
 @styled
-def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", labels=None):
-    """Above, the skill at each gauge against its drainage area; below, that of the first model less that of each other.
+def draw(domain_path, skill_csv, by_area_csv, domain, experiment, models, metric="NSE", labels=None):
+    """Above, the skill at each gauge against its drainage area; below, that of the first model minus that of each other.
 
     Args:
         domain_path: domain netCDF.
         skill_csv: skill table.
-        domain, experiment: which rows of it.
+        by_area_csv: table of :func:`thalweg.analysis.river.skill_by_area` after the column routed.
+        domain, experiment: which rows of both.
         models: models drawn, the routed one first.
         metric: of :data:`thalweg.metrics.scores.METRICS`, one that is 1 at best.
         labels: model -> label, in the study's order.
@@ -36,6 +38,7 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
     area = dict(zip(place.place_ids, place.places.drainage_area.values))
     skill = read_skill(skill_csv)
     skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == metric)]
+    skill = skill[skill.variable == "discharge"]
     skill = skill.groupby(["model", "place"]).value.mean().unstack("model")
     for model in models:
         if model not in skill or skill[model].isna().all():
@@ -47,11 +50,13 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
     routed, others = models[0], models[1:]
     difference = skill[others].rsub(skill[routed], axis=0)
     unit = METRICS[metric].unit
+    classes = pd.read_csv(by_area_csv)
+    classes = classes[(classes.routed == routed) & (classes.metric == metric)].set_index(["model", "area_class"])
 
     figure = Figure(figsize=(WIDTH, 5.2 if others else 2.9), layout="constrained")
     panels = figure.subplots(1 + bool(others), 1, sharex=True, squeeze=False)[:, 0]
     for model in models:
-        _points(panels[0], size, skill[model].to_numpy(), look[model])
+        _points(panels[0], size, skill[model].to_numpy(), look[model], classes.loc[model]["median"])
     low = max(LEAST, skill[models].min(axis=None) - 0.05)
     panels[0].set(ylim=(low, 1), ylabel=f"{metric} [{unit}]")
     below = int((skill[models] < low).to_numpy().sum())
@@ -60,12 +65,12 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
     if others:
         panels[1].axhline(0, color=QUIET, linewidth=0.8)
         for model in others:
-            _points(panels[1], size, difference[model].to_numpy(), look[model])
+            _points(panels[1], size, difference[model].to_numpy(), look[model], classes.loc[model].improvement)
         reach = 1.05 * np.nanpercentile(np.abs(difference), FARTHEST)
         beyond = int((difference.abs() > reach).to_numpy().sum())
         note = f"; {beyond} values lie off the axis" if beyond else ""
         panels[1].set(ylim=(-reach, reach), ylabel=f"difference of {metric} [{unit}]")
-        letter(panels[1], 1, f"{look[routed].label} less each other model (above 0: it is better){note}")
+        letter(panels[1], 1, f"{look[routed].label} minus each other model (above 0: it is better){note}")
     panels[-1].set(xscale="log", xlabel="drainage area [km²]")
     for axes in panels:
         for first, _ in list(AREA_CLASSES.values())[1:]:
@@ -78,12 +83,12 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
     return figure
 
 
-def _points(axes, size, values, look):
-    """A point per gauge, and a bar at the median of each class of drainage area, as wide as its gauges."""
+def _points(axes, size, values, look, medians):
+    """A point per gauge, and a bar at the median (Series by class) of each class of drainage area, as wide as its gauges."""
     axes.scatter(size, values, s=9, color=look.colour, alpha=0.5, linewidths=0)
     classes = area_class(size)
     for name in AREA_CLASSES:
         part = (classes == name) & np.isfinite(values)
         if part.any():
             ends = size[part].min(), size[part].max()
-            axes.plot(ends, [np.median(values[part])] * 2, color=look.colour, linewidth=2)
+            axes.plot(ends, [medians[name]] * 2, color=look.colour, linewidth=2)

@@ -20,7 +20,7 @@ def draw(skill_csv, metric="NSE", labels=None, shown=None):
         skill_csv: skill table.
         metric: of :data:`thalweg.metrics.scores.METRICS`.
         labels: model -> label, in the study's order.
-        shown: list of (domain, experiment, models) to draw; None draws all.
+        shown: list of (domain, experiment, models) to draw; None draws all of discharge.
 
     Returns:
         matplotlib Figure. Thick lines are of each gauge's mean over seeds and folds, thin ones of single seeds. Each
@@ -30,6 +30,7 @@ def draw(skill_csv, metric="NSE", labels=None, shown=None):
         ValueError: when no row has the metric.
     """
     skill = read_skill(skill_csv)
+    skill = skill[skill.variable == "discharge"]
     there = skill.metric.unique()
     skill = skill[skill.metric == metric]
     if skill.empty:

@@ -39,6 +39,7 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
     place = read_domain(domain_path)
     skill = read_skill(skill_csv)
     skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == metric)]
+    skill = skill[skill.variable == "discharge"]
     for model in models:
         if model not in set(skill.model):
             raise ValueError(

@@ -21,7 +21,7 @@ BEST, NOT_APART = "\N{BLACK CIRCLE}", "\N{WHITE CIRCLE}"
 
 @styled
 def draw(summary_csv, comparison_csv, metrics=("NSE", "KGE"), labels=None):
-    """A panel per metric: a row per model, a column per experiment, a cell with the median and its interval.
+    """A panel per metric of discharge: a row per model, a column per experiment, a cell with the median and its interval.
 
     Args:
         summary_csv: table of :func:`thalweg.evaluation.statistics.summarise`.
@@ -36,7 +36,8 @@ def draw(summary_csv, comparison_csv, metrics=("NSE", "KGE"), labels=None):
     Raises:
         ValueError: when a metric is not in the summary.
     """
-    summary, comparison = pd.read_csv(summary_csv), pd.read_csv(comparison_csv)
+    summary, comparison = (pd.read_csv(path) for path in (summary_csv, comparison_csv))
+    summary, comparison = (table[table.variable == "discharge"] for table in (summary, comparison))
     for metric in metrics:
         if metric not in set(summary.metric):
             raise ValueError(

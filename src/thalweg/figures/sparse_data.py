@@ -5,8 +5,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from thalweg.evaluation.blocks import read_blocks
-from thalweg.evaluation.statistics import read_skill, summarise
 from thalweg.figures.style import WIDTH, legend_below, letter, looks, styled
 from thalweg.metrics.scores import METRICS
 
@@ -18,41 +16,30 @@ APART = 0.035  # between the models at one level, as a part of it: the axis is l
 
 
 @styled
-def draw(skill_csv, domain, sweeps, models, metric="NSE", labels=None, domain_path=None):
+def draw(table_csv, labels=None):
     """A panel per sweep: the median of each model against the level, with its 95 % interval.
 
     Args:
-        skill_csv: skill table.
-        domain: which rows of it.
-        sweeps: of :data:`SWEEPS`, name -> {experiment: level}; a level is a share (0 to 1) or a number of years.
-        models: models drawn.
-        metric: of :data:`thalweg.metrics.scores.METRICS`.
+        table_csv: of :func:`thalweg.evaluation.skill_tables.skill_by_training_data`, of one domain and metric.
         labels: model -> label, in the study's order.
-        domain_path: file of the domain, of whose blocks of near gauges intervals are; without it of single gauges.
 
     Returns:
-        matplotlib Figure. Every point of a panel is of the same gauges: those with a value of each model at each level.
-
-    Raises:
-        ValueError: when a model has no skill at a level, or no gauge has a value of all.
+        matplotlib Figure. Every point of a panel is of the same places: those with a value of each model at each level.
     """
-    look = looks(models, labels)
-    blocks = {domain: read_blocks(domain_path)} if domain_path else None
-    skill = read_skill(skill_csv)
-    skill = skill[(skill.domain == domain) & (skill.metric == metric) & skill.model.isin(models)]
+    table = pd.read_csv(table_csv)
+    domain, metric = table.domain.iloc[0], table.metric.iloc[0]
+    look = looks(table.model.unique(), labels)
+    sweeps = list(table.groupby("sweep", sort=False))
 
     figure = Figure(figsize=(WIDTH if len(sweeps) > 1 else 0.6 * WIDTH, 3.0), layout="constrained")
     panels = figure.subplots(1, len(sweeps), sharey=True, squeeze=False)[0]
-    for position, (axes, (name, levels)) in enumerate(zip(panels, sweeps.items(), strict=True)):
+    for position, (axes, (name, rows_of_sweep)) in enumerate(zip(panels, sweeps, strict=True)):
         label, factor = SWEEPS[name]
-        same = _same_gauges(skill[skill.experiment.isin(levels)], levels, models, f"{skill_csv}: {domain}")
-        medians = summarise(same, blocks=blocks).set_index(["model", "experiment"])
-        order = sorted(levels, key=levels.get)
         for number, (model, each) in enumerate(look.items()):
             aside = (1 + APART) ** (number - (len(look) - 1) / 2)
-            rows = medians.loc[[(model, experiment) for experiment in order]]
+            rows = rows_of_sweep[rows_of_sweep.model == model].sort_values("level")
             axes.errorbar(
-                [factor * levels[experiment] * aside for experiment in order],
+                factor * rows.level * aside,
                 rows["median"],
                 yerr=[rows["median"] - rows.low, rows.high - rows["median"]],
                 color=each.colour,
@@ -61,13 +48,13 @@ def draw(skill_csv, domain, sweeps, models, metric="NSE", labels=None, domain_pa
                 markersize=3,
                 elinewidth=0.8,
             )
-        ticks = sorted({factor * level for level in levels.values()})
+        ticks = sorted(set(factor * rows_of_sweep.level))
         axes.set(xscale="log", xlabel=label)
         axes.xaxis.set_major_locator(FixedLocator(ticks))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid(True, axis="y")
-        letter(axes, position, f"{domain} ({same.place.nunique()} gauges)")
+        letter(axes, position, f"{domain} ({rows_of_sweep.places.max()} places)")
     panels[0].set_ylabel(f"median {metric.replace('_', ' ')} [{METRICS[metric].unit}]")
     handles = [
         Line2D([], [], color=each.colour, linestyle=each.dashes, marker="o", markersize=3, label=each.label)
@@ -75,17 +62,3 @@ def draw(skill_csv, domain, sweeps, models, metric="NSE", labels=None, domain_pa
     ]
     legend_below(figure, handles)
     return figure
-
-
-def _same_gauges(skill, levels, models, source):
-    """Rows of the gauges that have a value of every model in every experiment."""
-    present = skill.dropna(subset="value").groupby(["experiment", "model", "place"]).size().unstack("place")
-    wanted = pd.MultiIndex.from_product([levels, models])
-    missing = wanted.difference(present.index)
-    if len(missing):
-        experiment, model = missing[0]
-        raise ValueError(f"{source}: there is no skill of model {model!r} in {experiment!r}; leave it out or score it")
-    gauges = present.columns[present.loc[wanted].notna().all()]
-    if gauges.empty:
-        raise ValueError(f"{source}: no gauge has a value of every model in all of {', '.join(levels)}")
-    return skill[skill.place.isin(gauges)]

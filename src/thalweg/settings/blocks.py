@@ -32,7 +32,7 @@ class ProcessModel(Settings):
     label: str = Field(description="name in figures")
     process: ProcessName = Field(
         "hbv",
-        description="the prior, a file in thalweg/processes/runoff or package.module:function of your own; hbv_implicit is HBV 1.1p by backward Euler, hbv_canopy evaporates through leaves that photosynthesise, hbv_neural has a small network for recharge",
+        description="the prior, a file in thalweg/processes or package.module:function of your own; hbv_implicit is HBV 1.1p by backward Euler, hbv_canopy evaporates through leaves that photosynthesise, hbv_neural has a small network for recharge",
     )
     capillary_rise: bool = Field(True, description="HBV 1.1p (true) or 1.0 (false)")
     integrator: Literal["fused", "reference"] = Field(

@@ -50,13 +50,9 @@ def read_study(folder, overrides=None):
     for layer in _layers(folder / "studies", overrides.get("study", values.get("study", "default"))):
         values = merge(values, layer)
     values = merge(values, overrides)
-    for holder, blocks in (
-        (values, ("models", "experiments", "claims")),
-        (values.get("sites"), ("domains", "models", "experiments")),
-    ):
-        for block in blocks if isinstance(holder, dict) else ():
-            if isinstance(holder.get(block), dict):
-                holder[block] = _without_null(holder[block], removable=set(holder[block]))
+    for block in ("domains", "models", "experiments", "claims"):
+        if isinstance(values.get(block), dict):
+            values[block] = _without_null(values[block], removable=set(values[block]))
     return validated(Study, values, folder)
 
 

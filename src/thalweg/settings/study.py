@@ -8,43 +8,37 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from thalweg.registry import load
 from thalweg.schema import Count, Days, Settings
 from thalweg.settings.blocks import (
-    CevennesSettings,
     ClimatologyModel,
-    DelawareSettings,
     EnsembleModel,
     Experiment,
     Model,
     ProcessModel,
     SequenceModel,
-    SusquehannaSettings,
     Training,
 )
 from thalweg.settings.canopy import CanopyStudy
-from thalweg.settings.catchments import Catchments
-from thalweg.settings.claims import Claim, default_claims
+from thalweg.settings.claims import Claim, MetricName, default_claims
+from thalweg.settings.domains import Domains
 from thalweg.settings.leaf import LeafStudy
-from thalweg.settings.sites import Sites
 from thalweg.settings.twin import WhichPriorStudy
 
 TRAINED = ("process", "sequence")  # kinds of models that are trained
+SAMPLED = {  # training of models of what is sampled in rivers: slow states, and a step in which most days have no sample
+    "learning_rate": 0.02,
+    "steps": 200,
+    "window": "1100 days",
+    "spin_up": "730 days",
+    "patience": 6,
+    "climate_attributes": False,
+    "logarithmic_attributes": True,
+}
 
 
-class Domains(Settings):
-    """Where the data are from and how they are read; null leaves a domain out."""
-
-    delaware: DelawareSettings | None = DelawareSettings()
-    susquehanna: SusquehannaSettings | None = SusquehannaSettings()
-    cevennes: CevennesSettings | None = CevennesSettings()
-    catchments: dict[str, Catchments] = Field(
-        {}, description="name: datasets of whole catchments; kind is camels_us, caravan, france or own_catchments"
-    )
-
-    def gauged(self):
-        """Settings of the domains that have gauges, by name."""
-        rivers = {"delaware": self.delaware, "susquehanna": self.susquehanna}
-        return {name: settings for name, settings in (rivers | self.catchments).items() if settings is not None}
+def _domains():
+    return {name: {} for name in ("delaware", "susquehanna", "cevennes", "thames")}
 
 
 PRIORS = {
@@ -62,7 +56,7 @@ def _models():
         "lstm": SequenceModel(
             label="LSTM",
             dropout=0.2,
-            training={"steps": 300, "patience": 5, "window": "365 days", "spin_up": "270 days", "gauges_per_step": 32},
+            training={"steps": 300, "patience": 5, "window": "365 days", "spin_up": "270 days", "places_per_step": 32},
         ),
         "hbv-river": ProcessModel(label="δHBV 1.1p, routed", components=8, routing="river"),
         "hbv-unrouted": ProcessModel(label="δHBV 1.1p, no routing", components=8, routing="none"),
@@ -77,7 +71,29 @@ def _models():
             for name, label in PRIORS.items()
         },
         "hbv-neural": ProcessModel(label="δHBV, recharge by a network", components=8, process="hbv_neural"),
+        "stream-temperature": _of_samples("δ heat budget", "stream_temperature", components=2),
+        "nitrogen": _of_samples("δ nitrogen", "nitrogen"),
+        "concentration-discharge": _of_samples("C-Q curve and season", "concentration_discharge"),
+        "air2stream": _of_samples("air2stream", "air2stream"),
+        "logistic": _of_samples("logistic air-water curve", "logistic_air_water"),
+        "stream-lstm": SequenceModel(
+            label="LSTM", hidden=32, dropout=0.2, spatial="distributed", training=dict(SAMPLED)
+        ),
+        "season": ClimatologyModel(label="seasonal cycle", harmonics=2),
     }
+
+
+def _of_samples(label, process, components=1):
+    """A process of what is sampled: a place is one unit, and there are few places to learn from."""
+    return ProcessModel(
+        label=label,
+        process=process,
+        components=components,
+        hidden=32,
+        layers=1,
+        routing="none",
+        training=dict(SAMPLED),
+    )
 
 
 def _experiments():
@@ -143,13 +159,44 @@ def _experiments():
                 training={"steps": 200, "window": "730 days"},
             ),
         },
+        "thames": _sampled_experiments(),
+    }
+
+
+def _sampled_experiments():
+    later = {"kind": "temporal", "train": ("2009-03-01", "2012-02-29"), "test": ("2012-03-01", "2013-02-28")}
+    whole = {"train": ("2009-03-01", "2013-02-28"), "test": ("2009-03-01", "2013-02-28")}
+    common = {"validation": "period", "validation_share": 0.2, "minimum_values": 20}
+    temperature = {
+        "variable": "water_temperature",
+        "models": ["stream-temperature", "stream-lstm", "air2stream", "logistic", "season"],
+        **common,
+    }
+    concentration = {"training": {"loss": "log_likelihood"}, **later, **common}
+    return {
+        "temperature": Experiment(label="water temperature, later year", **later, **temperature),
+        "temperature-sites": Experiment(
+            label="water temperature, held-out sites", kind="ungauged_places", folds=4, **whole, **temperature
+        ),
+        "nitrate": Experiment(
+            label="nitrate, later year",
+            variable="nitrate",
+            models=["nitrogen", "stream-lstm", "concentration-discharge", "season"],
+            **concentration,
+        ),
+        "organic-carbon": Experiment(
+            label="dissolved organic carbon, later year",
+            variable="dissolved_organic_carbon",
+            models=["concentration-discharge", "stream-lstm", "season"],
+            **concentration,
+        ),
     }
 
 
 class Evaluation(Settings):
     """Metrics and their uncertainty."""
 
-    metrics: list[str] = Field(
+    metrics: list[MetricName] = Field(
         [
             "NSE",
             "KGE",
@@ -162,12 +209,28 @@ class Evaluation(Settings):
             "RMSE_high",
             "peak_timing",
         ],
-        description="names in thalweg.metrics.scores",
+        description="of what is recorded continuously, such as discharge: names in thalweg.metrics.scores",
     )
     minimum_days: Days = Field(
         "300 days", validate_default=True, description="days with both series that a metric needs"
     )
-    bootstrap_samples: Count = Field(2000, description="resamples of blocks of gauges for intervals of medians")
+    compared: list[MetricName] = Field(["NSE", "KGE"], description="of these, those with paired tests between models")
+    sample_metrics: list[MetricName] = Field(
+        ["RMSE", "bias", "NSE", "KGE"], description="of what is sampled, such as temperature and solutes"
+    )
+    minimum_samples: Count = Field(20, description="samples that a metric needs")
+    sample_compared: list[MetricName] = Field(["RMSE", "NSE"], description="of these, those with paired tests")
+    bootstrap_samples: Count = Field(2000, description="resamples of blocks of places for intervals of medians")
+
+    @model_validator(mode="after")
+    def _compared_is_computed(self):
+        for compared, metrics in (("compared", "metrics"), ("sample_compared", "sample_metrics")):
+            missing = [name for name in getattr(self, compared) if name not in getattr(self, metrics)]
+            if missing:
+                raise ValueError(
+                    f"{compared}: {missing[0]} is not among {metrics}; compute it too, or do not compare it"
+                )
+        return self
 
 
 class Study(Settings):
@@ -186,7 +249,9 @@ class Study(Settings):
         [0, 1, 2], description="every model is trained once per seed"
     )
     domains: Domains = Field(
-        Domains(), description="where the data are from and how they are read; null leaves one out"
+        default_factory=_domains,
+        validate_default=True,
+        description="where the data are from and how they are read; kind is a file of thalweg/datasets, the domain's name where it is not given; null removes one",
     )
     models: dict[str, Model] = Field(default_factory=_models, description="what is compared; null removes one")
     training: Training = Field(Training(), description="how every model is trained")
@@ -209,10 +274,6 @@ class Study(Settings):
     canopy: CanopyStudy | None = Field(
         CanopyStudy(), description="the canopy of a flux tower, learned and held against baselines; null leaves it out"
     )
-    sites: Sites | None = Field(
-        default_factory=Sites,
-        description="water temperature and quality, learned where something is sampled; null leaves it out",
-    )
 
     def training_of(self, model, experiment=None):
         """The training settings of a model: the training block, the model's overrides, then the experiment's.
@@ -226,9 +287,6 @@ class Study(Settings):
 
     @model_validator(mode="after")
     def _names_and_periods_agree(self):
-        for name in self.domains.catchments:
-            if name in type(self.domains).model_fields:
-                raise ValueError(f"domains.catchments.{name}: another domain has that name; choose another")
         for name, model in self.models.items():
             if model.kind in TRAINED:
                 try:
@@ -238,33 +296,32 @@ class Study(Settings):
             for member in getattr(model, "members", ()):
                 if member not in self.models or self.models[member].kind == "ensemble":
                     raise ValueError(f"models.{name}.members: {member!r} is not a model, or is itself an ensemble")
-        gauged = self.domains.gauged()
         for domain, experiments in self.experiments.items():
-            if domain not in gauged:
-                raise ValueError(
-                    f"experiments.{domain}: there is no such domain with gauges; there are {', '.join(gauged)}"
-                )
+            self._check_domain(f"experiments.{domain}", domain)
             for name, experiment in experiments.items():
-                self._check_experiment(f"experiments.{domain}.{name}", gauged[domain].period, experiment)
+                self._check_experiment(f"experiments.{domain}.{name}", domain, experiment)
         if self.which_prior:
-            if self.which_prior.domain not in gauged:
-                raise ValueError(
-                    f"which_prior.domain: {self.which_prior.domain!r} is no domain with gauges; there are "
-                    f"{', '.join(gauged)}: name one of them, or set which_prior: null"
-                )
-            self._check_periods("which_prior", gauged[self.which_prior.domain].period, self.which_prior)
+            self._check_domain("which_prior.domain", self.which_prior.domain, "; or set which_prior: null")
+            self._check_periods("which_prior", self.which_prior.domain, self.which_prior)
         return self
 
-    def _check_periods(self, where, days, experiment):
-        for part in ("train", "test"):
+    def _check_domain(self, where, domain, mend=""):
+        if domain not in self.domains:
+            raise ValueError(
+                f"{where}: there is no such domain as {domain!r}; there are {', '.join(self.domains)}{mend}"
+            )
+
+    def _check_periods(self, where, domain, experiment):
+        days = getattr(self.domains[domain], "period", None)
+        for part in ("train", "test") if days else ():
             first, last = getattr(experiment, part)
             if first < days[0] or last > days[1]:
                 raise ValueError(
                     f"{where}.{part}: {first}..{last} is not within the data, whose domain has the period {days[0]}..{days[1]}"
                 )
 
-    def _check_experiment(self, where, days, experiment):
-        self._check_periods(where, days, experiment)
+    def _check_experiment(self, where, domain, experiment):
+        self._check_periods(where, domain, experiment)
         for model in experiment.models:
             if model not in self.models:
                 raise ValueError(f"{where}.models: {model!r} is not among the models: {', '.join(self.models)}")
@@ -273,6 +330,11 @@ class Study(Settings):
                     self.training_of(model, experiment)
                 except ValueError as error:
                     raise ValueError(f"{where}.training: {error}") from error
+            if getattr(self.models[model], "network", "") == "unit" and load("split", experiment.kind).places != "same":
+                raise ValueError(
+                    f"{where}.models: {model!r} has a parameter set for each unit, so it has none for a held-out one; "
+                    "use network: attributes"
+                )
             lacking = [one for one in getattr(self.models[model], "members", ()) if one not in experiment.models]
             if lacking:
                 raise ValueError(f"{where}.models: {model!r} needs its member {lacking[0]!r} in the same experiment")

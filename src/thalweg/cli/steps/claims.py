@@ -12,7 +12,7 @@ from thalweg.storage.store import atomic, provenance, write_table
 def arguments(parser):
     parser.add_argument("--skill", required=True, help="all scores, CSV")
     parser.add_argument("--evidence", nargs="*", default=[], help="tables of evidence, CSV")
-    parser.add_argument("--domains", nargs="*", default=[], metavar="NAME=PATH", help="domains, for blocks of gauges")
+    parser.add_argument("--domains", nargs="*", default=[], metavar="NAME=PATH", help="domains, for blocks of places")
     parser.add_argument("--settings", required=True, help="claims and bootstrap_samples, as JSON")
     parser.add_argument("--study", required=True, help="name of the study, for the page's title")
     parser.add_argument("--output", required=True, help="verdicts, CSV")

@@ -3,12 +3,12 @@
 import json
 
 import pandas as pd
-import xarray as xr
 
 from thalweg.analysis.flood_peaks import errors_by_class, peak_errors, peak_evidence
 from thalweg.basin.domain import read_domain
 from thalweg.evaluation.blocks import blocks_of
 from thalweg.evaluation.evidence import evidence_table
+from thalweg.experiments.simulation import read_simulation
 from thalweg.storage.store import provenance, write_table
 
 
@@ -26,10 +26,8 @@ def run(args):
     domain = read_domain(args.domain)
     errors = []
     for path in args.simulations:
-        with xr.open_dataset(path, engine="h5netcdf") as simulation:
-            errors.append(
-                peak_errors(simulation.load(), domain.observed_runoff).assign(model=simulation.attrs["model"])
-            )
+        simulation = read_simulation(path)
+        errors.append(peak_errors(simulation, domain.observed_runoff).assign(model=simulation.attrs["model"]))
     errors = pd.concat(errors, ignore_index=True)
     blocks = pd.Series(blocks_of(domain.places), index=domain.place_ids)
     table = errors_by_class(errors, blocks, settings["bootstrap_samples"])

@@ -6,7 +6,7 @@ import torch
 
 from thalweg.analysis.twin_river import recover
 from thalweg.basin.domain import read_domain
-from thalweg.experiments.run import positions
+from thalweg.metrics.calendar import positions
 from thalweg.storage.store import provenance, write_table
 
 

@@ -1,22 +1,33 @@
-"""thalweg score: one simulation in, its metrics at every tested gauge out."""
+"""thalweg step score: one simulation in, the metrics of all its variables at every tested place out."""
 
 import json
 
-import xarray as xr
+import pandas as pd
 
+from thalweg.basin.observables import observable
 from thalweg.evaluation.score import score
+from thalweg.experiments.simulation import read_variables
 from thalweg.storage.store import provenance, write_table
 
 
 def arguments(parser):
     parser.add_argument("--simulation", required=True, help="netCDF of the simulation")
     parser.add_argument("--study", required=True, help="name of the study, for the table")
-    parser.add_argument("--settings", required=True, help="metrics and minimum_days, as JSON")
+    parser.add_argument(
+        "--settings",
+        required=True,
+        help="metrics and minimum_days of what is recorded continuously, sample_metrics and minimum_samples of what is "
+        "sampled, as JSON",
+    )
     parser.add_argument("--output", required=True, help="scores, CSV")
 
 
 def run(args):
     settings = json.loads(args.settings)
-    with xr.open_dataset(args.simulation, engine="h5netcdf") as simulation:
-        table = score(simulation.load(), args.study, settings["metrics"], settings["minimum_days"])
-    write_table(table, args.output, provenance(settings, inputs=[args.simulation]))
+    tables = []
+    for simulation in read_variables(args.simulation):
+        names = ("metrics", "minimum_days")
+        if not observable(simulation.attrs["variable"]).continuous:
+            names = ("sample_metrics", "minimum_samples")
+        tables.append(score(simulation, args.study, *(settings[name] for name in names)))
+    write_table(pd.concat(tables, ignore_index=True), args.output, provenance(settings, inputs=[args.simulation]))

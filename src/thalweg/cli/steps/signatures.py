@@ -3,9 +3,9 @@
 import json
 
 import pandas as pd
-import xarray as xr
 
 from thalweg.evaluation.signature_table import signature_table
+from thalweg.experiments.simulation import read_simulation
 from thalweg.storage.store import provenance, write_table
 
 
@@ -17,8 +17,5 @@ def arguments(parser):
 
 def run(args):
     settings = json.loads(args.settings)
-    tables = []
-    for path in args.simulations:
-        with xr.open_dataset(path, engine="h5netcdf") as simulation:
-            tables.append(signature_table(simulation.load(), settings["minimum_days"]))
+    tables = [signature_table(read_simulation(path), settings["minimum_days"]) for path in args.simulations]
     write_table(pd.concat(tables, ignore_index=True), args.output, provenance(settings, inputs=args.simulations))

@@ -1,4 +1,4 @@
-"""thalweg split: a domain in, the table of folds out."""
+"""thalweg step split: a domain in, the table of folds out."""
 
 from thalweg.basin.domain import read_domain
 from thalweg.experiments.splits import make_splits

@@ -1,9 +1,10 @@
-"""thalweg summarise: scores in; the table of all scores, its summary and the paired tests out."""
+"""thalweg step summarise: scores in; the table of all scores, its summary and the paired tests out."""
 
 import json
 
 import pandas as pd
 
+from thalweg.basin.observables import observable
 from thalweg.evaluation.blocks import read_blocks
 from thalweg.evaluation.statistics import compare, summarise
 from thalweg.storage.store import provenance, write_table
@@ -11,8 +12,12 @@ from thalweg.storage.store import provenance, write_table
 
 def arguments(parser):
     parser.add_argument("--scores", nargs="+", required=True, help="tables of thalweg score")
-    parser.add_argument("--domains", nargs="*", default=[], metavar="NAME=PATH", help="domains, for blocks of gauges")
-    parser.add_argument("--settings", required=True, help="metrics and bootstrap_samples, as JSON")
+    parser.add_argument("--domains", nargs="*", default=[], metavar="NAME=PATH", help="domains, for blocks of places")
+    parser.add_argument(
+        "--settings",
+        required=True,
+        help="compared (metrics of what is recorded continuously), sample_compared and bootstrap_samples, as JSON",
+    )
     parser.add_argument("--skill", required=True, help="all scores, CSV")
     parser.add_argument("--summary", required=True, help="medians and intervals, CSV")
     parser.add_argument("--comparison", required=True, help="paired tests between models, CSV")
@@ -27,5 +32,11 @@ def run(args):
     samples = settings["bootstrap_samples"]
     write_table(skill, args.skill, record)
     write_table(summarise(skill, samples, blocks=blocks), args.summary, record)
-    tests = [compare(skill, metric, samples, blocks=blocks) for metric in settings["compared"]]
+    continuous = skill.variable.map(lambda name: observable(name).continuous).astype(bool)
+    tests = [
+        compare(rows, metric, samples, blocks=blocks)
+        for rows, metrics in ((skill[continuous], "compared"), (skill[~continuous], "sample_compared"))
+        for metric in settings[metrics]
+        if metric in set(rows.metric)
+    ]
     write_table(pd.concat(tests, ignore_index=True), args.comparison, record)

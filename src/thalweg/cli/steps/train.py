@@ -1,4 +1,4 @@
-"""thalweg train: a domain and a split in, weights of every fold and seed and the training log out."""
+"""thalweg step train: a domain and a split in, weights of every fold and seed and the training log out."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from thalweg.storage.store import provenance, sidecar, write_json, write_table
 def arguments(parser):
     parser.add_argument("--domain", required=True, help="netCDF of the domain")
     parser.add_argument("--splits", required=True, help="table of folds")
-    parser.add_argument("--settings", required=True, help="model, training, seeds, ... as JSON")
+    parser.add_argument("--settings", required=True, help="model, training, variables, seeds, ... as JSON")
     parser.add_argument(
         "--checkpoints", required=True, help="folder for checkpoints; an interrupted run resumes from it"
     )
@@ -32,23 +32,12 @@ def arguments(parser):
 def run(args):
     torch.set_num_threads(args.threads)
     job = settings_from(TrainingJob, args.settings)
-    splits = read_splits(args.splits)
     key = [
         code_of("thalweg.cli.steps.train", job.model_dump(mode="json")),
         hashlib.sha256(Path(args.domain).read_bytes()).hexdigest(),
-        job.device,
     ]
     tensors, values, log = train_experiment(
-        read_domain(args.domain),
-        splits,
-        job.model,
-        job.training,
-        job.seeds,
-        args.checkpoints,
-        key,
-        job.validation_share,
-        job.device,
-        label="/".join(args.names),
+        read_domain(args.domain), read_splits(args.splits), job, args.checkpoints, key, label="/".join(args.names)
     )
     record = provenance(json.loads(args.settings), seed=job.seeds, inputs=[args.domain, args.splits])
     for position, (name, value) in enumerate(zip(("domain", "experiment", "model"), args.names, strict=True)):

@@ -3,12 +3,12 @@
 import json
 
 import pandas as pd
-import xarray as xr
 
 from thalweg.analysis.trends import flow_trends, trend_evidence
 from thalweg.basin.domain import read_domain
 from thalweg.evaluation.blocks import blocks_of
 from thalweg.evaluation.evidence import evidence_table
+from thalweg.experiments.simulation import read_simulation
 from thalweg.storage.store import provenance, write_table
 
 
@@ -26,10 +26,10 @@ def run(args):
     domain = read_domain(args.domain)
     tables = []
     for path in args.simulations:
-        with xr.open_dataset(path, engine="h5netcdf") as simulation:
-            days = domain.forcing.precipitation.sel(time=simulation.time).values
-            tables.append(flow_trends(simulation.load(), domain.catchment_weights @ days.T))
-            tables[-1].insert(0, "model", simulation.attrs["model"])
+        simulation = read_simulation(path)
+        days = domain.forcing.precipitation.sel(time=simulation.time).values
+        tables.append(flow_trends(simulation, domain.catchment_weights @ days.T))
+        tables[-1].insert(0, "model", simulation.attrs["model"])
     table = pd.concat(tables, ignore_index=True)
     blocks = pd.Series(blocks_of(domain.places), index=domain.place_ids)
     rows = trend_evidence(table, blocks, settings["reference"], settings["bootstrap_samples"])

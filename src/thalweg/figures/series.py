@@ -1,25 +1,23 @@
-"""Sampled and simulated series at sites of low, middling and high error."""
+"""Observed and simulated series at places of low, middling and high error."""
 
 import re
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from thalweg.basin.domain import require
-from thalweg.basin.sites import read_sites
-from thalweg.evaluation.statistics import read_skill
+from thalweg.basin.domain import read_domain, require
+from thalweg.evaluation.statistics import read_skill, unit_of
+from thalweg.experiments.simulation import read_simulation
 from thalweg.figures.style import OBSERVED, WIDTH, legend_below, letter, looks, number, styled, wrap
 from thalweg.metrics.scores import METRICS
 
-DISCHARGE_UNIT = "mm/day"  # in the registry of metrics it stands for the unit of the series
 RANKS = {"lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75, "worst": 1.0}
 LINEAR = ("water_temperature",)  # what is drawn on a linear axis; all else is a concentration
-REQUIRED = ("simulated", "observed", "censored", "tested", "trained")
+REQUIRED = ("simulated", "observed", "tested", "trained")
 USES = ("held-out sample", "training sample", "unused sample")
 FILLED, OPEN, NEITHER = OBSERVED, "white", "0.75"
 PANEL_HEIGHT = 1.5  # inch
@@ -27,36 +25,35 @@ CROWDED = 400  # samples in a panel above which marks shrink
 
 
 @styled
-def draw(sites_path, skill_csv, simulations, labels=None, metric="RMSE", most_days=1461):
-    """A row per site: the models as lines, held-out samples as filled marks, training samples as open ones.
+def draw(domain_path, skill_csv, simulations, labels=None, metric="RMSE", most_days=1461):
+    """A row per place: the models as lines, held-out samples as filled marks, training samples as open ones.
 
     Args:
-        sites_path: sites netCDF.
-        skill_csv: skill table. Sites are ranked by the first model's ``metric`` in the simulation's experiment.
-        simulations: model -> simulation netCDF of one experiment with simulated (fold, seed, site, time), observed and
-            censored (site, time), tested and trained (fold, site, time), and attrs domain, experiment, variable, unit.
+        domain_path: domain netCDF.
+        skill_csv: skill table. Places are ranked by the first model's ``metric`` of the simulation's variable in its experiment.
+        simulations: model -> simulation netCDF of one experiment (:mod:`thalweg.experiments.simulation`).
         labels: model -> label, in the study's order.
         metric: of :data:`thalweg.metrics.scores.METRICS`.
         most_days: the last days of the sampled period that are drawn.
 
     Returns:
-        matplotlib Figure. A line is the mean over seeds (and folds, where a site is tested in several), the band behind
-        it their range; the number above a panel is the model's metric at the site. Triangles are samples below the
+        matplotlib Figure. A line is the mean over seeds (and folds, where a place is tested in several), the band behind
+        it their range; the number above a panel is the model's metric at the place. Triangles are samples below the
         detection limit, drawn at the limit.
 
     Raises:
-        ValueError: when a model has no skill, or a simulation lacks a site or an attribute.
+        ValueError: when a model has no skill, or a simulation lacks a place or an attribute.
         DataError: when a simulation lacks a variable.
     """
-    sites = read_sites(sites_path)
+    domain = read_domain(domain_path)
     first = next(iter(simulations))
     about = _attributes(simulations[first])
     where = about["domain"], about["experiment"]
-    skill = {model: skill_at_sites(skill_csv, metric, model, *where) for model in simulations}
+    skill = {model: skill_at_places(skill_csv, metric, model, *where, about["variable"]) for model in simulations}
     chosen = _ranked(skill[first], metric)
     runs = {model: _read(path, list(chosen.values())) for model, path in simulations.items()}
     samples = runs[first]
-    time = pd.DatetimeIndex(samples.time[samples.observed.notnull().any("site")])
+    time = pd.DatetimeIndex(samples.time[samples.observed.notnull().any("place")])
     time = pd.date_range(time[0], time[-1])[-most_days:]
     look = looks(list(simulations), labels)
     logarithmic = about["variable"] not in LINEAR
@@ -64,19 +61,19 @@ def draw(sites_path, skill_csv, simulations, labels=None, metric="RMSE", most_da
 
     figure = Figure(figsize=(WIDTH, PANEL_HEIGHT * len(chosen) + 0.9), layout="constrained")
     figure.suptitle(
-        f"{where[0]}, {where[1].replace('_', ' ')}: sites ranked by the {metric} of {look[first].label}",
+        f"{where[0]}, {where[1].replace('_', ' ')}: places ranked by the {metric} of {look[first].label}",
         x=0.01,
         ha="left",
     )
     panels = figure.subplots(len(chosen), 1, sharex=True, squeeze=False)[:, 0]
     uses = set()
-    for position, (axes, (rank, site)) in enumerate(zip(panels, chosen.items())):
-        letter(axes, position, f"{rank}: {site_name(sites, site)}")
-        values = {model: skill[model].get(site, np.nan) for model in look}
+    for position, (axes, (rank, place)) in enumerate(zip(panels, chosen.items())):
+        letter(axes, position, f"{rank}: {place_name(domain, place)}")
+        values = {model: skill[model].get(place, np.nan) for model in look}
         for model, value in values.items():
             text = number(value, decimals(list(values.values()))) if np.isfinite(value) else "none"
-            _line(axes, runs[model].sel(site=site, time=time), look[model], text)
-        uses |= _samples(axes, samples.sel(site=site, time=time))
+            _line(axes, runs[model].sel(place=place, time=time), look[model], text)
+        uses |= _samples(axes, samples.sel(place=place, time=time))
         axes.set_ylabel(f"{name}\n[{unit_text(about['unit'])}]")
         if logarithmic:
             _concentrations(axes)
@@ -93,20 +90,21 @@ def draw(sites_path, skill_csv, simulations, labels=None, metric="RMSE", most_da
     return figure
 
 
-def skill_at_sites(skill_csv, metric, model=None, domain=None, experiment=None):
-    """A model's skill at each site, mean over seeds and folds: Series (site,).
+def skill_at_places(skill_csv, metric, model=None, domain=None, experiment=None, variable=None):
+    """A model's skill at each place, mean over seeds and folds: Series (place,).
 
     Args:
         skill_csv: skill table.
         metric: of its column.
-        model, domain, experiment: which rows; None where the table has only one.
+        model, domain, experiment, variable: which rows; None where the table has only one.
 
     Raises:
         ValueError: when no row is left, or a column that was not named has several values.
     """
     skill = read_skill(skill_csv)
     skill = skill[skill.metric == metric]
-    for column, wanted in {"domain": domain, "experiment": experiment, "model": model}.items():
+    wanted_rows = {"domain": domain, "experiment": experiment, "variable": variable, "model": model}
+    for column, wanted in wanted_rows.items():
         there = list(map(str, skill[column].unique()))
         if wanted is None and len(there) > 1:
             raise ValueError(f"{skill_csv}: {metric} is there of {column} {', '.join(there)}; name one of them")
@@ -117,13 +115,17 @@ def skill_at_sites(skill_csv, metric, model=None, domain=None, experiment=None):
             raise ValueError(f"{skill_csv}: there is no {metric} of {column} {wanted!r}; there is of {there}")
     skill = skill.groupby("place").value.mean().dropna()
     if skill.empty:
-        raise ValueError(f"{skill_csv}: {metric} of model {model!r} is defined at no site; lengthen the test period")
+        raise ValueError(f"{skill_csv}: {metric} of model {model!r} is defined at no place; lengthen the test period")
     return skill
 
 
-def site_name(sites, site):
-    """The name that a site's attributes state, or its id where they state none."""
-    return str(sites.attributes.name.sel(site=site).item()) if "name" in sites.attributes else site
+def place_name(domain, place):
+    """The name of a place, or else of its unit, or its id where neither is stated."""
+    position = list(domain.place_ids).index(place)
+    if "name" in domain.places:
+        return str(domain.places["name"].values[position])
+    unit = domain.place_units[position]
+    return str(domain.attributes["name"].values[unit]) if "name" in domain.attributes and unit >= 0 else place
 
 
 def unit_text(unit):
@@ -131,12 +133,6 @@ def unit_text(unit):
     text = str(unit).replace("delta_degC", "K").replace("degC", "°C")
     text = re.sub(r"(?<=[A-Za-z])[23](?!\d)", lambda digit: "²³"[int(digit[0]) - 2], text)
     return re.sub(r"\bu(?=g|mol)", "µ", text)
-
-
-def unit_of(metric, unit):
-    """The unit of a metric of a variable in ``unit``."""
-    own = METRICS[metric].unit
-    return unit if own == DISCHARGE_UNIT else own
 
 
 def decimals(values):
@@ -148,15 +144,15 @@ def decimals(values):
 
 
 def _attributes(path):
-    with xr.open_dataset(path, engine="h5netcdf") as run:
-        for name in ("domain", "experiment", "variable", "unit"):
-            if name not in run.attrs:
-                raise ValueError(f"{path}: attribute {name!r} is missing; simulate again")
-        return dict(run.attrs)
+    about = read_simulation(path).attrs
+    for name in ("domain", "experiment", "variable", "unit"):
+        if name not in about:
+            raise ValueError(f"{path}: attribute {name!r} is missing; simulate again")
+    return about
 
 
 def _ranked(values, metric):
-    """The sites at the ranks drawn, each once, smallest error first."""
+    """The places at the ranks drawn, each once, smallest error first."""
     score = METRICS[metric]
     error = -values if score.direction == "higher" else (values - score.best).abs()
     ranked = error.sort_values().index
@@ -169,14 +165,16 @@ def _ranked(values, metric):
 
 
 def _read(path, chosen):
-    """A simulation at the chosen sites, NaN in the folds that do not test them."""
-    with xr.open_dataset(path, engine="h5netcdf") as run:
-        require(run, REQUIRED, path)
-        there = run.site.values.astype(str)
-        missing = [site for site in chosen if site not in there]
-        if missing:
-            raise ValueError(f"{path}: variable 'simulated' has no site {missing[0]!r}; simulate again")
-        run = run.assign_coords(site=there).sel(site=chosen).load()
+    """A simulation at the chosen places, NaN in the folds that do not test them."""
+    run = read_simulation(path)
+    require(run, REQUIRED, path)
+    there = run.place.values.astype(str)
+    missing = [place for place in chosen if place not in there]
+    if missing:
+        raise ValueError(f"{path}: variable 'simulated' has no place {missing[0]!r}; simulate again")
+    run = run.assign_coords(place=there).sel(place=chosen)
+    if "censored" not in run:
+        run["censored"] = run.observed.isnull() & False
     tests = (run.tested > 0).any("time")
     run["simulated"] = run.simulated.where(tests)
     run["tested"] = (run.tested > 0).any("fold")
@@ -192,7 +190,7 @@ def _line(axes, run, look, label):
 
 
 def _samples(axes, run):
-    """Draw the samples of one site; returns which (use, censored) were there."""
+    """Draw the samples of one place; returns which (use, censored) were there."""
     known = run.observed.notnull().values
     use = np.select([run.tested.values, run.trained.values], USES[:2], USES[2])
     size = 2.6 if known.sum() <= CROWDED else 1.4

@@ -1,4 +1,4 @@
-"""The network of sites: where they stand, which drains to which, how large the river is there, and the skill."""
+"""The network of sampled places: where they stand, which drains to which, how large the river is there, and the skill."""
 
 import numpy as np
 from matplotlib import colormaps
@@ -7,11 +7,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from thalweg.basin.domain import require
-from thalweg.basin.sites import read_sites
-from thalweg.evaluation.statistics import read_skill
+from thalweg.basin.domain import read_domain, require
+from thalweg.evaluation.statistics import read_skill, unit_of
 from thalweg.figures.maps import TALLEST, base, coast_of, extent_of, height_over_width, hollow, scale_bar
-from thalweg.figures.site_series import decimals, site_name, skill_at_sites, unit_of, unit_text
+from thalweg.figures.series import decimals, place_name, skill_at_places, unit_text
 from thalweg.figures.style import LETTER_WIDTH, OKABE_ITO, WIDTH, colour_range, number, styled
 from thalweg.metrics.scores import METRICS
 
@@ -19,7 +18,7 @@ RIVER = "#7AA6C2"
 DIAMETERS = (4, 15)  # points, of the marks of no discharge and of the largest
 SMALL_DIAMETERS = (3, 9)  # on a map without numbers
 BAR_WIDTH = 0.75  # inch
-MOST_LABELS = 40  # sites; more are drawn without numbers
+MOST_LABELS = 40  # places; more are drawn without numbers
 LABEL_SIZE = 6.5  # points
 GAP = 1.0  # points between a mark and its number
 FARTHER = (0, 2, 4, 8, 13, 19, 26)  # points that a number may be moved away from its mark
@@ -28,39 +27,40 @@ DIRECTIONS = 24
 
 @styled
 def draw(
-    sites_path, skill_csv=None, model=None, metric="RMSE", experiment=None, unit=None, labels=None, map_folder=None
+    domain_path, skill_csv=None, model=None, metric="RMSE", experiment=None, variable=None, labels=None, map_folder=None
 ):
-    """A map of the sites with lines to the site downstream, their numbers explained below.
+    """A map of the places with lines to the place downstream, their numbers explained below.
 
     Args:
-        sites_path: sites netCDF with latitude, longitude [degree] and mean_discharge [m3/s] as attributes.
-        skill_csv: skill table; None draws all sites in one colour.
-        model, experiment: which rows of it; None where it has only one.
+        domain_path: domain netCDF in which every unit is a place of its own (:func:`thalweg.basin.domain.sampled_units`), with
+            latitude, longitude [degree] and mean_discharge [m3/s] as attributes.
+        skill_csv: skill table; None draws all places in one colour.
+        model, experiment, variable: which rows of it; None where it has only one.
         metric: of :data:`thalweg.metrics.scores.METRICS`.
-        unit: of the sampled variable, for the metrics that have it, where the table's column ``unit`` does not state it.
         labels: model -> label.
         map_folder: the unpacked ``map`` dataset; None draws no coast.
 
     Returns:
-        matplotlib Figure. Sites are numbered from the headwaters down each river. Those without skill are hollow.
+        matplotlib Figure. Places are numbered from the headwaters down each river. Those without skill are hollow.
 
     Raises:
         DataError: when an attribute is missing.
         ValueError: when the table has no row of the model.
         FileNotFoundError: when ``map_folder`` holds no coast.
     """
-    sites = read_sites(sites_path)
-    places = sites.attributes
-    require(places, ["latitude", "longitude", "mean_discharge"], f"{sites_path}/attributes")
+    domain = read_domain(domain_path)
+    places = domain.attributes
+    require(places, ["latitude", "longitude", "mean_discharge"], f"{domain_path}/attributes")
     skill = None
     if skill_csv is not None:
-        skill = skill_at_sites(skill_csv, metric, model, sites.name, experiment).reindex(sites.site_ids).to_numpy()
-    order = _downstream_order(sites)
+        skill = skill_at_places(skill_csv, metric, model, domain.name, experiment, variable)
+        skill = skill.reindex(domain.place_ids).to_numpy()
+    order = _downstream_order(domain)
     numbered = len(order) <= MOST_LABELS
 
     west, south, east, north = extent_of(places)
     extent = west, south - 0.06 * (north - south), east, north  # room for the scale bar
-    names = _key(sites, order, skill) if numbered else []
+    names = _key(domain, order, skill) if numbered else []
     columns = _columns(names)
     map_width = WIDTH - 0.6 - BAR_WIDTH * (skill is not None)
     map_height = min(map_width * height_over_width(extent), TALLEST)
@@ -68,12 +68,12 @@ def draw(
     figure = Figure(figsize=(WIDTH, height), layout="compressed")
     axes = figure.subplots()
     base(axes, extent, coast_of(map_folder, extent))
-    lines = _lines(axes, sites)
+    lines = _lines(axes, domain)
     diameter = _diameters(places.mean_discharge.values, places.mean_discharge.values)
     if skill is None:
         _marks(axes, places, diameter, color=OKABE_ITO[4])
     else:
-        unit = unit or _stated_unit(skill_csv, experiment)
+        unit = _stated_unit(skill_csv, domain.name, experiment, variable)
         title = _title(metric, (labels or {}).get(model, model), experiment, unit)
         _coloured(axes, places, diameter, skill, metric, title)
     scale_bar(axes, extent)
@@ -93,15 +93,15 @@ def draw(
     return figure
 
 
-def _downstream_order(sites):
-    """Positions of the sites from the headwaters down, river after river; from west to east without a network."""
-    if sites.network is None:
-        return np.argsort(sites.attributes.longitude.values)
-    river = sites.river
+def _downstream_order(domain):
+    """Positions of the places from the headwaters down, river after river; from west to east without a network."""
+    if domain.network is None:
+        return np.argsort(domain.attributes.longitude.values)
+    river = domain.river
     joining = {position: [] for position in range(-1, len(river.reach))}
     for position, target in enumerate(river.downstream):
         joining[target].append(position)
-    discharge = sites.attributes.mean_discharge.values
+    discharge = domain.attributes.mean_discharge.values
     order = []
 
     def visit(position):
@@ -114,8 +114,8 @@ def _downstream_order(sites):
     return np.array(order)
 
 
-def _key(sites, order, skill):
-    names = [site_name(sites, site) for site in sites.site_ids]
+def _key(domain, order, skill):
+    names = [place_name(domain, place) for place in domain.place_ids]
     values = [""] * len(names)
     if skill is not None:
         digits = decimals(skill)
@@ -133,12 +133,12 @@ def _columns(names):
     return 1
 
 
-def _lines(axes, sites):
-    """Lines to the downstream sites: array (line, end, 2) of longitude and latitude."""
-    if sites.network is None:
+def _lines(axes, domain):
+    """Lines to the downstream places: array (line, end, 2) of longitude and latitude."""
+    if domain.network is None:
         return np.zeros((0, 2, 2))
-    place = np.column_stack([sites.attributes.longitude.values, sites.attributes.latitude.values])
-    downstream = sites.river.downstream
+    place = np.column_stack([domain.attributes.longitude.values, domain.attributes.latitude.values])
+    downstream = domain.river.downstream
     joined = np.flatnonzero(downstream >= 0)
     lines = np.stack([place[joined], place[downstream[joined]]], axis=1)
     axes.add_collection(LineCollection(lines, linewidths=1.4, colors=RIVER, capstyle="round", zorder=1), autolim=False)
@@ -155,26 +155,27 @@ def _lines(axes, sites):
 
 
 def _diameters(shown, discharge):
-    """Diameters in points of the marks of ``shown`` among all sites' ``discharge``."""
+    """Diameters in points of the marks of ``shown`` among all places' ``discharge``."""
     least, most = DIAMETERS if len(discharge) <= MOST_LABELS else SMALL_DIAMETERS
     return least + (most - least) * np.sqrt(shown / discharge.max())
 
 
-def _stated_unit(skill_csv, experiment):
-    skill = read_skill(skill_csv)
-    rows = skill if experiment is None else skill[skill.experiment == experiment]
-    return rows.unit.iloc[0] if "unit" in rows else None
+def _stated_unit(skill_csv, domain, experiment, variable):
+    rows = read_skill(skill_csv)
+    for column, wanted in {"domain": domain, "experiment": experiment, "variable": variable}.items():
+        rows = rows if wanted is None else rows[rows[column] == wanted]
+    return rows.unit.iloc[0]
 
 
 def _title(metric, model, experiment, unit):
     what = ", ".join(
         [f"{metric} of {model}" if model else metric, *([experiment.replace("_", " ")] if experiment else [])]
     )
-    return f"{what} [{unit_text(unit_of(metric, unit or 'unit not stated'))}]"
+    return f"{what} [{unit_text(unit_of(metric, unit))}]"
 
 
 def _marks(axes, places, diameter, **colouring):
-    """Draw the sites, the largest first."""
+    """Draw the places, the largest first."""
     order = np.argsort(-diameter)
     if "c" in colouring:
         colouring["c"] = colouring["c"][order]
@@ -190,12 +191,12 @@ def _marks(axes, places, diameter, **colouring):
 
 
 def _coloured(axes, places, diameter, skill, metric, title):
-    """Draw the sites in the colours of their skill, with the colours' bar."""
+    """Draw the places in the colours of their skill, with the colours' bar."""
     known = np.isfinite(skill)
     if not known.all():
-        hollow(axes, places.isel(site=~known), "site without a value")
+        hollow(axes, places.isel(unit=~known), "place without a value")
     colours, norm, extend = _colours(metric, skill[known])
-    marks = _marks(axes, places.isel(site=known), diameter[known], c=skill[known], cmap=colours, norm=norm)
+    marks = _marks(axes, places.isel(unit=known), diameter[known], c=skill[known], cmap=colours, norm=norm)
     bar = axes.figure.colorbar(marks, ax=axes, location="right", extend=extend, aspect=30, pad=0.02)
     bar.set_label(title)
 
@@ -237,7 +238,7 @@ def _round(value):
 
 
 def _numbers(figure, axes, places, order, diameter, lines):
-    """Write the number of each site beside its mark."""
+    """Write the number of each place beside its mark."""
     figure.draw_without_rendering()
     points = 72 / figure.dpi
     at = axes.transData.transform(np.column_stack([places.longitude.values, places.latitude.values])) * points

@@ -1,13 +1,14 @@
-"""Skill of each model at the sites of each experiment, beside the baselines."""
+"""Skill of each model at the places of each experiment, beside the baselines."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from thalweg.evaluation.statistics import read_skill, summarise
-from thalweg.figures.site_series import decimals, unit_of, unit_text
+from thalweg.evaluation.statistics import read_skill, unit_of
+from thalweg.figures.series import decimals, unit_text
 from thalweg.figures.style import QUIET, WIDTH, letter, looks, number, styled, wrap
 from thalweg.metrics.scores import METRICS
 
@@ -23,27 +24,30 @@ SMALL = 6.5  # points, of numbers
 
 
 @styled
-def draw(skill_csv, domain, experiments, labels=None, metric="RMSE", baselines=()):
-    """A panel per experiment, a row per model: its skill at every site, the median over sites and its 95 % interval.
+def draw(skill_csv, summary_csv, domain, variable, experiments, labels=None, metric="RMSE", baselines=()):
+    """A panel per experiment, a row per model: its skill at every place, the median over places and its 95 % interval.
 
     Args:
         skill_csv: skill table.
-        domain: which rows of it.
-        experiments: experiment -> {"label": title of its panel, "unit": the variable's unit, where the table's column
-            ``unit`` does not state it}, in the order of panels.
+        summary_csv: table of :func:`thalweg.evaluation.statistics.summarise`, which has the medians and intervals.
+        domain, variable: which rows of both.
+        experiments: experiment -> {"label": title of its panel}, in the order of panels.
         labels: model -> label, in the study's order.
         metric: of :data:`thalweg.metrics.scores.METRICS`.
         baselines: models drawn hollow, below the others.
 
     Returns:
-        matplotlib Figure. A point is a site's mean over seeds and folds, the box runs from the lower to the upper
-        quartile. Each row states its median and interval, the best in bold, and, where there are any, how many sites lie beyond the axis.
+        matplotlib Figure. A point is a place's mean over seeds and folds, the box runs from the lower to the upper
+        quartile. Each row states its median and interval, the best in bold, and, where there are any, how many places lie beyond
+        the axis.
 
     Raises:
         ValueError: naming the first experiment without a value of the metric.
     """
-    skill = read_skill(skill_csv)
-    skill = skill[(skill.domain == domain) & (skill.metric == metric)]
+    skill, summary = (
+        table[(table.domain == domain) & (table.variable == variable) & (table.metric == metric)]
+        for table in (read_skill(skill_csv), pd.read_csv(summary_csv))
+    )
     for name in experiments:
         if skill[skill.experiment == name].value.notna().sum() == 0:
             there = ", ".join(skill.experiment.unique()) or "none"
@@ -51,7 +55,7 @@ def draw(skill_csv, domain, experiments, labels=None, metric="RMSE", baselines=(
     skill = skill[skill.experiment.isin(list(experiments))]
     look = looks(skill.model.unique(), labels)
     order = [*(model for model in look if model not in baselines), *(model for model in look if model in baselines)]
-    summary = summarise(skill).set_index(["experiment", "model"])
+    summary = summary.set_index(["experiment", "model"])
     better = BETTER[METRICS[metric].direction].format(best=METRICS[metric].best)
 
     rows = -(-len(experiments) // MOST_COLUMNS)
@@ -64,12 +68,12 @@ def draw(skill_csv, domain, experiments, labels=None, metric="RMSE", baselines=(
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for axes in panels[len(experiments) :]:
         axes.remove()
-    for position, (name, entry) in enumerate(experiments.items()):
+    for position, name in enumerate(experiments):
         axes = panels[position]
         values = skill[skill.experiment == name].groupby(["model", "place"]).value.mean().unstack("model")
         limits = _limits([values[model].dropna().to_numpy() for model in values], metric)
         count = int(values.notna().any(axis=1).sum())
-        letter(axes, position, f"{titles[name]}\n({count} sites)")
+        letter(axes, position, f"{titles[name]}\n({count} places)")
         best = summary.loc[name].median_distance.idxmin()
         digits = decimals(summary.loc[name][["median", "low", "high"]])
         for row, model in enumerate(order):
@@ -82,8 +86,7 @@ def draw(skill_csv, domain, experiments, labels=None, metric="RMSE", baselines=(
             axes.axhline(
                 sum(model not in baselines for model in order) - 0.5, color=QUIET, linewidth=0.5, dashes=(3, 2)
             )
-        stated = entry.get("unit") or skill[skill.experiment == name].unit.iloc[0]
-        unit = unit_text(unit_of(metric, stated))
+        unit = unit_text(unit_of(metric, skill[skill.experiment == name].unit.iloc[0]))
         axes.set_xlabel(f"{metric.replace('_', ' ')} [{unit}]\n({better})")
         axes.set(xlim=limits, ylim=(len(order) - 0.4, -0.7))
         axes.xaxis.set_major_locator(MaxNLocator(4))
@@ -153,7 +156,7 @@ def _state(axes, row, values, summary, limits, digits, best):
 
 def _legend(baselines):
     handles = [
-        Line2D([], [], color="0.4", marker="o", markersize=3, linestyle="", label="site"),
+        Line2D([], [], color="0.4", marker="o", markersize=3, linestyle="", label="place"),
         Patch(facecolor="white", edgecolor="0.25", linewidth=0.7, label="quartiles"),
         Line2D([], [], color="black", marker="|", markersize=9, markeredgewidth=1.8, label="median, 95 % interval"),
     ]

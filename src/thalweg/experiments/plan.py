@@ -1,0 +1,399 @@
+"""What a study asks for: its runs, their settings, and the experiments and models that each analysis and figure is about.
+
+A run is ``(domain, experiment, model)``. All functions take a :class:`~thalweg.settings.study.Study` and make nothing.
+"""
+
+from pathlib import Path
+
+from thalweg.basin.observables import observable
+from thalweg.datasets import reader
+from thalweg.settings.study import TRAINED
+
+MOST_DRAWN = 7  # models in a figure of maps or hydrographs
+LONG = 9  # years between the first and the last year of a test from which trends are told
+# Test periods of published scores, and the kind of domain that they are of
+PUBLISHED = ("camels_us", (["1989-10-01", "1999-09-30"], ["1995-10-01", "2010-09-30"]))
+GRIDDED = ("cevennes",)  # kinds of domains whose grids a step of their own aggregates to catchments
+MAPPED = {  # process -> parameters that are shown as maps
+    "hbv": ["BETA", "FC", "K2", "BETAET", "mean_delay"],
+    "hbv_canopy": ["BETA", "FC", "K2", "leaf_area_index", "mean_delay"],
+}
+
+
+def runs(study, condition=lambda experiment: True):
+    """The runs of the experiments whose settings meet a condition."""
+    return [
+        (domain, name, model)
+        for domain, name in experiments_where(study, condition)
+        for model in study.experiments[domain][name].models
+    ]
+
+
+def trainings(study):
+    """The runs whose model is trained."""
+    return [run for run in runs(study) if study.models[run[-1]].kind in TRAINED]
+
+
+def experiments_where(study, condition):
+    """(domain, experiment) of the experiments whose settings meet a condition."""
+    return [
+        (domain, name)
+        for domain, experiments in study.experiments.items()
+        for name, settings in experiments.items()
+        if condition(settings)
+    ]
+
+
+def domains(study):
+    """Names of the domains that have an experiment."""
+    return [name for name, experiments in study.experiments.items() if experiments]
+
+
+def labels(study):
+    """Label by name of the model."""
+    return {name: model.label for name, model in study.models.items()}
+
+
+# Data
+
+
+def folder(study, domain):
+    """Folder of a domain's data: that of its dataset, or of one's own files."""
+    settings = study.domains[domain]
+    return settings.folder if hasattr(settings, "folder") else f"{study.data}/{settings.dataset}"
+
+
+def files(study, domain):
+    """What a domain is made from: the record of its dataset, or one's own files."""
+    where = folder(study, domain)
+    if hasattr(study.domains[domain], "folder"):
+        return sorted(str(path) for suffix in ("csv", "nc") for path in Path(where).rglob(f"*.{suffix}"))
+    return f"{where}/dataset.json"
+
+
+def has_network(study, domain):
+    """Whether the sampled places of a domain stand on one river, as its reader says before the data are there."""
+    settings = study.domains[domain]
+    stands = getattr(reader(settings.kind), "has_network", None)
+    return stands is not None and stands(settings)
+
+
+def built(study):
+    """Names of the domains that a reader builds; the others are regridded."""
+    return [name for name, settings in study.domains.items() if settings.kind not in GRIDDED]
+
+
+# Settings of jobs
+
+
+def job(study, domain, experiment, model):
+    """Settings of a run, as plain values of a :class:`~thalweg.settings.blocks.TrainingJob`."""
+    experiment, settings = study.experiments[domain][experiment], study.models[model]
+    trained = settings.kind in TRAINED
+    return {
+        "model": settings.model_dump(mode="json", exclude={"label", "training"}) | {"label": ""},
+        "training": study.training_of(model, experiment).model_dump(mode="json") if trained else {},
+        "variables": experiment.variables,
+        "seeds": (experiment.seeds or study.seeds) if trained else [0],
+        "validation_share": 0 if experiment.validation == "none" else experiment.validation_share,
+        "device": study.device,
+    }
+
+
+def split_settings(study, domain, experiment):
+    """Settings of an experiment's split, as plain values."""
+    settings = study.experiments[domain][experiment]
+    return settings.model_dump(mode="json", exclude={"models", "training", "seeds", "label"})
+
+
+def score_settings(study):
+    """What a simulation is scored by, as plain values: of variables recorded continuously, and of those that are sampled."""
+    evaluation = study.evaluation
+    return {
+        "metrics": evaluation.metrics,
+        "minimum_days": round(evaluation.minimum_days),
+        "sample_metrics": evaluation.sample_metrics,
+        "minimum_samples": evaluation.minimum_samples,
+    }
+
+
+def summary_settings(study):
+    """What scores are summarised by, as plain values."""
+    evaluation = study.evaluation
+    return {
+        "bootstrap_samples": evaluation.bootstrap_samples,
+        "compared": evaluation.compared,
+        "sample_compared": evaluation.sample_compared,
+    }
+
+
+def loss_unit(study, domain):
+    """The unit of the losses of a domain's trainings."""
+    losses = {
+        study.training_of(model, study.experiments[where][name]).loss
+        for where, name, model in trainings(study)
+        if where == domain
+    }
+    return "mm/day" if losses == {"rmse_combination"} else "dimensionless"
+
+
+def reference(study, domain, experiment):
+    """The model without a process that those of an experiment are compared with; empty where there is none."""
+    models = study.experiments[domain][experiment].models
+    return next((name for name in models if study.models[name].kind == "sequence"), "")
+
+
+# Discharge
+
+
+def of_discharge(experiment):
+    """Whether discharge is what an experiment is about."""
+    return experiment.first == "discharge"
+
+
+def main_experiments(study):
+    """Experiments of discharge but those of a series from little to much data, which one figure shows together."""
+    return experiments_where(
+        study,
+        lambda settings: of_discharge(settings) and settings.training_years is None and settings.training_share == 1,
+    )
+
+
+def main_where(study, condition):
+    """The main experiments whose settings meet a condition."""
+    return [(domain, name) for domain, name in main_experiments(study) if condition(study.experiments[domain][name])]
+
+
+def long_tests(study):
+    """Later periods that are long enough for trends."""
+    return main_where(
+        study,
+        lambda settings: settings.kind == "temporal" and settings.test[1].year - settings.test[0].year >= LONG,
+    )
+
+
+def later_periods(study):
+    """Main experiments at the same gauges in other years."""
+    return main_where(study, lambda settings: settings.kind == "temporal")
+
+
+def repeated_in_folds(study):
+    """Main experiments in which parameters are learned again without some of the gauges."""
+    return main_where(study, lambda settings: settings.held_out and settings.tested_folds != 1)
+
+
+def between_periods(study):
+    """Main experiments whose gauges are tested in years that differ from those that trained."""
+    return main_where(study, lambda settings: settings.kind in ("temporal", "differential"))
+
+
+def unseen_floods(study):
+    """Experiments tested on floods above those that trained."""
+    return experiments_where(study, lambda settings: of_discharge(settings) and settings.kind == "extremes")
+
+
+def published(study):
+    """Main experiments whose scores stand beside published ones of the same catchments and years."""
+    kind, tests = PUBLISHED
+    return [
+        (domain, name)
+        for domain, name in main_where(study, lambda settings: list(map(str, settings.test)) in tests)
+        if study.domains[domain].kind == kind
+    ]
+
+
+def ungauged(study):
+    """Domain -> experiments whose every gauge is tested by models that were not trained there."""
+    found = {}
+    for domain, name in main_where(study, lambda settings: settings.held_out and not settings.tested_folds):
+        found.setdefault(domain, []).append(name)
+    return found
+
+
+def sparse(study):
+    """Experiments that differ only in how much they train on: (domain, ``share`` or ``years``) -> {experiment: level}."""
+    return {
+        (domain, name): levels
+        for domain in domains(study)
+        for name, option in (("share", "training_share"), ("years", "training_years"))
+        if len(set((levels := _levels(study, domain, option)).values())) > 1
+    }
+
+
+def sweeps(study, domain):
+    """The series of a domain: ``share`` or ``years`` -> {experiment: level}."""
+    return {name: levels for (where, name), levels in sparse(study).items() if where == domain}
+
+
+def levels_of(study, domain):
+    """The experiments of the series of a domain."""
+    return [name for levels in sweeps(study, domain).values() for name in levels]
+
+
+def _levels(study, domain, option):
+    """The experiments of discharge whose splits differ in nothing but ``option``, of most levels: experiment -> level."""
+    groups = {}
+    for name, settings in study.experiments[domain].items():
+        if of_discharge(settings):
+            others = settings.model_dump_json(exclude={option, "label", "models", "training", "seeds"})
+            record = round((settings.train[1] - settings.train[0]).days / 365.25)
+            groups.setdefault(others, {})[name] = getattr(settings, option) or record
+    return max(groups.values(), key=lambda levels: len(set(levels.values())), default={})
+
+
+# Models of an experiment
+
+
+def models_of(study, domain, experiment):
+    """The models that an experiment compares."""
+    return study.experiments[domain][experiment].models
+
+
+def drawn(study, domain, experiment):
+    """The first models of an experiment: as many as a figure of maps or hydrographs can hold."""
+    return study.experiments[domain][experiment].models[:MOST_DRAWN]
+
+
+def drawn_trained(study, domain, experiment):
+    """The models drawn that have weights."""
+    return [name for name in drawn(study, domain, experiment) if study.models[name].kind in TRAINED]
+
+
+def processes_of(study, domain, experiment):
+    """The models of an experiment with a process."""
+    return [name for name in study.experiments[domain][experiment].models if study.models[name].kind == "process"]
+
+
+def with_attributes(study, domain, experiment):
+    """The models of an experiment whose parameters are learned from attributes."""
+    models = study.experiments[domain][experiment].models
+    return [name for name in models if getattr(study.models[name], "network", None) == "attributes"]
+
+
+def shared_models(study, domain, experiments):
+    """The models that all of these experiments compare, in the study's order."""
+    there = [study.experiments[domain][name].models for name in experiments]
+    return [model for model in study.models if all(model in models for models in there)]
+
+
+def routed_models(study, domain, experiment):
+    """The models of an experiment that are routed through the river, in its order."""
+    models = study.experiments[domain][experiment].models
+    return [name for name in models if getattr(study.models[name], "routing", None) == "river"]
+
+
+def compared_with_river(study, domain, experiment):
+    """The models of an experiment whose parameters are learned from attributes, however they are routed, routed ones first."""
+    routed = routed_models(study, domain, experiment)
+    return routed + [name for name in with_attributes(study, domain, experiment) if name not in routed]
+
+
+def rivers(study):
+    """Experiments of discharge with a model that is routed through the river."""
+    return [run for run in experiments_where(study, of_discharge) if routed_models(study, *run)]
+
+
+def compared_processes(study, domain, experiment):
+    """The models of an experiment that differ in their process only: parameters from attributes, constant in time."""
+    return [
+        name
+        for name in with_attributes(study, domain, experiment)
+        if study.models[name].routing == "unit_hydrograph" and not study.models[name].dynamic
+    ]
+
+
+def ranked_processes(study):
+    """Experiments of discharge that compare at least three processes."""
+    return [
+        run
+        for run in experiments_where(study, of_discharge)
+        if len({study.models[name].process for name in compared_processes(study, *run)}) > 2
+    ]
+
+
+def mapped(study):
+    """Runs in later years whose parameters are shown as maps."""
+    return [
+        (domain, name, model)
+        for domain, name in experiments_where(study, of_discharge)
+        for model in with_attributes(study, domain, name)
+        if name == "temporal"
+        and study.models[model].routing == "unit_hydrograph"
+        and study.models[model].process in MAPPED
+    ]
+
+
+def mapped_parameters(study, model):
+    """The parameters of a model that are shown as maps."""
+    settings = study.models[model]
+    return [name for name in MAPPED[settings.process] if name not in settings.dynamic]
+
+
+# Sampled places
+
+
+def of_samples(experiment):
+    """Whether an experiment is about a variable that is sampled now and then."""
+    return not observable(experiment.first).continuous
+
+
+def sampled(study):
+    """Experiments at sampled places."""
+    return experiments_where(study, of_samples)
+
+
+def sampled_variables(study):
+    """(domain, variable) of the experiments at sampled places, each once."""
+    return list(dict.fromkeys((domain, study.experiments[domain][name].first) for domain, name in sampled(study)))
+
+
+def about(study, domain, variable):
+    """Experiments of a domain about a variable: name -> settings."""
+    return {name: settings for name, settings in study.experiments[domain].items() if settings.first == variable}
+
+
+def baselines(study, domain, experiments):
+    """The models of experiments that the first one of each is held against: regressions, sequences and seasonal cycles."""
+    settings = [study.experiments[domain][name] for name in experiments]
+    first = {experiment.models[0] for experiment in settings}
+    return [name for experiment in settings for name in experiment.models if name not in first]
+
+
+def later_samples(study):
+    """Runs of a process in a later period at sampled places."""
+    return [
+        (domain, name, model)
+        for domain, name in sampled(study)
+        if study.experiments[domain][name].kind == "temporal"
+        for model in processes_of(study, domain, name)
+    ]
+
+
+def described_by_attributes(study):
+    """Of these, those of an experiment's first model, when its parameters are learned from attributes."""
+    return [
+        (domain, name, model)
+        for domain, name, model in later_samples(study)
+        if study.models[model].network == "attributes" and model == study.experiments[domain][name].models[0]
+    ]
+
+
+def heat_budgets(study):
+    """Of these, those whose process is a budget of heat."""
+    return [run for run in later_samples(study) if study.models[run[-1]].process == "stream_temperature"]
+
+
+def load_balances(study):
+    """Of these, those of nitrate on a network, whose process takes it up on the way."""
+    return [
+        (domain, name, model)
+        for domain, name, model in later_samples(study)
+        if has_network(study, domain)
+        and study.models[model].process == "nitrogen"
+        and study.experiments[domain][name].first == "nitrate"
+    ]
+
+
+def on_networks(study):
+    """Experiments at sampled places that stand on one river."""
+    return [(domain, name) for domain, name in sampled(study) if has_network(study, domain)]
