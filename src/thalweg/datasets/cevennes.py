@@ -310,9 +310,10 @@ def _attributes(root, units, rain_grid):
 
 def _network(units):
     ids = units.index.to_numpy(dtype=str)
+    length = units["length_m"].where(units["length_m"] > 0).to_numpy()  # a single cell at the edge of the grid has none
     reach = {
         "downstream": (units.downstream.to_numpy(dtype=str), None, "reach downstream, empty at an outlet"),
-        "length": (units["length_m"].to_numpy(), "m", "length of the main channel, cell centre to cell centre"),
+        "length": (length, "m", "length of the main channel, cell centre to cell centre"),
     }
     dataset = xr.Dataset(coords={"reach": _ids(units.index, "reach"), "unit": _ids(units.index, "sub-catchment")})
     for name, (values, unit, meaning) in reach.items():

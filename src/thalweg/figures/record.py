@@ -16,10 +16,6 @@ TABLES = (
     "published.csv",
     "published_evidence.csv",
     "cost.csv",
-    "gauges_delaware.csv",
-    "gauges_susquehanna.csv",
-    "cevennes_areas.csv",
-    "cevennes_volume.csv",
 )
 FOLDERS = (
     ("river", "*.csv"),
