@@ -1,4 +1,4 @@
-"""Delineation and the Cévennes: a small river of known answers, and the real grids where they are at hand."""
+"""Delineation and the Cévennes: a small river of known answers, and the real grids, from which models are trained and tested."""
 
 import json
 
@@ -11,17 +11,19 @@ import rasterio
 import rasterio.features
 import rioxarray
 import shapely
-import xarray as xr
 import yaml
 
 from conftest import dataset
 from thalweg.basin.delineate import POWERS_OF_TWO, delineate, read_flow_directions
-from thalweg.basin.domain import DataError
+from thalweg.basin.domain import DataError, read_domain
 from thalweg.basin.grid import RegridError
-from thalweg.basin.network import River
 from thalweg.cli import main
 from thalweg.datasets import cevennes
+from thalweg.evaluation.score import score
+from thalweg.experiments.run import simulate_experiment, train_experiment
+from thalweg.experiments.splits import make_splits
 from thalweg.figures import rain_grid
+from thalweg.settings.blocks import ProcessModel, SequenceModel, Split, Training, TrainingJob
 from thalweg.storage.store import provenance, write_netcdf
 
 # Four rows of 5 km2: both sides flow to the middle column, which flows south.
@@ -153,21 +155,27 @@ def small(tmp_path):
     return make_dataset(tmp_path / "cevennes")
 
 
-def test_missing_hours_are_kept_and_counted(small):
-    tree, _, _ = cevennes.build(small)
-    rain = tree["cance/forcing"].to_dataset().precipitation
+def test_a_missing_hour_is_interpolated_and_named(small):
+    rain = cevennes.build(small, "cance")[0].forcing.precipitation
     assert rain.sizes["time"] == 6
-    assert list(rain.isnull().all("unit").values) == [False, False, False, True, False, False]
-    assert rain.attrs["missing_steps"] == 1 and rain.attrs["missing_times"] == "2014-09-16T01:00:00"
-    assert tree["lez/forcing"].to_dataset().precipitation.attrs["missing_steps"] == 0
+    np.testing.assert_allclose(rain[3], (rain[2] + rain[4]) / 2)
+    assert rain.attrs["missing_times"] == "2014-09-16T01:00:00" and "interpolated" in rain.attrs["estimate"]
+    assert "missing_times" not in cevennes.build(small, "lez")[0].forcing.precipitation.attrs
+
+
+def test_many_missing_hours_are_refused(small):
+    later = small / cevennes.FOLDER / "Cance/prcp/2014/rain_precipitation_201409160800_201409160800.tif"
+    corner = rasterio.transform.from_origin(799_000, 6_451_000, 1000, 1000)
+    write_tif(later, np.ones((6, 7), "int32"), corner)
+    with pytest.raises(DataError, match=r"'precipitation' is nan .*it must have no gaps"):
+        cevennes.build(small, "cance")
 
 
 def test_units_of_time_and_depth(small):
-    tree, _, _ = cevennes.build(small, maximum_subcatchment_area=100)
-    hourly, daily = tree["cance/forcing"].to_dataset(), tree["lez/forcing"].to_dataset()
+    hourly, daily = (cevennes.build(small, one, maximum_subcatchment_area=100)[0].forcing for one in ("cance", "lez"))
     assert {v.attrs["units"] for v in hourly.data_vars.values()} == {"mm/hour"}
     assert {v.attrs["units"] for v in daily.data_vars.values()} == {"mm/day"}
-    np.testing.assert_allclose(hourly.potential_evapotranspiration[:, 0], [0.1] * 2 + [0.2] * 4)
+    assert "temperature" not in hourly and "temperature" not in daily
     np.testing.assert_allclose(daily.potential_evapotranspiration, 3.0)
     files = sorted((small / cevennes.FOLDER / "Cance/prcp").rglob("*.tif"))
     with rasterio.open(files[0]) as file:
@@ -176,62 +184,75 @@ def test_units_of_time_and_depth(small):
 
 
 def test_discharge_is_read_at_its_time(small):
-    tree, _, _ = cevennes.build(small)
-    np.testing.assert_array_equal(tree["cance/gauges"].to_dataset().discharge[0, :4], [0.2, np.nan, 0.4, 0.5])
-    np.testing.assert_array_equal(tree["lez/gauges"].to_dataset().discharge[0], [0.2, np.nan, 0.4])
+    hourly, daily = (cevennes.build(small, one)[0].observed.discharge for one in ("cance", "lez"))
+    np.testing.assert_array_equal(hourly[:4, 0], [0.2, np.nan, 0.4, 0.5])
+    np.testing.assert_array_equal(daily[:, 0], [0.2, np.nan, 0.4])
+
+
+def test_without_a_temperature_a_process_with_snow_says_so(small):
+    domain = cevennes.build(small, "lez")[0]
+    split = Split(
+        kind="temporal", train=("2012-08-01", "2012-08-02"), test=("2012-08-03", "2012-08-03"), validation="none"
+    )
+    job = job_of(ProcessModel(label="", process="xinanjiang"), steps=1, window="1 day", spin_up="1 day")
+    with pytest.raises(ValueError, match="process xinanjiang needs 'temperature'"):
+        train_experiment(domain, make_splits(domain, split), job, small, "")
+
+
+def job_of(model, **training):
+    return TrainingJob(model=model, training=Training(**training), seeds=[0], validation_share=0, device="cpu")
 
 
 def test_bad_files_are_named(small):
     root = small / cevennes.FOLDER
 
-    def refused(error, message):
+    def refused(catchment, error, message):
         with pytest.raises(error, match=message):
-            cevennes.build(small)
+            cevennes.build(small, catchment)
 
     day = root / "Lez/prcp/2012/08/201208020000_PT.tif"
     good = day.read_bytes()
     write_tif(day, np.ones((5, 7), "float32"), rasterio.transform.from_origin(799_000, 6_451_000, 1000, 1000))
-    refused(DataError, "201208020000_PT.tif.*all must lie on one grid")
+    refused("lez", DataError, "201208020000_PT.tif.*all must lie on one grid")
     write_tif(day, np.ones((6, 7), "float32"), crs="EPSG:4326")
-    refused(DataError, "201208020000_PT.tif.*expected EPSG:2154")
+    refused("lez", DataError, "201208020000_PT.tif.*expected EPSG:2154")
     hole = np.ones((6, 7), "float32")
     hole[2, 3] = -9999
     write_tif(day, hole, rasterio.transform.from_origin(799_000, 6_451_000, 1000, 1000))
-    refused(RegridError, "'precipitation' has data for 90.00% of unit 'l2' at time 2012-08-02")
+    refused("lez", RegridError, "'precipitation' has data for 90.00% of unit 'l2' at time 2012-08-02")
     day.write_bytes(good)
 
     discharge = root / "Cance/qobs/c1.csv"
     discharge.write_text("201409152100\n0.1\n-3.5\n")
-    refused(DataError, r"c1.csv: variable 'discharge' is -3.5 at position \(1,\)")
+    refused("cance", DataError, r"c1.csv: variable 'discharge' is -3.5 at position \(1,\)")
     discharge.unlink()
-    refused(DataError, "c1.csv: not found; fetch the dataset")
+    refused("cance", DataError, "c1.csv: not found; fetch the dataset")
 
     (root / "Cance/pet/0916_ETPJIA.tif").unlink()
-    refused(DataError, "no potential evapotranspiration for 2014-09-16")
+    refused("cance", DataError, "no potential evapotranspiration for 2014-09-16")
 
 
-def test_the_verb_writes_results_that_the_figure_draws(small, tmp_path):
-    domain, areas, volumes = (tmp_path / "out" / name for name in ("cevennes.nc", "areas.csv", "volume.csv"))
-    settings = json.dumps({"scheme": "conservative", "maximum_subcatchment_area": "5 km2"})
-    files = ["--output", str(domain), "--areas", str(areas), "--volume", str(volumes)]
-    main(["step", "regrid", "--dataset", str(small), "--settings", settings, *files])
-    with xr.open_datatree(domain, engine="h5netcdf") as tree:
-        assert set(tree.children) == {"cance", "lez"}
-        for basin in tree.children.values():
-            assert set(basin.children) == {"forcing", "attributes", "network", "gauges"}
-            assert basin.attrs["regridding"] == "conservative"
-            for group in basin.children.values():
-                for variable in group.to_dataset().data_vars.values():
-                    assert "long_name" in variable.attrs
-                    assert variable.dtype.kind not in "fi" or "units" in variable.attrs
-    assert len(pd.read_csv(areas)) == 4
-    assert len(pd.read_csv(volumes)) == 4 * 3
+def test_the_verb_writes_a_domain_that_the_figure_draws(small, tmp_path):
+    path, table = tmp_path / "out/cance.nc", tmp_path / "out/cance.csv"
+    settings = json.dumps({"kind": "cevennes", "catchment": "cance", "maximum_subcatchment_area": "5 km2"})
+    files = ["--output", str(path), "--table", str(table)]
+    main(["step", "domain", "cevennes-cance", "--dataset", str(small), "--settings", settings, *files])
+    domain = read_domain(path)
+    assert domain.step == "hour" and len(domain.unit_ids) == 4 and domain.variables == ["discharge"]
+    for group in (domain.forcing, domain.attributes, domain.network, domain.places, domain.observed):
+        for variable in group.data_vars.values():
+            assert "long_name" in variable.attrs
+            assert variable.dtype.kind not in "fi" or "units" in variable.attrs
+    assert domain.inputs == ["area", "slope"]
+    assert list(domain.lumped().attributes) == ["area", "latitude", "longitude", "slope"]
+    assert list(pd.read_csv(table).place) == ["c1", "c2"]
 
-    figure = rain_grid.draw(domain, small, "cance")
+    figure = rain_grid.draw(path, small, "cance")
     assert isinstance(figure, matplotlib.figure.Figure)
     labels = [axes.get_xlabel() + axes.get_ylabel() for axes in figure.axes]
     assert any("northing" in label and "km" in label for label in labels)
     assert any("mm/hour" in label for label in labels)
+    assert any("no grid for 1 of 6" in text.get_text() for axes in figure.axes for text in axes.texts)
     figure.savefig(tmp_path / "figure.png")
 
 
@@ -245,7 +266,7 @@ def folder():
 
 @pytest.fixture(scope="module")
 def built(folder):
-    return cevennes.build(folder)
+    return {catchment: cevennes.build(folder, catchment) for catchment in ("cance", "lez")}
 
 
 @pytest.mark.parametrize(("name", "areas"), [("Cance", (383, 108, 28)), ("Lez", (172, 142, 110))])
@@ -271,35 +292,33 @@ def test_catchments_are_those_of_the_dataset_s_own_mesh(folder, name, areas):
 
 
 def test_subcatchments_tile_the_catchments(built):
-    tree, areas, _ = built
-    assert (np.abs(areas.area_error) < 0.11).all()
-    for basin in ("cance", "lez"):
-        attributes, network, gauges = (tree[basin][group].to_dataset() for group in ("attributes", "network", "gauges"))
-        assert float(attributes.area.max()) <= 50
-        river = River(network.reach.values, network.downstream.values)
-        total = river.accumulate(attributes.area.values)
-        np.testing.assert_allclose(total[river.positions(gauges.reach.values)], gauges.delineated_area)
-        assert (network.length > 0).all()
+    for domain, table in built.values():
+        assert (np.abs(table.area_error) < 0.11).all()
+        assert float(domain.attributes.area.max()) <= 50
+        total = domain.river.accumulate(domain.attributes.area.values)
+        np.testing.assert_allclose(
+            total[domain.river.positions(domain.places.reach.values)], domain.places.delineated_area
+        )
+        assert (domain.network.length > 0).all()
 
 
 def test_rain_volume_is_that_of_the_grid(built):
-    _, _, volumes = built
-    conservative = volumes[volumes.scheme == "conservative"]
-    assert len(conservative) == 6
-    assert np.abs(conservative.relative_error).max() < 1e-6
-    assert (conservative.rain_mm > conservative.discharge_mm).all()
-    assert (np.abs(volumes[volumes.scheme != "conservative"].relative_error) > 1e-4).all()
+    for _, table in built.values():
+        assert np.abs(table.rain_error_conservative).max() < 1e-6
+        assert (table.rain_mm > table.discharge_mm).all()
+        assert (np.abs(table[["rain_error_bilinear", "rain_error_nearest"]]) > 1e-4).all(axis=None)
 
 
 def test_rain_of_an_hour_is_the_mean_of_its_cells(built, folder):
-    tree, _, _ = built
-    rain = tree["cance/forcing"].to_dataset().precipitation
+    domain = built["cance"][0]
+    rain = domain.forcing.precipitation
     assert rain.sizes["time"] == 2952
     assert rain.attrs["missing_times"] == "2014-12-19T00:00:00"
+    assert float(rain.sel(time="2014-12-19T00:00:00").max()) == 0
     hour = rain.sel(unit="V3517010").idxmax("time").values
     stamp = pd.Timestamp(hour).strftime("%Y%m%d%H%M")
     file = next((folder / cevennes.FOLDER / "Cance/prcp").rglob(f"*_{stamp}_{stamp}.tif"))
-    outline = tree["cance/attributes"].to_dataset().geometry.sel(unit="V3517010").item()
+    outline = domain.attributes.geometry.sel(unit="V3517010").item()
     with rioxarray.open_rasterio(file) as grid:
         cells = grid.rio.clip([shapely.from_wkt(outline)]).values
     inside = cells[cells != grid.rio.nodata]
@@ -307,8 +326,52 @@ def test_rain_of_an_hour_is_the_mean_of_its_cells(built, folder):
     assert float(rain.sel(unit="V3517010", time=hour)) == pytest.approx(inside.mean() / 10)
 
 
+def test_hourly_potential_evapotranspiration_keeps_the_day_and_rests_at_night(built, folder):
+    potential = built["cance"][0].forcing.potential_evapotranspiration
+    daily = cevennes.potential_evapotranspiration(folder, "cance", pd.DatetimeIndex(["2014-09-15", "2014-12-24"]))
+    hours = potential.sel(time=slice("2014-09-15T01", "2014-09-16T00"))
+    assert float(daily[0].min()) <= float(hours.sum("time").mean()) <= float(daily[0].max())
+    assert (potential.sel(time=potential.time.dt.hour.isin([22, 23, 0, 1, 2])) == 0).all()
+    assert set(hours.idxmax("time").dt.hour.values) <= {12, 13}
+    assert "spread over its hours" in potential.attrs["estimate"]
+
+
 def test_the_real_domain_can_be_written_and_drawn(built, folder, tmp_path):
-    path = tmp_path / "cevennes.nc"
-    write_netcdf(built[0], path, provenance())
-    for basin in ("cance", "lez"):
-        rain_grid.draw(path, folder, basin).savefig(tmp_path / "figure.png")
+    for catchment, (domain, _) in built.items():
+        path = tmp_path / f"{catchment}.nc"
+        write_netcdf(domain.to_tree(), path, provenance())
+        rain_grid.draw(path, folder, catchment).savefig(tmp_path / "figure.png")
+
+
+PERIODS = {
+    "lez": (("2012-08-01", "2013-03-31"), ("2013-04-01", "2013-07-31")),
+    "cance": (("2014-09-15", "2014-11-30"), ("2014-12-01", "2015-01-15")),
+}
+
+
+@pytest.mark.parametrize(
+    ("catchment", "model"),
+    [
+        ("lez", ProcessModel(label="", process="hbv", components=2, hidden=8)),
+        ("cance", ProcessModel(label="", process="hbv", components=2, hidden=8)),
+        ("lez", SequenceModel(label="", hidden=8)),
+        pytest.param("lez", ProcessModel(label="", process="gr4j", components=2, hidden=8), marks=pytest.mark.long),
+    ],
+)
+def test_models_are_trained_and_tested_on_what_was_regridded(built, tmp_path, catchment, model):
+    domain = built[catchment][0]
+    train, test = PERIODS[catchment]
+    splits = make_splits(domain, Split(kind="temporal", train=train, test=test, validation="none"))
+    assert splits.train.all() and splits.test.all()
+    job = job_of(model, steps=20, window="30 days", spin_up="30 days")
+    tensors, values, log = train_experiment(domain, splits, job, tmp_path, "")
+    assert np.isfinite(log.validation_loss).all()
+    scaling = values["scaling"]["0"]
+    assert scaling["forcing"] == ("precipitation", "potential_evapotranspiration")
+    assert "aridity" in scaling["attributes"] and "snow_share" not in scaling["attributes"]
+    simulation = simulate_experiment(domain, splits, job, tensors, values).variables["discharge"]
+    assert np.isfinite(simulation.simulated).all() and simulation.attrs["unit"] == f"mm/{domain.step}"
+    simulation.attrs |= {"domain": domain.name, "experiment": "temporal", "model": "m"}
+    rows = score(simulation, "s", ["NSE", "peak_timing"], 100).pivot(index="place", columns="metric", values="value")
+    assert len(rows) == 3 and np.isfinite(rows.NSE).all()
+    assert domain.step == "day" or np.isnan(rows.peak_timing).all()  # its windows are days

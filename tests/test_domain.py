@@ -59,8 +59,9 @@ def test_units_that_drain_nowhere_belong_to_no_place(domain):
 
 
 def test_a_missing_variable_is_named(domain):
-    with pytest.raises(DataError, match=r"synthetic/forcing.*'temperature' is missing"):
-        rebuilt(domain, forcing=domain.forcing.drop_vars("temperature"))
+    with pytest.raises(DataError, match=r"synthetic/forcing.*'potential_evapotranspiration' is missing"):
+        rebuilt(domain, forcing=domain.forcing.drop_vars("potential_evapotranspiration"))
+    rebuilt(domain, forcing=domain.forcing.drop_vars("temperature"))  # which processes without snow do without
 
 
 def test_a_wrong_unit_is_named(domain):

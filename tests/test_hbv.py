@@ -5,7 +5,8 @@ import torch
 
 from thalweg.integrate import initial_state, integrate
 from thalweg.processes.routing.unit_hydrograph import mean_delay, ordinates, route
-from thalweg.processes.runoff.hbv import hbv
+from thalweg.processes.runoff.gr4j import gr4j
+from thalweg.processes.runoff.hbv import SNOW, hbv
 
 ANCHOR_STATE = {"snowpack": 10, "meltwater": 0.5, "soil_moisture": 150, "upper_zone": 5, "lower_zone": 20}
 ANCHOR_FORCING = {"precipitation": 12, "temperature": 3, "potential_evapotranspiration": 2}
@@ -95,6 +96,38 @@ def test_cold_precipitation_is_stored_and_melts():
     assert fluxes["snowmelt"][0].item() == 0
     assert fluxes["snowmelt"][1].item() == pytest.approx(10, abs=0.01)
     assert state["snowpack"].item() == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("factory, options", [(hbv, {}), (hbv, {"time_step": "hour"}), (gr4j, {})])
+def test_without_a_temperature_all_precipitation_is_rain(factory, options):
+    """What the process with snow does in the warm, and every drop accounted for."""
+    bare, snowy = factory(snow_routine=False, **options), factory(**options)
+    assert bare.forcing_names == ("precipitation", "potential_evapotranspiration")
+    for part in ("states", "parameters", "fluxes"):
+        lost = {one.name for one in getattr(snowy, part)} - {one.name for one in getattr(bare, part)}
+        assert lost and lost <= set(SNOW)
+    generator = torch.Generator().manual_seed(0)
+    steps, units = 120, 6
+    wet = (40 * torch.rand(steps, units, generator=generator, dtype=torch.float64) - 20).clamp(min=0)
+    forcing = {"precipitation": wet, "potential_evapotranspiration": torch.full_like(wet, 0.7)}
+    parameters = {
+        p.name: p.low + (p.high - p.low) * torch.rand(units, 2, generator=generator, dtype=torch.float64)
+        for p in snowy.parameters
+    }
+    begin = {name: value.double() for name, value in initial_state(snowy, units, 2).items()}
+    begin |= {name: torch.zeros_like(begin[name]) for name in ("snowpack", "meltwater")}
+    names = bare.flux_names
+    with_snow, _ = integrate(
+        snowy, forcing | {"temperature": torch.full_like(wet, 15.0)}, parameters, begin, names, "reference"
+    )
+    kept = {p.name: parameters[p.name] for p in bare.parameters}
+    start = {name: begin[name] for name in bare.state_names}
+    fluxes, end = integrate(bare, forcing, kept, start, names, "reference")
+    for name in names:
+        torch.testing.assert_close(fluxes[name], with_snow[name], rtol=0, atol=0)
+    out = fluxes["runoff"] + fluxes["evapotranspiration"] - fluxes.get("exchange", 0.0)
+    change = sum((end[name] - start[name]) for name in bare.state_names)
+    assert (wet.sum(0)[:, None] - out.sum(0) - change).abs().max() < steps * 3e-5  # EPSILON of HBV's stores
 
 
 def test_unit_hydrograph_anchor():

@@ -85,3 +85,17 @@ def test_half_of_clear_sky_radiation_reaches_the_ground_on_a_wet_day():
     clear, cloudy = (meteorology.estimates(time, [51.7], [60.0], air, p)["shortwave_radiation"] for p in (None, rain))
     np.testing.assert_allclose(cloudy[1] / clear[1], [[1.0], [1.0], [0.5]])
     assert "rain" in cloudy[2]["estimate"] and "clouds are not in it" in clear[2]["estimate"]
+
+
+def test_hours_share_the_radiation_of_the_day():
+    """Sums to one, none at night, greatest around solar noon, which comes an hour earlier 15 degrees further east."""
+    hours = pd.date_range("2014-09-15 01:00", periods=24, freq="h")
+    shares = meteorology.hourly_shares(hours, [45.2, 45.2, -45.2], [0.0, 15.0, 0.0])
+    np.testing.assert_allclose(shares.sum(0), 1.0, rtol=1e-12)
+    assert (shares[hours.hour.isin([22, 23, 0, 1, 2, 3])] == 0).all()
+    np.testing.assert_allclose(shares[:-1, 1], shares[1:, 0], atol=1e-3)
+    assert hours[shares[:, 0].argmax()].hour in (12, 13)
+    winter = meteorology.hourly_shares(
+        pd.date_range("2014-12-21 01:00", periods=24, freq="h"), [80.0, 60.0], [0.0, 0.0]
+    )
+    assert (winter[:, 0] == 0).all() and winter[:, 1].sum() == pytest.approx(1)

@@ -106,12 +106,12 @@ def grid(domains, models, experiments):
         **dict.fromkeys(["leaf", "canopy", "which_prior"]),
         "seeds": [0],
         "domains": {
-            **dict.fromkeys(["delaware", "susquehanna", "cevennes", "thames"]),
+            **dict.fromkeys(["delaware", "susquehanna", "cevennes-lez", "cevennes-cance", "thames"]),
             **{domain: {"kind": "france"} for domain in domains},
         },
         "models": models,
         "experiments": {
-            **dict.fromkeys(["delaware", "susquehanna", "thames"]),
+            **dict.fromkeys(["delaware", "susquehanna", "cevennes-lez", "cevennes-cance", "thames"]),
             **{
                 domain: {name: {**settings, "models": names} for name, settings in experiments.items()}
                 for domain in domains

@@ -59,7 +59,7 @@ rule domain:
     log:
         f"{RESULTS}/logs/domain/{{domain}}.log",
     wildcard_constraints:
-        domain="|".join(plan.built(study)) or "(?!)",
+        domain="|".join(study.domains) or "(?!)",
     resources:
         mem="2GB",
     params:

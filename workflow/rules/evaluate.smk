@@ -14,7 +14,7 @@ rule score:
     resources:
         **LIGHT,
     params:
-        settings=as_json(plan.score_settings(study)),
+        settings=lambda wildcards: as_json(plan.score_settings(study, experiment_of(wildcards))),
         study=study.study,
         code=code_of("thalweg.cli.steps.score", plan.score_settings(study)),
     message:
@@ -69,7 +69,4 @@ rule summarise:
         " --summary {output.summary} --comparison {output.comparison} > {log} 2>&1"
 
 
-TABLES = [
-    *(rules.summarise.output if RUNS or ESTIMATORS else []),
-    *(rules.regrid.output if "cevennes" in study.domains else []),
-]
+TABLES = [*(rules.summarise.output if RUNS or ESTIMATORS else [])]

@@ -238,23 +238,23 @@ rule learning_curves:
 
 rule rain_grid:
     input:
-        domain_path=rules.regrid.output.domain,
-        dataset_folder=rules.regrid.input.dataset,
+        domain_path=rules.domain.output.domain,
+        dataset_folder=lambda wildcards: plan.files(study, wildcards.domain),
     output:
         **figure_outputs(
-            "rain_grid/{basin}", "rain_grid", figure="rain grid to catchment", domain="cevennes", subject="{basin}"
+            "rain_grid/{domain}", "rain_grid", figure="rain grid to catchment", domain="{domain}", subject="rain"
         ),
     log:
-        f"{RESULTS}/logs/figures/rain_grid/{{basin}}.log",
+        f"{RESULTS}/logs/figures/rain_grid/{{domain}}.log",
     resources:
         **LIGHT,
     params:
         name="rain_grid",
-        arguments=draw_arguments(),
+        arguments=lambda wildcards, input: draw_arguments(catchment=study.domains[wildcards.domain].catchment)({}, input),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("rain_grid"),
     message:
-        "Drawing the rain grid and the catchments' rain, {wildcards.basin}"
+        "Drawing the rain grid and the sub-catchments' rain, {wildcards.domain}"
     shell:
         DRAW
 
@@ -302,7 +302,7 @@ FIGURES = [
     for path in (
         "workflow",
         *dict.fromkeys(f"learning_curves/{domain}" for domain, _, _ in plan.trainings(study)),
-        *[f"rain_grid/{basin}" for basin in ("cance", "lez") if "cevennes" in study.domains],
+        *[f"rain_grid/{domain}" for domain in plan.gridded(study)],
         *[f"skill_cdf/{metric}" for metric in ("NSE", "KGE") if plan.main_experiments(study)],
         *[
             f"{name}/{domain}/{experiment}"

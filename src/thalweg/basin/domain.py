@@ -209,7 +209,7 @@ class Domain:
                 )
 
     def _check_catchments(self):
-        require(self.forcing, [*WATER, "temperature"], f"{self.name}/forcing")
+        require(self.forcing, WATER, f"{self.name}/forcing")
         expected_units(self.forcing, {"temperature": "degC"}, f"{self.name}/forcing")
         require(self.attributes, ["area", *POSITION], f"{self.name}/attributes")
         require(self.places, ["drainage_area"], f"{self.name}/places")
@@ -349,7 +349,10 @@ class Domain:
         return depth.assign_attrs(units=f"mm/{self.step}", long_name="observed discharge per drainage area")
 
     def lumped(self):
-        """The same places, each as one unit and one reach: area-weighted mean forcing and attributes of its catchment."""
+        """The same places, each as one unit and one reach: area-weighted mean forcing and attributes of its catchment.
+
+        Labels are left out: they have no mean.
+        """
         weights = self.catchment_weights
         ids = self.place_ids
         forcing = xr.Dataset(
@@ -357,7 +360,11 @@ class Domain:
             coords={"time": self.forcing.time, "unit": ids},
         )
         attributes = xr.Dataset(
-            {name: (("unit",), weights @ v.values, v.attrs) for name, v in self.attributes.data_vars.items()},
+            {
+                name: (("unit",), weights @ v.values, v.attrs)
+                for name, v in self.attributes.data_vars.items()
+                if v.attrs.get("role") != "label"
+            },
             coords={"unit": ids},
         )
         area = self.places.drainage_area.values

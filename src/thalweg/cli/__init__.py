@@ -13,7 +13,6 @@ VERBS = {
 }
 STEPS = {
     "domain": "Bring a dataset, or your own files, into the canonical form: forcing, attributes, network, places, observed.",
-    "regrid": "Delineate the Cévennes catchments and aggregate rain grids to them.",
     "split": "Decide which places train, validate and are tested in an experiment.",
     "train": "Train a model on every fold and seed of an experiment.",
     "simulate": "Simulate an experiment with a trained model, a climatology or an ensemble.",

@@ -1,4 +1,9 @@
-"""Cance and Lez: two French Mediterranean catchments, from 1 km grids to the rain of sub-catchments.
+"""Cance and Lez: two French Mediterranean catchments, a domain of sub-catchments from 1 km grids.
+
+Each catchment is a domain: the Lez daily, August 2012 to July 2013; the Cance hourly, September 2014 to January 2015. Sub-catchments
+are delineated from flow directions, rain and potential evapotranspiration regridded to them, and three nested gauges observe
+discharge. Small as they are, they take one path from gridded data to a tested model; three gauges of one river in one season say
+little of which model is better. The dataset has no air temperature, so that processes run without snow here.
 
 The grids come with the package hydro-smash (GPL-3; fetched as data, never imported), which keeps them in
 ``smash/factory/dataset``. All are in Lambert-93 (EPSG:2154), a plane on which areas here are 0.14 % smaller (Cance)
@@ -8,8 +13,10 @@ What the files do not say, and how it was found out:
 
 - Rain of the Cance is in tenths of a millimetre per hour (``prcp_conversion_factor`` of its setup file), of the Lez in
   millimetres per day. With these, the gauges discharge a plausible share of the rain (see the table of volumes).
-- Potential evapotranspiration is in mm/day; the Lez's files state it, the Cance's interannual means are like them.
-  Hourly values are a 24th of the day's.
+- Potential evapotranspiration is in mm/day; the Lez's files state it, the Cance's interannual means of each calendar day are like
+  them. To hours it is spread as the sun stands in the sky, so that there is none at night and the day keeps its sum.
+- One hour of the Cance has no grid of rain (2014-12-19 00:00, dry before and after). Such gaps of up to three steps are interpolated
+  and named in the attributes of the forcing.
 - Flow directions count clockwise from 1, north: of the 16 ways to number eight neighbours in order, only this one has
   no cell that drains in a circle.
 - Nodata is spelled differently from file to file, and each file's own is read. Discharge marks gaps by -99.
@@ -30,8 +37,9 @@ import xarray as xr
 import yaml
 from pydantic import Field
 
-from thalweg.basin.domain import DataError, check_range, require
+from thalweg.basin.domain import DataError, Domain, check_range, require
 from thalweg.datasets import DATASET
+from thalweg.forcing.meteorology import hourly_shares
 from thalweg.schema import Area, Settings
 
 FOLDER = "smash/factory/dataset"
@@ -42,7 +50,7 @@ STEPS = {
     3600: ("h", "mm/hour"),
     86400: ("D", "mm/day"),
 }  # seconds of a step -> pandas' name of it, unit of a depth per step
-HOURS_PER_DAY = 24
+LONGEST_GAP = 3  # time steps without a grid of rain that are interpolated
 MISSING_DISCHARGE = -99.0
 FILES_PER_BLOCK = 128  # grids read together: 1.6 MB here
 DESCRIPTORS = {
@@ -57,10 +65,11 @@ DESCRIPTORS = {
 
 
 class CevennesSettings(Settings):
-    """The Cance and Lez catchments: rain grids to catchments."""
+    """One of two French Mediterranean catchments, regridded from 1 km."""
 
     kind: Literal["cevennes"] = "cevennes"
     dataset: str = Field("cevennes", description=DATASET)
+    catchment: Literal["cance", "lez"] = Field(description="cance is hourly, lez daily")
     scheme: Literal["conservative", "bilinear", "nearest"] = Field(
         "conservative", description="regridding; conservative keeps the volume of rain"
     )
@@ -72,26 +81,26 @@ class CevennesSettings(Settings):
 SETTINGS = CevennesSettings
 
 
-def build(folder, scheme="conservative", maximum_subcatchment_area=50.0):
-    """Delineate the sub-catchments of both basins and aggregate rain and potential evapotranspiration to them.
+def build(folder, catchment, scheme="conservative", maximum_subcatchment_area=50.0):
+    """Delineate the sub-catchments of a catchment and regrid rain and potential evapotranspiration to them.
 
     Grids are opened lazily and read once, a block of files at a time.
 
     Args:
         folder: where the dataset was unpacked.
+        catchment: ``"cance"`` or ``"lez"``.
         scheme: of :mod:`thalweg.basin.regrid`, for rain and potential evapotranspiration; descriptors are area means always.
         maximum_subcatchment_area: km2; larger sub-catchments between gauges are split.
 
     Returns:
-        (DataTree, DataFrame, DataFrame): a group per basin, each with the groups of a domain (forcing, attributes,
-        network, gauges); the delineated areas of all gauges beside the stated ones; and the volume of rain over each
-        gauge's catchment by each scheme, beside the integral of the grid over the catchment. Time steps without a file
-        are NaN in the forcing and counted in its attribute ``missing_steps``. ``attributes.geometry`` holds the outline
-        of each unit as well-known text in EPSG:2154.
+        (Domain, DataFrame): units are sub-catchments, each with the reach of its name, places the gauges; the attribute ``geometry``
+        is the outline of each unit as well-known text in EPSG:2154. And a row for each gauge: delineated beside stated area, and
+        rain and discharge over its catchment, with the relative error of the volume of rain by each scheme, against the integral
+        of the grid over the catchment's outline.
 
     Raises:
         DataError: naming file, variable and first offending value.
-        RegridError: a grid does not cover a catchment or has holes in it.
+        RegridError: a grid does not cover the catchment or has holes in it.
     """
     import dask
 
@@ -100,30 +109,21 @@ def build(folder, scheme="conservative", maximum_subcatchment_area=50.0):
 
     root = Path(folder) / FOLDER
     flow = read_flow_directions(_existing(root / FLOW_DIRECTIONS))
-    tree, areas, volumes = xr.DataTree(name="cevennes"), [], []
-    for basin, name in BASINS.items():
-        place = delineate(flow, _gauge_table(root / name), maximum_subcatchment_area)
-        units = place.subcatchments
-        grid = rain(folder, basin)
-        by_scheme = {other: weights(grid, units, other) for other in SCHEMES}
-        # Holes are refused in what is kept; the other schemes are for comparison only.
-        lazy = [apply(w, grid, minimum_share=float(other == scheme)) for other, w in by_scheme.items()]
-        *series, total = dask.compute(*lazy, grid.sum("time", skipna=False))
-        depths = dict(zip(by_scheme, series))
-        steps = pd.date_range(grid.time.values[0], grid.time.values[-1], freq=_setup(root / name)["step"])
-        forcing = _forcing(folder, basin, depths[scheme], by_scheme[scheme], steps)
-        gauges = _gauges(root / name, place, steps)
-        for group, dataset in (
-            ("forcing", forcing),
-            ("attributes", _attributes(root / name, units, total)),
-            ("network", _network(units)),
-            ("gauges", gauges),
-        ):
-            tree[f"{basin}/{group}"] = xr.DataTree(dataset)
-        tree[basin].attrs = {"domain": basin, "regridding": scheme, "crs": f"EPSG:{EPSG}"}
-        areas.append(_area_table(place).assign(basin=basin))
-        volumes.append(_volume_table(place, depths, total, gauges.discharge).assign(basin=basin))
-    return tree, _basin_first(areas), _basin_first(volumes)
+    root = root / BASINS[catchment]
+    place = delineate(flow, _gauge_table(root), maximum_subcatchment_area)
+    units = place.subcatchments
+    grid = rain(folder, catchment)
+    by_scheme = {other: weights(grid, units, other) for other in SCHEMES}
+    # Holes are refused in what is kept; the other schemes are for comparison only.
+    lazy = [apply(w, grid, minimum_share=float(other == scheme)) for other, w in by_scheme.items()]
+    *series, total = dask.compute(*lazy, grid.sum("time", skipna=False))
+    depths = dict(zip(by_scheme, series))
+    steps = pd.date_range(grid.time.values[0], grid.time.values[-1], freq=_setup(root)["step"])
+    attributes = _attributes(root, units, total)
+    forcing = _forcing(folder, catchment, depths[scheme], by_scheme[scheme], steps, attributes)
+    places, observed = _gauges(root, place, steps)
+    domain = Domain(f"cevennes-{catchment}", forcing, attributes, _network(units), places, observed)
+    return domain, _table(place, depths, scheme, total, observed.discharge)
 
 
 def rain(folder, basin):
@@ -245,22 +245,30 @@ def _gauge_table(root):
     return table.set_index("code")
 
 
-def _forcing(folder, basin, depth, scheme_weights, steps):
+def _forcing(folder, basin, depth, scheme_weights, steps, attributes):
     """Rain and potential evapotranspiration of the units, every step there."""
     from thalweg.basin.regrid import apply
 
-    potential = apply(scheme_weights, potential_evapotranspiration(folder, basin, steps)).compute()
-    potential = potential.sel(time=steps.normalize()).assign_coords(time=steps)
-    if depth.attrs["units"] == "mm/hour":
-        potential = (potential / HOURS_PER_DAY).assign_attrs(
-            units="mm/hour",
-            long_name="potential evapotranspiration",
-            comment="mean of the calendar day, spread evenly over its hours",
+    hourly = depth.attrs["units"] == "mm/hour"
+    days = (
+        (steps - pd.Timedelta(minutes=30)) if hourly else steps
+    ).normalize()  # an hour by its middle: stamps are ends
+    potential = apply(scheme_weights, potential_evapotranspiration(folder, basin, days)).compute()
+    potential = potential.sel(time=days).assign_coords(time=steps)
+    if hourly:
+        how = "mean of the calendar day over the years, spread over its hours as the radiation above the atmosphere"
+        potential = (
+            potential * hourly_shares(steps, attributes.latitude.values, attributes.longitude.values)
+        ).assign_attrs(
+            units="mm/hour", long_name="potential evapotranspiration", estimate=f"{how} (FAO-56, equation 28)"
         )
     missing = steps.difference(depth.time.values)
-    precipitation = depth.reindex(time=steps).assign_attrs(
-        missing_steps=len(missing), missing_times=" ".join(step.isoformat() for step in missing)
-    )
+    precipitation = depth.reindex(time=steps).interpolate_na("time", limit=LONGEST_GAP).assign_attrs(depth.attrs)
+    if len(missing):
+        precipitation.attrs |= {
+            "missing_times": " ".join(step.isoformat() for step in missing),
+            "estimate": "interpolated between the steps before and after where there is no grid (missing_times)",
+        }
     return xr.Dataset({"precipitation": precipitation, "potential_evapotranspiration": potential})
 
 
@@ -285,7 +293,7 @@ def _attributes(root, units, rain_grid):
                     f"{file}: no reference system, and not the rows and columns of the rain; write one into it"
                 )
             grid = grid.rio.write_crs(EPSG)
-        variables[name] = (apply(weights(grid, units), grid), "1", f"{meaning}, mean of the 1 km grid")
+        variables[name] = (apply(weights(grid, units), grid), "dimensionless", f"{meaning}, mean of the 1 km grid")
     dataset = xr.Dataset(
         {
             name: ("unit", np.asarray(values), {"units": unit, "long_name": meaning})
@@ -296,15 +304,16 @@ def _attributes(root, units, rain_grid):
     for name in ("slope", "drainage_density", "soil_water_storage"):
         if name in dataset:
             dataset[name].attrs["comment"] = "the dataset does not state the unit"
-    outline = {"units": "1", "long_name": "outline as well-known text, metres", "crs": f"EPSG:{EPSG}"}
+    outline = {"role": "label", "long_name": "outline as well-known text, metres", "crs": f"EPSG:{EPSG}"}
     return dataset.assign(geometry=("unit", units.geometry.to_wkt().to_numpy(dtype=object), outline))
 
 
 def _network(units):
     ids = units.index.to_numpy(dtype=str)
+    length = units["length_m"].where(units["length_m"] > 0).to_numpy()  # a single cell at the edge of the grid has none
     reach = {
         "downstream": (units.downstream.to_numpy(dtype=str), None, "reach downstream, empty at an outlet"),
-        "length": (units["length_m"].to_numpy(), "m", "length of the main channel, cell centre to cell centre"),
+        "length": (length, "m", "length of the main channel, cell centre to cell centre"),
     }
     dataset = xr.Dataset(coords={"reach": _ids(units.index, "reach"), "unit": _ids(units.index, "sub-catchment")})
     for name, (values, unit, meaning) in reach.items():
@@ -314,9 +323,9 @@ def _network(units):
 
 
 def _gauges(root, place, steps):
+    """The gauges and their discharge: Dataset (place,), Dataset (time, place)."""
     table = place.gauges
     position = table.geometry.to_crs("EPSG:4326")
-    discharge = np.stack([_discharge(root / "qobs" / f"{gauge}.csv", steps) for gauge in table.index])
     variables = {
         "drainage_area": (table.stated_km2.astype(float), "km2", "drainage area, as stated"),
         "delineated_area": (
@@ -328,11 +337,20 @@ def _gauges(root, place, steps):
         "longitude": (position.x, "degree", "longitude of the gauge's cell"),
         "reach": (table.subcatchment.to_numpy(dtype=str), None, "reach at whose outlet the gauge stands"),
     }
-    dataset = xr.Dataset(coords={"gauge": _ids(table.index, "gauge"), "time": steps})
-    for name, (values, unit, meaning) in variables.items():
-        dataset[name] = ("gauge", np.asarray(values), _described(meaning, unit))
-    dataset["discharge"] = (("gauge", "time"), discharge, _described("observed discharge", "m3/s"))
-    return dataset
+    ids = xr.Variable("place", table.index.to_numpy(dtype=str), {"long_name": "id of the gauge"})
+    places = xr.Dataset(
+        {
+            name: ("place", np.asarray(values), _described(meaning, unit))
+            for name, (values, unit, meaning) in variables.items()
+        },
+        coords={"place": ids},
+    )
+    discharge = np.stack([_discharge(root / "qobs" / f"{gauge}.csv", steps) for gauge in table.index], axis=1)
+    observed = xr.Dataset(
+        {"discharge": (("time", "place"), discharge, _described("observed discharge", "m3/s"))},
+        coords={"time": steps, "place": ids},
+    )
+    return places, observed
 
 
 def _described(meaning, unit=None):
@@ -340,7 +358,7 @@ def _described(meaning, unit=None):
 
 
 def _ids(index, what):
-    """Names of units, reaches or gauges as a coordinate."""
+    """Names of units or reaches as a coordinate."""
     return xr.Variable(
         {"sub-catchment": "unit"}.get(what, what), index.to_numpy(dtype=str), {"long_name": f"id of the {what}"}
     )
@@ -361,46 +379,32 @@ def _discharge(path, steps):
     return pd.Series(series, pd.date_range(start, periods=len(series), freq=steps.freq)).reindex(steps).to_numpy()
 
 
-def _area_table(place):
-    table = place.gauges
+def _table(place, depths, scheme, total, discharge):
+    """A row for each gauge: its areas, and rain by scheme beside the integral of the summed grid over its catchment's outline."""
+    gauges = place.gauges
+    position = gauges.geometry.to_crs("EPSG:4326")
+    upstream = place.upstream @ np.diag(place.subcatchments["area_km2"].to_numpy() * 1e6)  # m2
+    area = upstream.sum(axis=1)
+    seconds = np.diff(discharge.time.values[:2])[0] / np.timedelta64(1, "s")
+    volume = {name: upstream @ depth.sum("time").values / 1000 for name, depth in depths.items()}
+    integral = np.array([_area_integral(total, outline) / 1000 for outline in place.catchments.geometry])
     return pd.DataFrame(
         {
-            "gauge": table.index,
-            "stated_area_km2": table.stated_km2.to_numpy(),
-            "delineated_area_km2": table.delineated_km2.to_numpy(),
-            "area_error": table.area_error.to_numpy(),
-            "moved_m": table.moved.to_numpy(),
-            "downstream_gauge": table.downstream.to_numpy(),
+            "place": gauges.index,
+            "latitude": position.y.to_numpy(),
+            "longitude": position.x.to_numpy(),
+            "stated_area_km2": gauges.stated_km2.to_numpy(),
+            "delineated_area_km2": gauges.delineated_km2.to_numpy(),
+            "area_error": gauges.area_error.to_numpy(),
+            "moved_m": gauges.moved.to_numpy(),
+            "downstream_place": gauges.downstream.to_numpy(),
             "subcatchments": np.asarray(place.upstream.sum(axis=1), dtype=int).ravel(),
+            "rain_mm": volume[scheme] / area * 1000,
+            "discharge_mm": discharge.sum("time").values * seconds / area * 1000,
+            "discharge_gaps": discharge.isnull().sum("time").values,
+            **{f"rain_error_{name}": values / integral - 1 for name, values in volume.items()},
         }
     )
-
-
-def _volume_table(place, depths, total, discharge):
-    """Rain over each gauge's catchment by scheme, beside the integral of the summed grid over the catchment's outline."""
-    area = place.subcatchments["area_km2"].to_numpy() * 1e6
-    seconds = (discharge.time[1] - discharge.time[0]) / np.timedelta64(1, "s")
-    rows = []
-    for number, (gauge, outline) in enumerate(place.catchments.geometry.items()):
-        upstream = place.upstream[number].toarray().ravel() * area
-        integral = _area_integral(total, outline) / 1000
-        observed = discharge.sel(gauge=gauge)
-        runoff, gaps = float(observed.sum() * seconds) / upstream.sum() * 1000, int(observed.isnull().sum())
-        for scheme, depth in depths.items():
-            volume = float(depth.sum("time").values @ upstream) / 1000
-            rain_depth = volume / upstream.sum() * 1000
-            rows.append((gauge, scheme, rain_depth, volume, integral, volume / integral - 1, runoff, gaps))
-    names = [
-        "gauge",
-        "scheme",
-        "rain_mm",
-        "volume_m3",
-        "integral_m3",
-        "relative_error",
-        "discharge_mm",
-        "discharge_gaps",
-    ]
-    return pd.DataFrame(rows, columns=names)
 
 
 def _area_integral(field, outline):
@@ -411,8 +415,3 @@ def _area_integral(field, outline):
     x, y = np.meshgrid(field.x, field.y)
     shared = shapely.area(shapely.intersection(shapely.box(x - dx, y - dy, x + dx, y + dy), outline))
     return float((field.values * shared).sum())
-
-
-def _basin_first(tables):
-    table = pd.concat(tables, ignore_index=True)
-    return table[["basin", *(name for name in table if name != "basin")]]

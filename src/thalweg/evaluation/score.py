@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from thalweg.metrics.scores import evaluate
+from thalweg.basin.domain import step_of
+from thalweg.metrics.scores import METRICS, evaluate
 
 COLUMNS = [
     *("study", "domain", "experiment", "variable", "model", "fold", "seed", "place", "metric", "value", "unit"),
@@ -23,10 +24,13 @@ def score(simulation, study, metrics, minimum_values):
 
     Returns:
         DataFrame with the columns ``COLUMNS``, ``unit`` being that of the variable; a place that the fold does not test has no row.
+        Metrics that count days are NaN where a step is not a day.
     """
     names = {name: simulation.attrs[name] for name in ("domain", "experiment", "variable", "model")}
     observed = simulation.observed.values
     minimum_values = simulation.attrs.get("minimum_values", minimum_values)
+    daily = "time" not in simulation.coords or step_of(simulation.time.values) == "day"
+    undefined = [] if daily else [name for name in metrics if METRICS[name].unit == "day"]
     rows = []
     for i, fold in enumerate(simulation.fold.values):
         tested = simulation.tested.values[i] > 0
@@ -37,6 +41,6 @@ def score(simulation, study, metrics, minimum_values):
             for k in np.flatnonzero(~np.isnan(simulated).all(1)):
                 head = {"study": study, **names, "fold": fold, "seed": seed, "place": simulation.place.values[k]}
                 series = np.where(tested[k], simulated[k], np.nan)
-                scores = evaluate(series, observed[k], metrics, minimum_values)
+                scores = evaluate(series, observed[k], metrics, minimum_values) | dict.fromkeys(undefined, np.nan)
                 rows += [{**head, "metric": metric, "value": value} for metric, value in scores.items()]
     return pd.DataFrame(rows, columns=COLUMNS[:-1]).assign(unit=simulation.attrs["unit"])

@@ -10,10 +10,10 @@ from thalweg.datasets import reader
 from thalweg.settings.study import TRAINED
 
 MOST_DRAWN = 7  # models in a figure of maps or hydrographs
+YEAR = 365  # days of a test that balances and signatures are told of
 LONG = 9  # years between the first and the last year of a test from which trends are told
 # Test periods of published scores, and the kind of domain that they are of
 PUBLISHED = ("camels_us", (["1989-10-01", "1999-09-30"], ["1995-10-01", "2010-09-30"]))
-GRIDDED = ("cevennes",)  # kinds of domains whose grids a step of their own aggregates to catchments
 MAPPED = {  # process -> parameters that are shown as maps
     "hbv": ["BETA", "FC", "K2", "BETAET", "mean_delay"],
     "hbv_canopy": ["BETA", "FC", "K2", "leaf_area_index", "mean_delay"],
@@ -83,9 +83,9 @@ def has_network(study, domain):
     return stands is not None and stands(settings)
 
 
-def built(study):
-    """Names of the domains that a reader builds; the others are regridded."""
-    return [name for name, settings in study.domains.items() if settings.kind not in GRIDDED]
+def gridded(study):
+    """Names of the domains that are regridded, whose grids a figure shows."""
+    return [name for name, settings in study.domains.items() if settings.kind == "cevennes"]
 
 
 # Settings of jobs
@@ -108,15 +108,19 @@ def job(study, domain, experiment, model):
 def split_settings(study, domain, experiment):
     """Settings of an experiment's split, as plain values."""
     settings = study.experiments[domain][experiment]
-    return settings.model_dump(mode="json", exclude={"models", "training", "seeds", "label"})
+    return settings.model_dump(mode="json", exclude={"models", "training", "seeds", "label", "minimum_days"})
 
 
-def score_settings(study):
-    """What a simulation is scored by, as plain values: of variables recorded continuously, and of those that are sampled."""
+def score_settings(study, experiment=None):
+    """What a simulation is scored by, as plain values: of variables recorded continuously, and of those that are sampled.
+
+    Args:
+        experiment: the :class:`~thalweg.settings.blocks.Experiment`; None leaves its own number of days out.
+    """
     evaluation = study.evaluation
     return {
         "metrics": evaluation.metrics,
-        "minimum_days": round(evaluation.minimum_days),
+        "minimum_days": round(getattr(experiment, "minimum_days", None) or evaluation.minimum_days),
         "sample_metrics": evaluation.sample_metrics,
         "minimum_samples": evaluation.minimum_samples,
     }
@@ -177,9 +181,14 @@ def long_tests(study):
     )
 
 
+def for_a_year(settings):
+    """Whether an experiment is tested for a year at least, so that what storages gain and lose hardly counts."""
+    return (settings.test[1] - settings.test[0]).days >= YEAR - 1
+
+
 def later_periods(study):
     """Main experiments at the same gauges in other years."""
-    return main_where(study, lambda settings: settings.kind == "temporal")
+    return main_where(study, lambda settings: settings.kind == "temporal" and for_a_year(settings))
 
 
 def repeated_in_folds(study):
@@ -189,7 +198,7 @@ def repeated_in_folds(study):
 
 def between_periods(study):
     """Main experiments whose gauges are tested in years that differ from those that trained."""
-    return main_where(study, lambda settings: settings.kind in ("temporal", "differential"))
+    return main_where(study, lambda settings: settings.kind in ("temporal", "differential") and for_a_year(settings))
 
 
 def unseen_floods(study):
@@ -240,7 +249,7 @@ def _levels(study, domain, option):
     groups = {}
     for name, settings in study.experiments[domain].items():
         if of_discharge(settings):
-            others = settings.model_dump_json(exclude={option, "label", "models", "training", "seeds"})
+            others = settings.model_dump_json(exclude={option, "label", "models", "training", "seeds", "minimum_days"})
             record = round((settings.train[1] - settings.train[0]).days / 365.25)
             groups.setdefault(others, {})[name] = getattr(settings, option) or record
     return max(groups.values(), key=lambda levels: len(set(levels.values())), default={})
@@ -320,7 +329,7 @@ def mapped(study):
     """Runs in later years whose parameters are shown as maps."""
     return [
         (domain, name, model)
-        for domain, name in experiments_where(study, of_discharge)
+        for domain, name in experiments_where(study, lambda settings: of_discharge(settings) and for_a_year(settings))
         for model in with_attributes(study, domain, name)
         if name == "temporal"
         and study.models[model].routing == "unit_hydrograph"

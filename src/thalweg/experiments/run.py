@@ -44,6 +44,7 @@ def process_of(settings, domain, target_mean):
     offered = {
         "capillary_rise": settings.capillary_rise,
         "time_step": domain.step,
+        "snow_routine": "temperature" in domain.forcing,
         "variable": variable,
         "unit": domain.observed[variable].attrs["units"],
         "low": mean / SPAN,

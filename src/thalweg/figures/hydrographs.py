@@ -42,7 +42,7 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, m
     skill = skill.groupby(["model", "place"]).value.mean().unstack("model").reindex(columns=list(simulations))
     chosen = _ranked(skill[next(iter(simulations))], skill_csv, f"{domain}/{experiment}")
     runs = {model: read_run(path, list(chosen.values())) for model, path in simulations.items()}
-    time = pd.DatetimeIndex(next(iter(runs.values())).time)[-most_days:]
+    time = pd.DatetimeIndex(next(iter(runs.values())).time)[-round(most_days / place.step_days) :]
     rain = _catchment_precipitation(place, list(chosen.values()), time)
     look = looks(list(simulations), labels)
 
@@ -56,16 +56,16 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, m
         station = place.places.sel(place=gauge)
         name = f"{station.name.item()}, " if "name" in place.places else ""
         letter(above, position, f"{rank}: {name}{gauge}, {station.drainage_area.item():.0f} km²")
-        above.bar(time, rain[gauge], width=1.0, color="#56B4E9")
+        above.bar(time, rain[gauge], width=place.step_days, color="#56B4E9")
         above.set_ylim(max(rain.max(axis=None) * 1.05, 1), 0)
         above.spines[["bottom"]].set_visible(False)
         above.tick_params(bottom=False)
-        above.set_ylabel("precipitation\n[mm/day]")
+        above.set_ylabel(f"precipitation\n[mm/{place.step}]")
         for model, run in runs.items():
             draw_run(below, run.sel(place=gauge, time=time), look[model], skill[model].get(gauge, np.nan))
         observed = next(iter(runs.values())).observed.sel(place=gauge, time=time)
         below.plot(time, observed, color=OBSERVED, linewidth=0.8, zorder=4)
-        below.set_ylabel("discharge\n[mm/day]")
+        below.set_ylabel(f"discharge\n[mm/{place.step}]")
         below.set_ylim(bottom=min(0, below.get_ylim()[0]))
         below.axhline(0, color=QUIET, linewidth=0.4)
         below.legend(loc="upper right", ncols=len(runs), frameon=True, edgecolor="none")

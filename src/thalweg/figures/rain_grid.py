@@ -3,7 +3,6 @@
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import xarray as xr
 from matplotlib.collections import PatchCollection
 from matplotlib.colors import Normalize
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -13,6 +12,7 @@ from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 from shapely.geometry.polygon import orient
 
+from thalweg.basin.domain import read_domain
 from thalweg.datasets.cevennes import rain
 from thalweg.figures.style import OBSERVED, OKABE_ITO, WIDTH, letter, styled
 
@@ -24,15 +24,15 @@ GAUGE_COLOURS = (OBSERVED, *OKABE_ITO[1:])
 
 
 @styled
-def draw(domain_path, dataset_folder, basin="cance"):
+def draw(domain_path, dataset_folder, catchment):
     """The rain grid of the wettest time step beside the mean of each sub-catchment; rain and discharge below.
 
-    The wettest step is that with the greatest rain over the whole basin.
+    The wettest step is that with the greatest rain over the whole catchment.
 
     Args:
-        domain_path: netCDF written by ``thalweg regrid``.
+        domain_path: netCDF of the regridded domain.
         dataset_folder: the unpacked ``cevennes`` dataset, for the grid.
-        basin: cance or lez.
+        catchment: cance or lez.
 
     Returns:
         matplotlib Figure.
@@ -40,16 +40,15 @@ def draw(domain_path, dataset_folder, basin="cance"):
     Raises:
         DataError: when the dataset is not there.
     """
-    with xr.open_datatree(domain_path, engine="h5netcdf") as tree:
-        groups = {name: tree[basin][name].to_dataset().load() for name in ("forcing", "attributes", "gauges")}
-    forcing, attributes, gauges = groups.values()
+    domain = read_domain(domain_path)
+    forcing, attributes, gauges = domain.forcing, domain.attributes, domain.places
     units = gpd.GeoSeries.from_wkt(
         attributes.geometry.values.astype(str), index=attributes.unit.values, crs=attributes.geometry.attrs["crs"]
     )
     area = attributes.area.values
-    mean = forcing.precipitation @ xr.DataArray(area / area.sum(), dims="unit")
-    wettest = mean.time[int(np.nanargmax(mean.values))].values
-    grid = rain(dataset_folder, basin).sel(time=wettest).compute()
+    mean = forcing.precipitation.weighted(attributes.area).mean("unit")
+    wettest = mean.time[int(mean.values.argmax())].values
+    grid = rain(dataset_folder, catchment).sel(time=wettest).compute()
     unit = forcing.precipitation.attrs["units"]
 
     west, south, east, north = units.total_bounds
@@ -64,8 +63,11 @@ def draw(domain_path, dataset_folder, basin="cance"):
     when = pd.Timestamp(wettest).strftime(form)
     letter(maps[0], 0, f"1 km grid, {when}")
     letter(maps[1], 1, f"mean of {len(units)} sub-catchments, {when}")
-    _series(series, mean, wettest, unit, gauges)
-    letter(series[0], 2, f"rain over the {area.sum():.0f} km² of the {basin.capitalize()}, and discharge of its gauges")
+    missing = pd.DatetimeIndex(forcing.precipitation.attrs.get("missing_times", "").split())
+    _series(series, mean, missing, wettest, unit, domain)
+    letter(
+        series[0], 2, f"rain over the {area.sum():.0f} km² of the {catchment.capitalize()}, and discharge of its gauges"
+    )
     return figure
 
 
@@ -102,7 +104,7 @@ def _path(outline):
     return Path.make_compound_path(*(Path(np.asarray(ring.coords) / KILOMETRE, closed=True) for ring in rings))
 
 
-def _series(axes, mean, wettest, unit, gauges):
+def _series(axes, mean, missing, wettest, unit, domain):
     above, below = axes
     step = (mean.time[1] - mean.time[0]).values
     above.fill_between(mean.time, mean.values, step="pre", color=OKABE_ITO[0], linewidth=0)
@@ -110,17 +112,15 @@ def _series(axes, mean, wettest, unit, gauges):
     above.set(ylim=(float(mean.max()) * 1.05, 0), ylabel=f"rain\n[{unit}]")
     above.tick_params(bottom=False, labelbottom=False)
     above.spines["bottom"].set_visible(False)
-    missing = mean.time.values[mean.isnull().values]
     for time in missing:
         above.axvspan(time - step, time, color="0.75", linewidth=0)
     if len(missing):
         above.text(
             0.995, 0.05, f"no grid for {len(missing)} of {mean.size} time steps", ha="right", transform=above.transAxes
         )
-    for gauge, colour in zip(gauges.gauge.values, GAUGE_COLOURS):
-        here = gauges.sel(gauge=gauge)
-        label = f"{gauge}, {float(here.drainage_area):g} km²"
-        below.plot(here.time, here.discharge, color=colour, linewidth=0.9, label=label)
+    for gauge, colour in zip(domain.place_ids, GAUGE_COLOURS):
+        label = f"{gauge}, {float(domain.places.drainage_area.sel(place=gauge)):g} km²"
+        below.plot(mean.time, domain.observed.discharge.sel(place=gauge), color=colour, linewidth=0.9, label=label)
     below.set(ylabel="discharge\n[m³/s]", xlim=(mean.time.values[0], mean.time.values[-1]))
     below.set_ylim(bottom=0)
     locator = AutoDateLocator()

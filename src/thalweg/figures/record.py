@@ -16,8 +16,6 @@ TABLES = (
     "published.csv",
     "published_evidence.csv",
     "cost.csv",
-    "cevennes_areas.csv",
-    "cevennes_volume.csv",
 )
 FOLDERS = (
     ("river", "*.csv"),

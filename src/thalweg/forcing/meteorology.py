@@ -58,6 +58,31 @@ def extraterrestrial_radiation(time, latitude):
     return 1440 / np.pi * SOLAR_CONSTANT * distance * height * WATTS
 
 
+def hourly_shares(time, latitude, longitude):
+    """Share of the day's radiation above the atmosphere in each hour (FAO-56, equations 28 and 31 to 33): array (time, place).
+
+    Args:
+        time: ends of the hours (time,), UTC.
+        latitude, longitude: degrees north and east (place,).
+
+    The shares from midnight to midnight of solar time sum to 1; without sunrise they are 0.
+    """
+    middle = pd.DatetimeIndex(time) - pd.Timedelta(minutes=30)
+    day, declination, latitude, sunset = _sun(middle, latitude)
+    season = 2 * np.pi * (day - 81) / 364
+    correction = 0.1645 * np.sin(2 * season) - 0.1255 * np.cos(season) - 0.025 * np.sin(season)  # hours
+    clock = (middle.hour + middle.minute / 60).to_numpy()[:, None]
+    angle = np.pi / 12 * ((clock + np.asarray(longitude, dtype=float) / 15 + correction) % 24 - 12)
+    first, last = (np.clip(angle + half, -sunset, sunset) for half in (-np.pi / 24, np.pi / 24))
+
+    def height(begin, end):
+        high = np.cos(latitude) * np.cos(declination) * (np.sin(end) - np.sin(begin))
+        return (end - begin) * np.sin(latitude) * np.sin(declination) + high
+
+    whole = height(-sunset, sunset)
+    return np.divide(height(first, last), whole, out=np.zeros_like(whole), where=whole > 0)
+
+
 def clear_sky_radiation(time, latitude, elevation):
     """Solar radiation under a clear sky, daily mean (FAO-56, equation 37): array (time, place), W/m2.
 

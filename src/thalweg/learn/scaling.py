@@ -101,25 +101,28 @@ def climate_attributes(domain, period):
 
     They are computed from the training period: climate means over a whole record would tell a model of the years it is
     tested on. A duration is the mean length of spells, in days, 0 where there is none; frequencies are shares of days. Of months
-    only the means, aridity, seasonality and the share of snow are told.
+    only the means, aridity, seasonality and the share of snow are told; the last two need a temperature.
 
     Returns:
         dict: name -> array (unit,).
     """
-    window = domain.forcing[list(CLIMATE)].isel(time=slice(*positions_of(domain, period)))
+    names = [name for name in CLIMATE if name in domain.forcing or name != "temperature"]
+    window = domain.forcing[names].isel(time=slice(*positions_of(domain, period)))
     if domain.step == "hour":
         daily = window.resample(time="1D")
-        window = daily.sum().assign(temperature=daily.mean().temperature)
-    rain, temperature = window.precipitation.values, window.temperature.values
+        window = daily.sum().assign({name: daily.mean()[name] for name in names if name == "temperature"})
+    rain = window.precipitation.values
     demand = window.potential_evapotranspiration.values.mean(0)
     mean = np.maximum(rain.mean(0), 1e-6)
     indices = {
         "mean_precipitation": rain.mean(0),
         "mean_potential_evapotranspiration": demand,
         "aridity": demand / mean,
-        "precipitation_seasonality": _seasonality(window.time.dt.dayofyear.values, rain / mean, temperature),
-        "snow_share": (rain * (temperature < SNOW_TEMPERATURE)).mean(0) / mean,
     }
+    if "temperature" in window:
+        temperature = window.temperature.values
+        indices["precipitation_seasonality"] = _seasonality(window.time.dt.dayofyear.values, rain / mean, temperature)
+        indices["snow_share"] = (rain * (temperature < SNOW_TEMPERATURE)).mean(0) / mean
     if domain.step == "month":
         return indices
     high, low = rain >= HIGH_PRECIPITATION * mean, rain < LOW_PRECIPITATION

@@ -254,6 +254,9 @@ class Experiment(Split):
 
     label: str = Field("", description="name in figures")
     models: list[str] = Field(description="names of the models block")
+    minimum_days: Days | None = Field(
+        None, description="days with both series that a metric needs; null for that of the evaluation"
+    )
     training: dict[str, Any] = Field(
         {}, description="overrides of the training block for all models of this experiment"
     )

@@ -21,6 +21,7 @@ Family = Literal[
     "existing models",
     "priors",
     "water quality",
+    "ecosystem",
     "questions",
     "foundation",
 ]
@@ -138,6 +139,10 @@ def default_claims():
     nitrate = {"experiment": "thames/nitrate", "model": "nitrogen", **later_river}
     measured = "air temperature and radiation measured at the river: here they are of one place and estimated"
     few_sites = "more rivers: 21 sites of one basin hardly show what shade, width and groundwater do"
+    tower = {"experiment": "davos/days", "model": "canopy", "family": "ecosystem"}
+    flux = "more towers: one canopy of spruce tells little of others, and its energy balance cannot be closed"
+    leaf = {"experiment": "leaf/points", "family": "ecosystem", "metric": "RMSE", "margin": 0.1}  # umol m-2 s-1
+    few_leaves = "more genotypes: these are a dozen curves of one"
     question = {"family": "questions", "experiment": "delaware/temporal", "model": "hbv"}
     return {
         "later-year": AsGood(
@@ -415,5 +420,53 @@ def default_claims():
             below=0.05,
             margin=0.01,
             would_change="only an error in the process: its equations leave no other sign",
+        ),
+        "leaf-shared": Better(
+            text="Within leaves' curves, a network with an offset for each curve beats one parameter set for all",
+            model="network",
+            reference="one_set",
+            **leaf,
+            would_change=few_leaves,
+        ),
+        "leaf-fits": AsGood(
+            text="Within leaves' curves, a network with an offset for each predicts as well as fits of single curves",
+            model="network",
+            reference="least_squares",
+            **leaf,
+            would_change=few_leaves,
+        ),
+        "leaf-held-out": Better(
+            text="Of whole curves held out, a network through photosynthesis predicts assimilation better than ridge regression",
+            model="network",
+            reference="ridge",
+            **(leaf | {"experiment": "leaf/curves"}),
+            would_change="attributes that differ between curves: here it is the leaf's temperature alone",
+        ),
+        "canopy-latent-heat": Evidence(
+            text="In later years the canopy predicts daily latent heat better than climatology",
+            **tower,
+            reference="climatology",
+            quantity="latent_heat_rmse_gain",
+            above=0.0,
+            margin=1.0,
+            would_change=flux,
+        ),
+        "canopy-priestley-taylor": Evidence(
+            text="In later years the canopy predicts daily latent heat better than a fitted Priestley-Taylor equation",
+            **tower,
+            reference="priestley-taylor",
+            quantity="latent_heat_rmse_gain",
+            above=0.0,
+            margin=1.0,
+            would_change=flux,
+        ),
+        "canopy-carbon": Evidence(
+            text="In later years the canopy predicts daily net exchange of CO2 better than climatology",
+            **tower,
+            reference="climatology",
+            quantity="net_exchange_rmse_gain",
+            above=0.0,
+            margin=0.1,
+            would_change=flux,
         ),
     }

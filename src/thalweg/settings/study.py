@@ -40,7 +40,12 @@ SAMPLED = {  # training of models of what is sampled in rivers: slow states, and
 
 
 def _domains():
-    return {name: {} for name in ("delaware", "susquehanna", "cevennes", "thames")}
+    return {
+        "delaware": {},
+        "susquehanna": {},
+        **{f"cevennes-{name}": {"kind": "cevennes", "catchment": name} for name in ("lez", "cance")},
+        "thames": {},
+    }
 
 
 PRIORS = {
@@ -161,7 +166,36 @@ def _experiments():
                 training={"steps": 200, "window": "730 days"},
             ),
         },
+        **_small_experiments(),
         "thames": _sampled_experiments(),
+    }
+
+
+def _small_experiments():
+    """Three gauges of one river and one season each: the way from grids to a tested model, more than a test of models."""
+    return {
+        "cevennes-lez": {
+            "temporal": Experiment(
+                kind="temporal",
+                train=("2012-08-01", "2013-03-31"),
+                test=("2013-04-01", "2013-07-31"),
+                validation="none",
+                minimum_days="60 days",
+                models=["hbv", "lstm", "hbv-one-set", "gr4j"],
+                training={"steps": 100, "window": "180 days", "spin_up": "120 days"},
+            )
+        },
+        "cevennes-cance": {
+            "temporal": Experiment(
+                kind="temporal",
+                train=("2014-09-15", "2014-11-30"),
+                test=("2014-12-01", "2015-01-15"),
+                validation="none",
+                minimum_days="30 days",
+                models=["hbv", "lstm", "hbv-one-set"],
+                training={"steps": 100, "window": "30 days", "spin_up": "20 days"},
+            )
+        },
     }
 
 

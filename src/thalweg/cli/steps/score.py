@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 
+from thalweg.basin.domain import STEPS, step_of
 from thalweg.basin.observables import observable
 from thalweg.evaluation.score import score
 from thalweg.experiments.simulation import read_variables
@@ -26,8 +27,9 @@ def run(args):
     settings = json.loads(args.settings)
     tables = []
     for simulation in read_variables(args.simulation):
-        names = ("metrics", "minimum_days")
-        if not observable(simulation.attrs["variable"]).continuous:
-            names = ("sample_metrics", "minimum_samples")
-        tables.append(score(simulation, args.study, *(settings[name] for name in names)))
+        if observable(simulation.attrs["variable"]).continuous:
+            steps = round(settings["minimum_days"] / STEPS.get(step_of(simulation.time.values), 1.0))
+            tables.append(score(simulation, args.study, settings["metrics"], steps))
+        else:
+            tables.append(score(simulation, args.study, settings["sample_metrics"], settings["minimum_samples"]))
     write_table(pd.concat(tables, ignore_index=True), args.output, provenance(settings, inputs=[args.simulation]))

@@ -7,7 +7,7 @@ the test. Both are counted in the table, with the reason.
 
 A gauge whose runoff in the training period is below precipitation less potential evapotranspiration has lost water to
 something that no rainfall-runoff model here knows of, such as the diversions out of New York City's reservoirs. It does not
-train or validate; it is tested like any other.
+train or validate; it is tested like any other. Of less than a year nothing is concluded: the soil may hold the water.
 """
 
 import numpy as np
@@ -19,6 +19,8 @@ from thalweg.basin.places import SPLIT_SEED, kilometres
 from thalweg.experiments.splits.division import Candidates
 from thalweg.metrics.calendar import NO_YEAR, positions
 from thalweg.registry import load
+
+YEAR = 365  # days, over which the balance of a catchment is judged
 
 
 def make_splits(domain, experiment):
@@ -140,6 +142,8 @@ def _years(chosen, count):
 
 def _diverted(domain, period):
     """True for gauges whose mean runoff over the period is below precipitation less potential evapotranspiration."""
+    if (pd.Timestamp(period[1]) - pd.Timestamp(period[0])).days < YEAR - 1:
+        return np.zeros(len(domain.place_ids), bool)
     days = slice(*map(str, period))
     forcing = domain.forcing.sel(time=days)
     surplus = (forcing.precipitation - forcing.potential_evapotranspiration).values

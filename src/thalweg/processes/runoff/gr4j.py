@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from thalweg.processes.operations import TINY, clip, exp, maximum, minimum, power, sqrt, where
 from thalweg.processes.process import Parameter, Process, State, Variable
-from thalweg.processes.runoff.hbv import FORCINGS, snow
+from thalweg.processes.runoff.hbv import FORCINGS, snow, without_snow
 from thalweg.processes.runoff.hbv import PARAMETERS as HBV_PARAMETERS
 from thalweg.processes.runoff.hbv import STATES as HBV_STATES
 
@@ -106,8 +106,11 @@ def produce(store, water, potential, X1):
 
 
 @cache
-def gr4j():
+def gr4j(snow_routine=True):
     """The process.
+
+    Args:
+        snow_routine: False where no temperature is known: all precipitation is rain, as in the paper.
 
     Returns:
         Process: states in mm, fluxes in mm/day.
@@ -148,7 +151,7 @@ def gr4j():
         }
         return new_state | slow_line | fast_line, fluxes
 
-    return Process(
+    process = Process(
         name="gr4j",
         source="Perrin et al. 2003",
         states=STATES,
@@ -157,3 +160,4 @@ def gr4j():
         fluxes=FLUXES,
         step=step,
     )
+    return process if snow_routine else without_snow(process)

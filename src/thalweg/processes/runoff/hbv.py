@@ -4,6 +4,7 @@ The equations and their order follow Feng et al. (2022, doi:10.1029/2022WR032404
 doi:10.5194/hess-28-3051-2024) for the capillary rise of HBV 1.1p. States in mm, fluxes in mm per step, a step of one day;
 with a step of an hour the rates, which keep their unit per day, act for a twenty-fourth of it.
 The partition of precipitation is a hard threshold, so TT has no gradient from it; melt and refreezing give it one.
+Without a temperature there is no snow routine: all precipitation is rain.
 """
 
 from dataclasses import replace
@@ -60,13 +61,20 @@ PARAMETERS = (
 )
 
 BETAET = Parameter("BETAET", 0.3, 5.0, "dimensionless", "shape of the evapotranspiration function")
+SNOW_STATES = ("snowpack", "meltwater")
+SNOW = (*SNOW_STATES, "TT", "CFMAX", "CFR", "CWH", "temperature", "snowmelt", "snow_water_equivalent")
 CAPILLARY = Parameter("C", 0.0, 1.0, "1/day", "capillary rise from the lower zone (HBV 1.1p)")
 
 
 def snow(state, forcing, parameters):
-    """The snow routine: (snowpack, meltwater) at the end of the day in mm, (rain, to_soil, melt) in mm/day."""
+    """The snow routine: (snowpack, meltwater) at the end of the day in mm, (rain, to_soil, melt) in mm/day.
+
+    Without a temperature all precipitation is rain, see :func:`without_snow`.
+    """
     p = parameters
     snowpack, meltwater = state["snowpack"], state["meltwater"]
+    if "temperature" not in forcing:
+        return snowpack, meltwater, forcing["precipitation"], 0.0, 0.0
     precipitation, temperature = forcing["precipitation"], forcing["temperature"]
     rain = where(temperature >= p["TT"], precipitation, 0.0)
     snowpack = snowpack + (precipitation - rain)
@@ -77,6 +85,20 @@ def snow(state, forcing, parameters):
     snowpack, meltwater = snowpack + refreezing, meltwater - refreezing
     to_soil = clip(meltwater - p["CWH"] * snowpack, 0.0, None)
     return snowpack, meltwater - to_soil, rain, to_soil, melt
+
+
+def without_snow(process):
+    """A process with this snow routine for where no temperature is known: all precipitation is rain, and there is no snow store."""
+
+    def kept(variables):
+        return tuple(one for one in variables if one.name not in SNOW)
+
+    def step(state, forcing, parameters):
+        results = process.step({**state, **dict.fromkeys(SNOW_STATES, 0.0)}, forcing, parameters)
+        return tuple({name: value for name, value in result.items() if name not in SNOW} for result in results)
+
+    parts = {part: kept(getattr(process, part)) for part in ("states", "parameters", "forcings", "fluxes")}
+    return replace(process, step=step, **parts)
 
 
 def soil(storage, lower, water, evapotranspiration, parameters, capillary_rise=True):
@@ -144,13 +166,14 @@ def stores(state):
 
 
 @cache
-def hbv(capillary_rise=True, shaped_evapotranspiration=True, time_step="day"):
+def hbv(capillary_rise=True, shaped_evapotranspiration=True, time_step="day", snow_routine=True):
     """The HBV process.
 
     Args:
         capillary_rise: HBV 1.1p, water rises from the lower zone to a soil in deficit; False is HBV 1.0.
         shaped_evapotranspiration: learn the exponent BETAET; False fixes it at 1, the classical 12-parameter HBV.
         time_step: ``"day"`` or ``"hour"``.
+        snow_routine: False where no temperature is known.
 
     Returns:
         Process: states in mm, fluxes in mm per step.
@@ -202,7 +225,7 @@ def hbv(capillary_rise=True, shaped_evapotranspiration=True, time_step="day"):
         parameters += (BETAET,)
     if capillary_rise:
         parameters += (CAPILLARY,)
-    return Process(
+    process = Process(
         name="hbv",
         source="Feng et al. 2022; Song et al. 2024",
         states=STATES,
@@ -211,6 +234,7 @@ def hbv(capillary_rise=True, shaped_evapotranspiration=True, time_step="day"):
         fluxes=_of_step(FLUXES, time_step),
         step=step,
     )
+    return process if snow_routine else without_snow(process)
 
 
 def _of_step(variables, time_step):
