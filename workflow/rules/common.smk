@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from thalweg.datasets import reader
 from thalweg.experiments import plan
+from thalweg.experiments.declared import OF, declaration, inputs, outputs, stem
 from thalweg.settings.study import TRAINED
 
 RUNS = plan.runs(study)
@@ -158,3 +159,52 @@ def leaf_table(kind, name, title):
         caption=f"../report/leaf_{name}.rst",
         labels={"dataset": kind, "table": title},
     )
+
+
+def simulated_from(wildcards):
+    """What a simulation is made from, which the model's kind decides."""
+    run = f"{wildcards.domain}/{wildcards.experiment}"
+    model = study.models[wildcards.model]
+    if model.kind == "ensemble":
+        return {"members": [f"{RESULTS}/simulations/{run}/{member}.nc" for member in model.members]}
+    needed = {"domain": f"{RESULTS}/domains/{wildcards.domain}.nc", "splits": f"{RESULTS}/splits/{run}.csv"}
+    if model.kind in TRAINED:
+        needed["weights"] = f"{RESULTS}/models/{run}/{wildcards.model}.safetensors"
+    return needed
+
+
+def skill_table_settings(models, **more):
+    """What the step skill_tables is given, as JSON."""
+    return as_json(
+        {
+            "models": models,
+            "metric": study.evaluation.compared[0],
+            "variable": "discharge",
+            "bootstrap_samples": study.evaluation.bootstrap_samples,
+            **more,
+        }
+    )
+
+
+def declared_inputs(declared):
+    """An input function: what a declared figure or analysis reads."""
+
+    def of_place(wildcards):
+        found = inputs(study, declared, tuple(wildcards))
+        return {
+            name: [f"{RESULTS}/{one}" for one in path] if isinstance(path, list) else f"{RESULTS}/{path}"
+            for name, path in found.items()
+        }
+
+    return of_place
+
+
+def declared_arguments(wildcards, input):
+    """Keyword arguments of a declared function, as JSON."""
+    given = {name: paths if isinstance(paths, str) else by_name(paths) for name, paths in input.items()}
+    return json.dumps(given | {f"{name}_name": value for name, value in wildcards.items()}, ensure_ascii=False)
+
+
+def declared_path(declared, name):
+    """The path of one output, with wildcards and without suffix."""
+    return Path(stem(name), *(f"{{{part}}}" for part in OF[declared.of]))

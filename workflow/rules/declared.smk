@@ -3,33 +3,6 @@
 Reads what they say; writes results/<study>/tables/<name> and figures/<name>, for the study, each domain or each experiment.
 """
 
-from thalweg.experiments.declared import OF, declaration, inputs, outputs, stem
-
-
-def declared_inputs(declared):
-    """An input function: what a declared figure or analysis reads."""
-
-    def of_place(wildcards):
-        found = inputs(study, declared, tuple(wildcards))
-        return {
-            name: [f"{RESULTS}/{one}" for one in path] if isinstance(path, list) else f"{RESULTS}/{path}"
-            for name, path in found.items()
-        }
-
-    return of_place
-
-
-def declared_arguments(wildcards, input):
-    """Keyword arguments of a declared function, as JSON."""
-    given = {name: paths if isinstance(paths, str) else by_name(paths) for name, paths in input.items()}
-    return json.dumps(given | {f"{name}_name": value for name, value in wildcards.items()}, ensure_ascii=False)
-
-
-def declared_path(declared, name):
-    """The path of one output, with wildcards and without suffix."""
-    return "/".join((stem(name), *(f"{{{part}}}" for part in OF[declared.of])))
-
-
 for name in study.analyses:
     one = declaration("analysis", name)
 

@@ -321,6 +321,6 @@ FIGURES = [
             for domain, experiment in plan.rivers(study)
             for model in plan.routed_models(study, domain, experiment)
         ],
-        *["parameters/" + "/".join(run) for run in plan.mapped(study)],
+        *[f"parameters/{Path(*run)}" for run in plan.mapped(study)],
     )
 ]

@@ -57,18 +57,6 @@ rule train:
         " --weights {output.weights} --log {output.log} 2> {log}"
 
 
-def simulated_from(wildcards):
-    """What a simulation is made from, which the model's kind decides."""
-    run = f"{wildcards.domain}/{wildcards.experiment}"
-    model = study.models[wildcards.model]
-    if model.kind == "ensemble":
-        return {"members": [f"{RESULTS}/simulations/{run}/{member}.nc" for member in model.members]}
-    needed = {"domain": f"{RESULTS}/domains/{wildcards.domain}.nc", "splits": f"{RESULTS}/splits/{run}.csv"}
-    if model.kind in TRAINED:
-        needed["weights"] = f"{RESULTS}/models/{run}/{wildcards.model}.safetensors"
-    return needed
-
-
 rule simulate:
     input:
         unpack(simulated_from),

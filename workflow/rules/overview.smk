@@ -26,19 +26,6 @@ rule skill_overview:
         DRAW
 
 
-def skill_table_settings(models, **more):
-    """What the step skill_tables is given, as JSON."""
-    return as_json(
-        {
-            "models": models,
-            "metric": study.evaluation.compared[0],
-            "variable": "discharge",
-            "bootstrap_samples": study.evaluation.bootstrap_samples,
-            **more,
-        }
-    )
-
-
 rule training_data:
     input:
         skill=rules.summarise.output.skill,

@@ -187,11 +187,11 @@ rule loads:
 FIGURES += [
     f"{RESULTS}/figures/{path}.png"
     for path in (
-        *["series/" + "/".join(run) for run in plan.sampled(study)],
-        *["skill_places/" + "/".join(pair) for pair in plan.sampled_variables(study)],
-        *["place_network/" + "/".join(run) for run in plan.on_networks(study)],
-        *["parameter_attribute/" + "/".join(run) for run in plan.described_by_attributes(study)],
-        *["heat_budget/" + "/".join(run) for run in plan.heat_budgets(study)],
+        *[f"series/{Path(*run)}" for run in plan.sampled(study)],
+        *[f"skill_places/{Path(*pair)}" for pair in plan.sampled_variables(study)],
+        *[f"place_network/{Path(*run)}" for run in plan.on_networks(study)],
+        *[f"parameter_attribute/{Path(*run)}" for run in plan.described_by_attributes(study)],
+        *[f"heat_budget/{Path(*run)}" for run in plan.heat_budgets(study)],
     )
 ]
-TABLES += [f"{RESULTS}/tables/loads/" + "/".join(run) + ".csv" for run in plan.load_balances(study)]
+TABLES += [f"{RESULTS}/tables/loads/{Path(*run)}.csv" for run in plan.load_balances(study)]
