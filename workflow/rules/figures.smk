@@ -250,7 +250,9 @@ rule rain_grid:
         **LIGHT,
     params:
         name="rain_grid",
-        arguments=lambda wildcards, input: draw_arguments(catchment=study.domains[wildcards.domain].catchment)({}, input),
+        arguments=lambda wildcards, input: draw_arguments(catchment=study.domains[wildcards.domain].catchment)(
+            {}, input
+        ),
         output=lambda wildcards, output: output.png.removesuffix(".png"),
         code=figure_code("rain_grid"),
     message:
