@@ -32,6 +32,10 @@ use rule score as score_estimates with:
         f"{RESULTS}/logs/score/{{estimator}}.log",
     wildcard_constraints:
         estimator="|".join(ESTIMATORS) or "(?!)",
+    params:
+        settings=as_json(plan.score_settings(study)),
+        study=study.study,
+        code=code_of("thalweg.cli.steps.score", plan.score_settings(study)),
     message:
         "Scoring what is estimated of {wildcards.estimator}"
 
