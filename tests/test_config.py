@@ -94,7 +94,7 @@ def test_null_removes_and_mappings_merge():
             "training": {"steps": 7},
         },
     )
-    assert set(study.experiments) == {"delaware", "thames"}
+    assert set(study.experiments) == {"delaware", "cevennes-lez", "cevennes-cance", "thames"}
     assert "susquehanna" not in study.domains
     assert {"temporal", "inner", "pub"} <= set(study.experiments["delaware"])
     assert "pur" not in study.experiments["delaware"]
@@ -181,7 +181,7 @@ OWN = {
 def test_catchments_of_ones_own_are_a_domain_like_any_other():
     study = read_study(CONFIG, OWN)
     assert study.domains["mine"].folder == "here"
-    assert set(study.domains) == {"delaware", "susquehanna", "cevennes", "thames", "mine"}
+    assert set(study.domains) == {"delaware", "susquehanna", "cevennes-lez", "cevennes-cance", "thames", "mine"}
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,8 @@ def test_data_are_in_a_folder_of_the_dataset_or_of_ones_own(both, tmp_path):
     made = Study()
     assert plan.folder(made, "thames") == "data/thames"
     assert plan.files(made, "thames") == "data/thames/dataset.json"
-    assert "cevennes" not in plan.built(made) and {"thames", "delaware"} <= set(plan.built(made))
+    assert plan.gridded(made) == ["cevennes-lez", "cevennes-cance"]
+    assert plan.files(made, "cevennes-lez") == plan.files(made, "cevennes-cance") == "data/cevennes/dataset.json"
     assert plan.folder(both, "sites") == "sites"
     for name in ("samples.csv", "forcing.csv"):
         (tmp_path / name).touch()

@@ -10,7 +10,7 @@ from thalweg.datasets import reader
 from thalweg.settings.study import TRAINED
 
 MOST_DRAWN = 7  # models in a figure of maps or hydrographs
-YEAR = 365  # days of a test that balances and signatures are told of
+YEAR = 365  # days of a test, from which balances, signatures and maps of parameters are made
 LONG = 9  # years between the first and the last year of a test from which trends are told
 # Test periods of published scores, and the kind of domain that they are of
 PUBLISHED = ("camels_us", (["1989-10-01", "1999-09-30"], ["1995-10-01", "2010-09-30"]))
