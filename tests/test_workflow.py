@@ -127,7 +127,7 @@ def test_a_comment_or_docstring_reruns_nothing(finished):
     [
         (
             "evaluation={bootstrap_samples: 77}",
-            {"configuration", "summarise", "canopy", "response", "untrained", "attribution", "peaks"},
+            {"configuration", "canopy", "response", "untrained", "attribution", "peaks"},
         ),
         ("models={stream-lstm: {hidden: 9}}", {"configuration", "train"}),
         ("evaluation={minimum_samples: 19}", {"configuration", "score", "score_estimates"}),
