@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from thalweg.basin.domain import Domain
 from thalweg.basin.places import SPLIT_SEED
-from thalweg.evaluation.blocks import CONFIDENCE, block_bootstrap, blocks_of
+from thalweg.evaluation.blocks import CONFIDENCE, block_bootstrap, block_labels
 from thalweg.evaluation.statistics import holm, signed_rank_p
 from thalweg.experiments.run import build_model, process_of, series_of, train_experiment
 from thalweg.integrate import integrate
@@ -194,7 +194,7 @@ def run(domain, settings, checkpoints, key):
     scores = pd.concat(tables, ignore_index=True)
     scores = scores[["generator", "candidate", "seed", "place", "quantity", "value"]]
     scores.insert(0, "domain", domain.name)
-    blocks = pd.Series(blocks_of(catchments.places), index=catchments.place_ids)
+    blocks = block_labels(catchments.places)
     told = margins(scores, blocks, settings.bootstrap_samples)
     return {
         "scores": scores,

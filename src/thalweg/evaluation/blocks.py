@@ -56,10 +56,15 @@ def _clusters(position):
         return kmeans2(position, count, seed=SPLIT_SEED, minit="++")[1]
 
 
+def block_labels(places):
+    """Labels of :func:`blocks_of` by place id, a Series."""
+    return pd.Series(blocks_of(places), index=places.place.values.astype(str))
+
+
 def read_blocks(path):
-    """Blocks of the places of a domain's file: Series of labels of :func:`blocks_of`, by place id."""
+    """The :func:`block_labels` of the places of a domain's file."""
     with xr.open_dataset(path, group="places", engine="h5netcdf") as places:
-        return pd.Series(blocks_of(places), index=places.place.values.astype(str))
+        return block_labels(places)
 
 
 def block_bootstrap(values, blocks, statistic=np.median, samples=SAMPLES, seed=0):

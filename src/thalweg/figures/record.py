@@ -38,7 +38,6 @@ LEFT_OUT = (  # long tables, whose summaries are kept, and those that repeat a d
     *(f"leaf_lce/{name}.csv" for name in ("curves", "fits", "parameters")),
 )
 START, END = "<!-- results: written by 'thalweg record' -->", "<!-- end of results -->"
-LARGE = {"skill_map", "hydrographs"}  # pictures of each experiment, of which a record of a large study keeps the first
 CLAIMS_END = "<!-- end of claims -->"
 PLACES_START, PLACES_END = "<!-- sampled places: written by 'thalweg record' -->", "<!-- end of sampled places -->"
 
@@ -144,7 +143,7 @@ def claims_text(claims, docs):
 
 
 def record(results, docs, readme, labels, experiments=None, study="default"):
-    """Copy the tables and figures of a study to ``docs``, and what the README shows of them into it.
+    """Copy the tables of a study and the figures that the README shows or links to ``docs``, and what it shows of tables into it.
 
     Args:
         results: folder of the study.
@@ -172,12 +171,6 @@ def record(results, docs, readme, labels, experiments=None, study="default"):
                 target = docs / path.relative_to(tables)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, target)
-    for path in sorted((results / "figures").rglob("*.png")):
-        if study != "default" and path.stem != "temporal" and LARGE.intersection(path.parts):
-            continue
-        target = docs / "figures" / path.relative_to(results / "figures")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, target)
     before = text = readme.read_text()
     if study == "default":
         path = tables / "summary.csv"
@@ -190,6 +183,11 @@ def record(results, docs, readme, labels, experiments=None, study="default"):
         claims = tables / "claims.csv"
         shown = claims_text(read_claims(claims), docs)
         text = with_results(text, shown, _note(claims, docs, study), (claims_start(study), CLAIMS_END))
+    for path in sorted((results / "figures").rglob("*.png")):
+        target = docs / "figures" / path.relative_to(results / "figures")
+        if f"{docs.name}/{target.relative_to(docs).as_posix()}" in text:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
     if text != before:
         with atomic(readme) as temporary:
             temporary.write_text(text)

@@ -93,9 +93,13 @@ def make_splits(domain, experiment):
             train = train & ~validation
         for name, mask in (("train", train), ("test", test)):
             if not mask.any():
+                why = "; ".join(
+                    f"{count} {text}" for text, count in pd.Series(reason[reason != ""]).value_counts().items()
+                )
                 raise DataError(
                     f"{domain.name}: fold {fold} of {experiment.kind} has no place to {name} with {experiment.minimum_values} values "
-                    f"of '{experiment.first}' in {period[0]}..{experiment.test[1]}; use fewer folds or lower minimum_values"
+                    f"of '{experiment.first}' in {period[0]}..{experiment.test[1]} ({why or 'none is left out'}); use fewer folds or "
+                    "lower minimum_values"
                 )
         frames.append(
             pd.DataFrame(
