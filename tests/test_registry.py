@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from thalweg.settings.sites import SiteProcessModel
 
 from thalweg import processes
 from thalweg.cli import STEPS
@@ -18,7 +17,7 @@ from thalweg.experiments.splits import make_splits
 from thalweg.processes import Process
 from thalweg.registry import ROOMS, RegistryError, load, module_of, names
 from thalweg.schema import ConfigError, validated
-from thalweg.settings.blocks import ProcessModel, Split, Training
+from thalweg.settings.blocks import ProcessModel, Split, Training, TrainingJob
 from thalweg.settings.twin import WhichPriorStudy
 from thalweg.storage.fingerprint import closure, fingerprint
 
@@ -137,7 +136,6 @@ def test_a_name_behind_which_there_is_nothing_is_refused(outside, kind, name, pa
     ("model", "values"),
     [
         (ProcessModel, {"label": "x", "process": "gr5j"}),
-        (SiteProcessModel, {"label": "x", "process": "gr5j"}),
         (WhichPriorStudy, {"priors": ["hbv", "gr5j"]}),
     ],
 )
@@ -293,10 +291,11 @@ def test_a_process_and_a_loss_of_ones_own_are_trained_and_simulated(outside, dom
     )
     split = Split(kind="temporal", train=("2000-01-01", "2000-12-31"), test=("2001-01-01", "2001-05-14"))
     splits = make_splits(domain, split)
-    tensors, values, log = train_experiment(domain, splits, model, training, [0], tmp_path, "key", 0.2)
+    job = TrainingJob(model=model, training=training, seeds=[0], validation_share=0.2, device="cpu")
+    tensors, values, log = train_experiment(domain, splits, job, tmp_path, "key")
     assert list(log.step) == [1, 2]
     assert log.training_loss.between(0, 100).all()
-    simulation, parameters = simulate_experiment(domain, splits, model, training, tensors, values)
-    assert simulation.discharge.notnull().any()
-    assert parameters.k.attrs["high"] in (0.5, 0.6)
+    simulation = simulate_experiment(domain, splits, job, tensors, values)
+    assert simulation.variables["discharge"].simulated.notnull().any()
+    assert simulation.parameters.k.attrs["high"] in (0.5, 0.6)
     assert load("loss", training.loss)(torch.ones(2, 1), torch.zeros(2, 1), None) == 1
