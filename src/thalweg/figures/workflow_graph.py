@@ -38,7 +38,7 @@ def draw(rulegraph_path, leave_out=("all",)):
         ValueError: when the file has no rule, or the rules depend on each other in a circle.
     """
     labels, edges = parse(Path(rulegraph_path).read_text(), rulegraph_path)
-    edges = {(a, b) for a, b in edges if labels[a] not in leave_out and labels[b] not in leave_out}
+    edges = {(a, b) for a, b in edges if a != b and labels[a] not in leave_out and labels[b] not in leave_out}
     labels = {node: label for node, label in labels.items() if label not in leave_out}
     layers, links = _layers(labels, edges, rulegraph_path)
 
