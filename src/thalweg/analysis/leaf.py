@@ -192,9 +192,8 @@ def _within(curves, inputs, ids, settings):
             **{name: values.numpy().ravel() for name, values in curves.samples.items()},
         }
     )
-    test = curves.only(held_out)
     for model, seed in (("least_squares", 0), ("network", settings.seeds[0])):
-        for name, error in _errors(test, found[model, seed]).items():
+        for name, error in _errors(curves, found[model, seed]).items():
             points[f"{name}_{model}"] = points[name] + error.ravel()
     found = {key: [values] for key, values in found.items()}
     return found, held_out.numpy(), points[points.assimilation.notna()]
