@@ -14,6 +14,7 @@ from thalweg.experiments.simulation import Simulation, read_simulation
 from thalweg.figures import heat_budget, parameter_attribute, place_network, series, skill_places, style
 from thalweg.settings.blocks import ProcessModel, Training, TrainingJob
 from thalweg.storage.store import write_netcdf
+from thalweg.units import unit_text
 
 LABELS = {"temperature": "heat budget", "lstm": "LSTM", "air2stream": "air2stream", "climatology": "climatology"}
 LIMIT = 4.0  # mg/l
@@ -363,7 +364,7 @@ def test_skill_at_places_asks_which_rows_are_meant(folder):
     ],
 )
 def test_units_are_written_as_in_print(unit, text):
-    assert series.unit_text(unit) == text
+    assert unit_text(unit) == text
 
 
 def test_decimals_follow_the_size_of_the_numbers():

@@ -4,6 +4,7 @@ Inside the study every tensor is in hydrological units (mm/day, degC, m3/s, m, s
 carries units. Everything that enters (files, configuration) is converted here.
 """
 
+import re
 from functools import cache
 
 import numpy as np
@@ -111,3 +112,10 @@ def parse_quantity(text, to):
     if len(words) == 1:
         raise UnitError(f"{text!r} has no unit; write for example '{text} {to}'")
     return convert(number, words[1], to, what=repr(text))
+
+
+def unit_text(unit):
+    """A unit as figures and pages write it: "°C" for degC, "K" for its differences, "m³/s" for m3/s, "W/m²" for W/m**2."""
+    text = str(unit).replace("delta_degC", "K").replace("degC", "°C").replace("**", "")
+    text = re.sub(r"(?<=[A-Za-z])[23](?!\d)", lambda digit: "²³"[int(digit[0]) - 2], text)
+    return re.sub(r"\bu(?=g|mol)", "µ", text)

@@ -25,6 +25,7 @@ from thalweg.evaluation.evidence import EVIDENCE_COLUMNS, EVIDENCE_KEYS
 from thalweg.evaluation.statistics import SERIES, as_score, check_skill, holm, labels_of, signed_rank_p, unit_of
 from thalweg.metrics.scores import METRICS
 from thalweg.settings.claims import FAMILIES
+from thalweg.units import unit_text
 
 SIGNIFICANT = 0.05
 FEWEST_PLACES = 10  # whose least signed-rank p, 2 / 2^10, stays below 0.05 when it is corrected for 25 claims
@@ -247,7 +248,7 @@ def effect_text(row):
     digits = max(1 - math.floor(math.log10(row["margin"])), 0)
     effect, *ends = (f"{round(row[name], digits) + 0.0:.{digits}f}" for name in ("effect", "low", "high"))
     interval = "" if np.isnan(row["low"]) else f" ({', '.join(ends)})"
-    unit = {"dimensionless": "", "percent": " %", "degC": " °C"}.get(row["unit"], f" {row['unit']}")
+    unit = {"dimensionless": "", "percent": " %"}.get(row["unit"], f" {unit_text(row['unit'])}")
     return f"{effect}{interval}{unit}".replace("-", "\N{MINUS SIGN}")
 
 

@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 
 from thalweg.evaluation.claims import SYMBOLS, effect_text, gain, read_claims
 from thalweg.figures.style import OKABE_ITO, WIDTH, styled
+from thalweg.units import unit_text
 
 COLOURS = {"supported": OKABE_ITO[0], "not supported": OKABE_ITO[1], "undecided": "0.35", "not tested": "0.55"}
 MARKERS = {"supported": ("o", 5), "not supported": ("X", 6), "undecided": ("D", 4.2)}  # and size, points
@@ -15,6 +16,7 @@ TICKS = (1, 10, 100)
 LEAST_LIMIT, GREATEST_LIMIT = 5, 100  # of the axis, in margins
 
 # Inch from the left edge.
+LONG_UNIT = 4  # letters of a unit that still fits behind an effect
 SYMBOL, TEXT, FOREST, EFFECT, METRIC, COUNT = 0.12, 0.24, 3.62, 5.0, WIDTH - 0.32, WIDTH - 0.06
 # Inch from the upper edge, or of height.
 TITLE, COUNTS, COLUMNS, TOP, BOTTOM = 0.12, 0.38, 0.62, 0.72, 0.55
@@ -73,9 +75,10 @@ def draw(claims_csv, title=""):
             write(EFFECT, y, "\n".join(row["note"]), color=GREY, fontsize=6, style="italic", linespacing=1.1)
             continue
         _interval(axes, row, limit)
-        evidence = row["kind"] == "evidence"
-        write(EFFECT, y, effect_text(row | {"unit": "dimensionless"} if evidence else row), color=colour)
-        measured = row["unit"].replace("dimensionless", "") if evidence else row["metric_or_quantity"]
+        evidence, unit = row["kind"] == "evidence", unit_text(row["unit"]).replace("dimensionless", "")
+        apart = evidence or len(unit) > LONG_UNIT  # the unit stands in the next column
+        write(EFFECT, y, effect_text(row | {"unit": "dimensionless"} if apart else row), color=colour)
+        measured = unit if evidence else row["metric_or_quantity"] + (f" [{unit}]" if apart and unit else "")
         write(METRIC, y, measured.replace("_", " "), color=GREY, fontsize=6, ha="right")
         if np.isfinite(row["n"]):
             write(COUNT, y, f"{row['n']:.0f}", color=GREY, fontsize=6, ha="right")

@@ -6,8 +6,9 @@ from matplotlib.figure import Figure
 
 from thalweg.basin.domain import read_domain, require
 from thalweg.experiments.simulation import read_simulation
-from thalweg.figures.series import place_name, skill_at_places, unit_text
+from thalweg.figures.series import place_name, skill_at_places
 from thalweg.figures.style import DASHES, OBSERVED, OKABE_ITO, QUIET, WIDTH, letter, number, styled
+from thalweg.units import unit_text
 
 # Each line as the fluxes that it is the sum of: W/m2 into the water.
 TERMS = {

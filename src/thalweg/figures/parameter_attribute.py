@@ -8,8 +8,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from thalweg.analysis.parameters import seen_units
 from thalweg.basin.domain import read_domain, require
 from thalweg.experiments.simulation import read_simulation
-from thalweg.figures.series import unit_text
 from thalweg.figures.style import OKABE_ITO, WIDTH, letter, number, styled, wrap
+from thalweg.units import unit_text
 
 MOST_PAIRS = 6
 MOST_COLUMNS = 3

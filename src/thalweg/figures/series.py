@@ -1,7 +1,5 @@
 """Observed and simulated series at places of low, middling and high error."""
 
-import re
-
 import numpy as np
 import pandas as pd
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -14,6 +12,7 @@ from thalweg.evaluation.statistics import read_skill, unit_of
 from thalweg.experiments.simulation import read_simulation
 from thalweg.figures.style import OBSERVED, WIDTH, legend_below, letter, looks, number, styled, wrap
 from thalweg.metrics.scores import METRICS
+from thalweg.units import unit_text
 
 RANKS = {"lower quartile": 0.25, "median": 0.5, "upper quartile": 0.75, "worst": 1.0}
 LINEAR = ("water_temperature",)  # what is drawn on a linear axis; all else is a concentration
@@ -126,13 +125,6 @@ def place_name(domain, place):
         return str(domain.places["name"].values[position])
     unit = domain.place_units[position]
     return str(domain.attributes["name"].values[unit]) if "name" in domain.attributes and unit >= 0 else place
-
-
-def unit_text(unit):
-    """A unit as figures write it: "°C" for degC, "K" for its differences, "m³/s" for m3/s, "µg/l" for ug/l."""
-    text = str(unit).replace("delta_degC", "K").replace("degC", "°C")
-    text = re.sub(r"(?<=[A-Za-z])[23](?!\d)", lambda digit: "²³"[int(digit[0]) - 2], text)
-    return re.sub(r"\bu(?=g|mol)", "µ", text)
 
 
 def decimals(values):
