@@ -76,10 +76,10 @@ def draw(claims_csv, title=""):
             continue
         _interval(axes, row, limit)
         evidence, unit = row["kind"] == "evidence", unit_text(row["unit"]).replace("dimensionless", "")
-        apart = evidence or len(unit) > LONG_UNIT  # the unit stands in the next column
+        apart = evidence or (len(unit) > LONG_UNIT and unit != "percent")  # the unit stands in the next column
         write(EFFECT, y, effect_text(row | {"unit": "dimensionless"} if apart else row), color=colour)
         measured = unit if evidence else row["metric_or_quantity"] + (f" [{unit}]" if apart and unit else "")
-        write(METRIC, y, measured.replace("_", " "), color=GREY, fontsize=6, ha="right")
+        write(METRIC, y, measured.replace("_", " "), color=GREY, fontsize=5 if apart else 6, ha="right")
         if np.isfinite(row["n"]):
             write(COUNT, y, f"{row['n']:.0f}", color=GREY, fontsize=6, ha="right")
     return figure
