@@ -125,5 +125,6 @@ def test_the_command_stores_and_compares(tmp_path, capsys, monkeypatch):
 
 def test_the_stored_numbers_are_of_every_kind():
     _, files = golden.read(golden.STORED)
-    kinds = {part for name in files for part in name.split("/")[:2]}
-    assert {"domains", "splits", "models", "parameters", "simulations", "internals", "scores", "tables"} <= kinds
+    assert {name.split("/")[0] for name in files} == {"domains", "splits", "models", "simulations", "scores", "tables"}
+    parts = {array.split("/")[0] for name in files if name.startswith("simulations/") for array in files[name]}
+    assert {"simulated", "observed", "tested", "parameters", "internals"} <= parts
