@@ -20,7 +20,7 @@ TABLES = (
 FOLDERS = (
     ("river", "*.csv"),
     ("recovery", "*[!s].csv"),
-    ("canopy", "[sp]*.csv"),
+    ("canopy", "[ep]*.csv"),
     ("leaf", "*.csv"),
     ("places", "*.csv"),
     ("loads", "*.csv"),
