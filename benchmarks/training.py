@@ -30,11 +30,12 @@ from timing import Report, machine, measure, shown
 from thalweg.integrate import integrate
 from thalweg.learn import networks
 from thalweg.learn.losses.nse_batch import nse_batch
-from thalweg.learn.windows import FORCINGS, Window
+from thalweg.learn.windows import Window
 from thalweg.processes.runoff.hbv import hbv
 
 PEERS = ("dmg==1.5.0", "hydrodl2==1.4.0", f"torch=={torch.__version__.split('+')[0]}")
 DAILY = ("BETA", "K0", "BETAET")
+FORCINGS = hbv().forcing_names
 UNITS, COMPONENTS, ATTRIBUTES, HIDDEN = 100, 16, 10, 64
 WINDOW, SPIN_UP, STEPS = 365, 365, 10
 DAYS = 2 * (WINDOW + SPIN_UP)
@@ -71,7 +72,7 @@ class Ours:
         torch.manual_seed(0)
         self.inputs, self.starts, self.losses = inputs, starts, []
         self.model = networks.ProcessModel(
-            hbv(), len(FORCINGS), ATTRIBUTES, COMPONENTS, "attributes", HIDDEN, 1, 0.0, daily
+            ("discharge",), hbv(), len(FORCINGS), ATTRIBUTES, COMPONENTS, "attributes", HIDDEN, 1, 0.0, daily
         )
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=1e-3)
         self.window = self.draw(starts[0])[0]
@@ -84,7 +85,9 @@ class Ours:
         end = start + SPIN_UP + WINDOW
         forcing = {name: self.inputs["forcing"][start:end, :, i].contiguous() for i, name in enumerate(FORCINGS)}
         drainage = SimpleNamespace(mean=lambda runoff: runoff)  # every catchment is a gauge
-        window = Window(forcing, self.inputs["sequence"][start:end], self.inputs["attributes"], SPIN_UP, drainage)
+        window = Window(
+            forcing, self.inputs["sequence"][start:end], self.inputs["attributes"], SPIN_UP, drainage, known={}
+        )
         return window, self.inputs["observed"][start + SPIN_UP : end]
 
     def epoch(self):
@@ -92,7 +95,7 @@ class Ours:
         deviation = self.inputs["observed"].std(0)
         for start in self.starts:
             window, observed = self.draw(start)
-            loss = nse_batch(self.model(window), observed, deviation)
+            loss = nse_batch(self.model(window)["discharge"], observed, deviation)
             self.optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -124,7 +127,7 @@ class Ours:
             return {"runoff": torch.zeros_like(forcing["precipitation"])}, None
 
         with replaced(nothing):
-            runoff = self.model(self.window)
+            runoff = self.model(self.window)["discharge"]
         sum([runoff.sum(), *(values.sum() for values in seen)]).backward()
 
 
