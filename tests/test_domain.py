@@ -427,3 +427,12 @@ def test_hargreaves_anchor():
 def test_hargreaves_without_extremes_says_what_to_use():
     with pytest.raises(DataError, match="use 'oudin' or 'hamon'"):
         potential_evapotranspiration("hargreaves", pd.DatetimeIndex(["2001-07-15"]), np.array([45.0]), np.ones((1, 1)))
+
+
+@pytest.mark.parametrize("step", ["h", "MS", "2D"])
+def test_a_reader_of_days_refuses_other_steps(step):
+    time = pd.date_range("2000-01-01", periods=30, freq=step)
+    with pytest.raises(DataError, match="expected a day; give the series by the day"):
+        check_dates(time, "file.csv")
+    if step != "2D":
+        check_dates(time, "file.csv", step=None)

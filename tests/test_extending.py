@@ -258,6 +258,8 @@ AFTER = {  # a change of each file -> the rules that run again because of it, an
     "stores": {"train", "simulate", "score", "summarise", "analysis_volume_ratio", "figure_bars"},
     "ratios": {"analysis_volume_ratio"},
     "pictures": {"figure_bars"},
+    "errors": {"train", "simulate", "score", "summarise", "analysis_volume_ratio", "figure_bars"},
+    "halves": {"split", "train", "simulate", "score", "summarise", "analysis_volume_ratio", "figure_bars"},
     "measures": {"score", "summarise", "figure_bars"},
 }
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
+from scipy import sparse
 
 from conftest import make_domain
 from thalweg.basin.domain import DataError, Domain, sampled_units
@@ -20,6 +21,7 @@ from thalweg.experiments.splits import make_splits
 from thalweg.integrate import initial_state, integrate
 from thalweg.learn.losses.nse_batch import nse_batch
 from thalweg.learn.train import train
+from thalweg.learn.windows import Gathering
 from thalweg.metrics.calendar import counted_days
 from thalweg.processes import Parameter, Process, State, Variable
 from thalweg.processes.runoff.hbv import RATES, hbv
@@ -691,3 +693,13 @@ def test_a_parameter_set_for_each_unit_and_parameters_that_are_known(catchments,
     wrong.attributes.FC.attrs["units"] = "km2"
     with pytest.raises(ValueError, match="'FC' has unit 'km2', but process hbv wants 'mm'"):
         build_model(model, scaling, wrong)
+
+
+def test_a_place_whose_own_unit_stands_first_is_gathered_alone():
+    """The own unit of the only place drawn is the first of those that drain to it: it is one of them, not all."""
+    tensor = torch.as_tensor
+    upstream = sparse.csr_matrix(np.array([[0.25, 0.25, 0.5]]))
+    gathered = Gathering(upstream, np.array([0]), 3, tensor)
+    values = torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.float64)
+    assert gathered.gather("water_temperature", values).tolist() == [[1.0]]
+    assert gathered.gather("snow_water_equivalent", values).tolist() == [[2.25]]

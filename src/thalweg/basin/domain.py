@@ -68,15 +68,31 @@ def step_of(time):
     return next((name for name, days in STEPS.items() if abs(step - days) < 1e-9), f"{step:.12g} days")
 
 
-def check_dates(time, source):
-    """Raise DataError unless ``time`` increases by its step (:func:`step_of`) every time."""
+def days_of(step):
+    """Length of a step (:func:`step_of`) in days; of a month the mean."""
+    return STEPS.get(step) or float(step.split()[0])
+
+
+def check_dates(time, source, step="day"):
+    """Raise DataError unless ``time`` increases by a step every time.
+
+    Args:
+        time: of a series.
+        source: file or domain, for the message.
+        step: ``"day"``, what a reader of daily files expects; None takes whatever step the series has.
+    """
     time = pd.DatetimeIndex(time)
-    step = step_of(time)
+    found = step_of(time)
+    if step is not None and found != step and len(time) > 2:
+        what = f"a {found}" if found in STEPS else found
+        raise DataError(
+            f"{source}: variable 'time' has steps of {what}, expected a {step}; give the series by the {step}"
+        )
+    step = step or found
     if step == "month":
         steps, expected = np.diff(time.year * 12 + time.month), 1
     else:
-        steps = np.diff(time.values) / np.timedelta64(1, "D")
-        expected = STEPS.get(step) or float(step.split()[0])
+        steps, expected = np.diff(time.values) / np.timedelta64(1, "D"), days_of(step)
     wrong = np.flatnonzero(np.abs(steps - expected) > 1e-9)
     if len(wrong):
         first = wrong[0]
@@ -151,7 +167,7 @@ class Domain:
                     f"{self.name}/{group}: {dimension} '{names[counts > 1][0]}' is there twice; ids must be unique"
                 )
         if self.axis == "time":
-            check_dates(self.forcing.time.values, f"{self.name}/forcing")
+            check_dates(self.forcing.time.values, f"{self.name}/forcing", step=None)
         self._check_variables()
         self._check_observations()
         if "discharge" in self.observed:
@@ -249,8 +265,7 @@ class Domain:
     @property
     def step_days(self):
         """Length of a step in days; of a month the mean."""
-        step = self.step
-        return 1.0 if step == "point" else STEPS.get(step) or float(step.split()[0])
+        return 1.0 if self.step == "point" else days_of(self.step)
 
     @property
     def river(self):

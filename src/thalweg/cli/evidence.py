@@ -1,5 +1,6 @@
 """What the steps that ask a question of one experiment share: their arguments, and the table and the evidence that they write."""
 
+from thalweg.basin.domain import DataError, read_domain
 from thalweg.evaluation.evidence import evidence_table
 from thalweg.storage.store import provenance, write_table
 
@@ -36,3 +37,17 @@ def write(args, settings, inputs, table, rows):
     table.insert(1, "experiment", args.names[1])
     write_table(table, args.table, record)
     write_table(evidence_table(rows, *args.names), args.evidence, record)
+
+
+def read_daily(path):
+    """The domain of a question that is asked of days.
+
+    Raises:
+        DataError: when its step is another.
+    """
+    domain = read_domain(path)
+    if domain.step != "day":
+        raise DataError(
+            f"{path}: its step is {domain.step}, but this is asked of daily series; leave the analysis out of the study"
+        )
+    return domain

@@ -70,10 +70,12 @@ class Task:
             if len(simulated) > 1 and torch.isnan(observed).all():
                 continue
             more = (self.censored[variable][steps][:, places],) if variable in self.censored else ()
-            series = values, observed, self.deviation[variable][places]
+            loss, deviation = load("loss", name), self.deviation[variable][places]
             if variable in self.per_day:
-                series = [self.per_day[variable] * one for one in series]
-            part = load("loss", name)(*series, *more)
+                values, observed = (self.per_day[variable] * one for one in (values, observed))
+                if not getattr(loss, "logarithmic", False):  # a ratio has no step
+                    deviation = self.per_day[variable] * deviation
+            part = loss(values, observed, deviation, *more)
             if len(simulated) == 1:
                 return part
             total, weight = total + self.weights[variable] * part, weight + self.weights[variable]

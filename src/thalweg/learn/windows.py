@@ -159,6 +159,7 @@ class Gathering:
     Args:
         weights: csr_matrix (place, unit), share of each unit in a place's catchment; None where nothing is gathered upstream.
         own: position of each place's own unit among the units (place,), None where nothing is observed in a unit itself.
+        units: number of units.
         tensor: function from array to tensor.
 
     Where each place has one unit of its own, in the places' order, there is nothing to gather.
@@ -166,11 +167,11 @@ class Gathering:
 
     river = None
 
-    def __init__(self, weights, own, tensor):
+    def __init__(self, weights, own, units, tensor):
         self._weights, self._own = None, None
         if weights is not None and not _identity(weights):
             self._weights = _sparse(weights, tensor)
-        if own is not None and not np.array_equal(own, np.arange(len(own))):
+        if own is not None and not np.array_equal(own, np.arange(units)):
             self._own = torch.as_tensor(own)
 
     def mean(self, values):
@@ -226,7 +227,7 @@ class Drainage(Gathering):
         position[self.units] = np.arange(len(self.units))
         self._upstream = None if upstream is None else upstream[:, self.units]
         self._place_unit = None if own is None else position[own]
-        super().__init__(self._upstream, self._place_unit, tensor)
+        super().__init__(self._upstream, self._place_unit, len(self.units), tensor)
         self.count, self._tensor = len(chosen), tensor
         if scaling.reach_mean is None or "routed" not in ways or domain.step == "month":
             return
@@ -260,11 +261,11 @@ class Drainage(Gathering):
         upstream = None if self._upstream is None else self._upstream[places]
         own = None if self._place_unit is None else self._place_unit[places]
         if upstream is None:
-            return Gathering(None, np.arange(len(own)), self._tensor), own
+            return Gathering(None, np.arange(len(own)), len(own), self._tensor), own
         units = _needed(upstream, own)
         position = np.full(len(self.units), -1)
         position[units] = np.arange(len(units))
-        return Gathering(upstream[:, units], None if own is None else position[own], self._tensor), units
+        return Gathering(upstream[:, units], None if own is None else position[own], len(units), self._tensor), units
 
     def collect(self, runoff):
         """Runoff (time, unit) in mm per step as lateral inflow of the reaches (time, reach) in m3/s."""

@@ -13,7 +13,7 @@ from importlib.util import resolve_name
 
 from thalweg.registry import PACKAGE, source
 
-TEXTS = ("description", "help", "message")  # arguments that only people read
+TEXTS = ("description", "help", "message", "title", "caption")  # arguments that only people read
 
 
 @cache

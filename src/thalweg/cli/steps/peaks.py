@@ -5,8 +5,7 @@ import json
 import pandas as pd
 
 from thalweg.analysis.flood_peaks import errors_by_class, peak_errors, peak_evidence
-from thalweg.basin.domain import read_domain
-from thalweg.cli.evidence import add_arguments, write
+from thalweg.cli.evidence import add_arguments, read_daily, write
 from thalweg.evaluation.blocks import block_labels
 from thalweg.experiments.simulation import read_simulation
 
@@ -21,7 +20,7 @@ def arguments(parser):
 
 
 def run(args):
-    settings, domain = json.loads(args.settings), read_domain(args.domain)
+    settings, domain = json.loads(args.settings), read_daily(args.domain)
     errors = []
     for path in args.simulations:
         simulation = read_simulation(path)

@@ -4,7 +4,7 @@ import json
 
 import pandas as pd
 
-from thalweg.basin.domain import STEPS, step_of
+from thalweg.basin.domain import days_of, step_of
 from thalweg.basin.observables import observable
 from thalweg.evaluation.score import score
 from thalweg.experiments.simulation import read_variables
@@ -28,7 +28,7 @@ def run(args):
     tables = []
     for simulation in read_variables(args.simulation):
         if observable(simulation.attrs["variable"]).continuous:
-            steps = round(settings["minimum_days"] / STEPS.get(step_of(simulation.time.values), 1.0))
+            steps = round(settings["minimum_days"] / days_of(step_of(simulation.time.values)))
             tables.append(score(simulation, args.study, settings["metrics"], steps))
         else:
             tables.append(score(simulation, args.study, settings["sample_metrics"], settings["minimum_samples"]))

@@ -6,8 +6,7 @@ from pathlib import Path
 import torch
 
 from thalweg.analysis.internal_fluxes import inner_fluxes_of_all, untrained_evidence
-from thalweg.basin.domain import read_domain
-from thalweg.cli.evidence import add_arguments, write
+from thalweg.cli.evidence import add_arguments, read_daily, write
 from thalweg.evaluation.blocks import block_labels
 from thalweg.experiments.trained import PhysicsJob
 from thalweg.metrics.calendar import read_splits
@@ -27,7 +26,7 @@ def arguments(parser):
 
 def run(args):
     torch.set_num_threads(args.threads)
-    job, domain = settings_from(PhysicsJob, args.settings), read_domain(args.domain)
+    job, domain = settings_from(PhysicsJob, args.settings), read_daily(args.domain)
     table = inner_fluxes_of_all(domain, read_splits(args.splits), job, {Path(path).stem: path for path in args.weights})
     rows = untrained_evidence(table, block_labels(domain.places), job.reference, job.bootstrap_samples)
     write(args, json.loads(args.settings), [args.domain, args.splits, *args.weights], table, rows)

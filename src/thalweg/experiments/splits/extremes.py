@@ -5,6 +5,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from thalweg.basin.observables import observations
 from thalweg.experiments.splits.division import Division, kind
 from thalweg.metrics.flood_frequency import years_below
 from thalweg.schema import Settings
@@ -22,7 +23,7 @@ class Options(Settings):
 def extremes(candidates):
     """Every gauge is tested in its years of great floods."""
     domain = candidates.domain
-    classes = years_below(domain.observed_runoff, candidates.split.train, candidates.options.return_period)
+    classes = years_below(observations(domain, "discharge"), candidates.split.train, candidates.options.return_period)
     chosen = [classes[place] for place in domain.place_ids]
     return Division(
         np.zeros(len(chosen), int), train_years=[row[0] for row in chosen], test_years=[row[1] for row in chosen]
