@@ -6,12 +6,15 @@ package itself is installed: a rule names no environment of its own.
 """
 
 import json
+import sys
 from pathlib import Path
 
+import yaml
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
+from thalweg.datasets import reader
 from thalweg.experiments.code import code_of
-from thalweg.registry import module_of
 from thalweg.storage.fingerprint import fingerprint
 from thalweg.schema import ConfigError
 from thalweg.settings.files import read_study, resolved
@@ -37,21 +40,15 @@ wildcard_constraints:
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
-include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/river.smk"
-include: "workflow/rules/figures.smk"
-include: "workflow/rules/overview.smk"
-include: "workflow/rules/physics.smk"
-include: "workflow/rules/which_prior.smk"
-include: "workflow/rules/questions.smk"
-include: "workflow/rules/signatures.smk"
-include: "workflow/rules/claims.smk"
-include: "workflow/rules/cost.smk"
-include: "workflow/rules/recovery.smk"
-include: "workflow/rules/samples.smk"
-include: "workflow/rules/leaf.smk"
-include: "workflow/rules/canopy.smk"
+include: "workflow/rules/estimates.smk"
 include: "workflow/rules/declared.smk"
+include: "workflow/rules/evaluate.smk"
+
+
+if "--report" in sys.argv:
+    from thalweg.figures import inline
+
+    inline.register()
 
 
 report: "workflow/report/study.rst"
@@ -66,18 +63,7 @@ rule all:
     default_target: True
     input:
         f"{RESULTS}/config.yaml",
-        FIGURES,
-        OVERVIEW_FIGURES,
-        PHYSICS_FIGURES,
-        WHICH_PRIOR_FIGURES,
-        QUESTIONS_FIGURES,
-        CLAIMS_FIGURES,
-        TABLES,
-        PHYSICS_TABLES,
-        WHICH_PRIOR_TABLES,
-        QUESTIONS_TABLES,
-        SIGNATURE_TABLES,
-        CLAIMS_TABLES,
-        COST_TABLES,
+        RESULT_FILES,
+        rules.cost.output,
     message:
         "The study is complete; its tables and figures are in {RESULTS}"

@@ -23,7 +23,11 @@ ROOMS = {
     "analysis": ("analysis",),
 }
 MODULES = ("dataset", "figure", "analysis")  # here the module is what is named; elsewhere its function of the same name
-DECLARES = {"dataset": "SETTINGS"}  # what a module has that is meant to be found; other files of its room help it
+DECLARES = {
+    "dataset": "SETTINGS",
+    "figure": "FIGURE",
+    "analysis": "ANALYSIS",
+}  # what a module has that is meant to be found; other files of its room help it
 
 
 class RegistryError(ValueError):

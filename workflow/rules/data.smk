@@ -4,8 +4,6 @@ Reads config/datasets.yaml; writes results/<study>/config.yaml, data/<dataset>, 
 table of places.
 """
 
-import yaml
-
 CATALOGUE = BASE / "config" / "datasets.yaml"
 ENTRIES = yaml.safe_load(CATALOGUE.read_text())
 
@@ -31,6 +29,8 @@ rule fetch:
         record=f"{DATA}/{{dataset}}/dataset.json",
     log:
         f"{RESULTS}/logs/fetch/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fetch/{{dataset}}.tsv"
     resources:
         runtime="2h",
     params:
@@ -50,14 +50,11 @@ rule domain:
         files=lambda wildcards: plan.files(study, wildcards.domain),
     output:
         domain=f"{RESULTS}/domains/{{domain}}.nc",
-        places=report(
-            f"{RESULTS}/tables/places/{{domain}}.csv",
-            category="Data",
-            caption="../report/places.rst",
-            labels={"domain": "{domain}", "table": "places"},
-        ),
+        places=table("tables/places/{domain}", "places", "Data", domain="{domain}"),
     log:
         f"{RESULTS}/logs/domain/{{domain}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/domain/{{domain}}.tsv"
     wildcard_constraints:
         domain="|".join(study.domains) or "(?!)",
     resources:

@@ -1,65 +1,75 @@
-"""Figures and analyses that a study names and that declare themselves: a rule for each.
+"""Figures and analyses: a rule for each job of what declares itself, in the package or named by the study.
 
-Reads what they say; writes results/<study>/tables/<name> and figures/<name>, for the study, each domain or each experiment.
+Reads what each declares; writes results/<study>/tables/<analysis> and results/<study>/figures/<figure>.
 """
 
-for name in study.analyses:
-    one = declaration("analysis", name)
+ANALYSES = register.jobs(study, "analysis")
+DRAWN = register.jobs(study, "figure")
+config["study"] = study.study
+config["story"] = register.story(DRAWN)
+config["captions"] |= {job.name: job.declared.caption for job in (*ANALYSES, *DRAWN)}
+
+for job in ANALYSES:
 
     rule:
         name:
-            f"analysis_{stem(name)}"
+            job.name
         input:
-            unpack(declared_inputs(one)),
+            job.inputs,
         output:
-            table=report(
-                f"{RESULTS}/tables/{declared_path(one, name)}.csv",
-                category="Analyses",
-                labels={part: f"{{{part}}}" for part in OF[one.of]} | {"table": one.title},
-                caption="../report/declared.rst",
-            ),
+            [reported(path, job, place, end) for path, end, place in job.outputs],
         log:
-            f"{RESULTS}/logs/analyses/{declared_path(one, name)}.log",
+            f"{RESULTS}/logs/{job.name}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/{job.name}.tsv"
+        threads: study.threads
         resources:
-            **LIGHT,
+            mem=job.declared.memory,
+            runtime=job.declared.runtime,
         params:
-            name=name,
-            caption=one.caption,
-            arguments=declared_arguments,
-            code=fingerprint("thalweg.cli.steps.analyse", module_of("analysis", name)),
+            of=job.of,
+            calls=job.calls,
+            code=job.code,
         message:
-            f"Analysing: {one.title}"
+            f"Analysing: {job.declared.title}"
         shell:
-            "thalweg step analyse {params.name} --arguments {params.arguments:q} --output {output.table} > {log} 2>&1"
+            "thalweg step analyse {params.of} --calls {params.calls:q} > {log} 2>&1"
 
 
-for name in study.figures:
-    one = declaration("figure", name)
+for job in DRAWN:
 
     rule:
         name:
-            f"figure_{stem(name)}"
+            job.name
         input:
-            unpack(declared_inputs(one)),
+            job.inputs,
         output:
-            **figure_outputs(
-                declared_path(one, name), "declared", figure=one.title, **{part: f"{{{part}}}" for part in OF[one.of]}
-            ),
+            [reported(path, job, place, end) for path, end, place in job.outputs],
+            [path.replace(".png", ".pdf") for path, *_ in job.outputs],
         log:
-            f"{RESULTS}/logs/figures/{declared_path(one, name)}.log",
+            f"{RESULTS}/logs/{job.name}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/{job.name}.tsv"
         resources:
-            **LIGHT,
+            mem=job.declared.memory,
+            runtime=job.declared.runtime,
         params:
-            name=name,
-            caption=one.caption,
-            arguments=declared_arguments,
-            output=lambda wildcards, output: output.png.removesuffix(".png"),
-            code=figure_code(name),
+            of=job.of,
+            calls=job.calls,
+            code=job.code,
         message:
-            f"Drawing: {one.title}"
+            f"Drawing: {job.declared.title}"
         shell:
-            DRAW
+            "thalweg step draw {params.of} --calls {params.calls:q} > {log} 2>&1"
 
 
-TABLES += [f"{RESULTS}/{path}" for name in study.analyses for path in outputs(study, "analysis", name, "csv")]
-FIGURES += [f"{RESULTS}/{path}" for name in study.figures for path in outputs(study, "figure", name, "png")]
+EVIDENCE = [
+    *register.evidence(ANALYSES),
+    *[path for path in ESTIMATED if path.endswith("evidence.csv")],
+]
+RESULT_FILES = [
+    *[path for job in (*ANALYSES, *DRAWN) for path, *_ in job.outputs],
+    *ESTIMATED,
+    *[f"{RESULTS}/tables/{name}.csv" for name in ("skill", "summary", "comparison") if SCORES],
+    *[f"{RESULTS}/tables/claims.{suffix}" for suffix in ("csv", "md") if plan.claims(study)],
+]

@@ -1,7 +1,8 @@
 """Models: splits, training, simulation.
 
 Reads results/<study>/domains/<domain>.nc; writes splits, models (weights and logs) and simulations, with parameters and internal
-fluxes of processes. Checkpoints stand outside the declared outputs, so that a job that was killed resumes.
+fluxes of processes. Checkpoints stand outside the declared outputs, so that a job that was killed resumes. The models of an
+experiment are trained one job each, and simulated in one job.
 """
 
 
@@ -12,16 +13,20 @@ rule split:
         splits=report(
             f"{RESULTS}/splits/{{domain}}/{{experiment}}.csv",
             category="Data",
-            caption="../report/splits.rst",
-            labels={"domain": "{domain}", "table": "split {experiment}"},
+            caption=CAPTION,
+            labels={"table": "split {experiment}", "domain": "{domain}"},
         ),
     log:
         f"{RESULTS}/logs/split/{{domain}}/{{experiment}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/split/{{domain}}/{{experiment}}.tsv"
     resources:
         **LIGHT,
     params:
         settings=lambda wildcards: as_json(plan.split_settings(study, wildcards.domain, wildcards.experiment)),
-        code=lambda wildcards: code_of("thalweg.cli.steps.split", {"split": experiment_of(wildcards).kind}),
+        code=lambda wildcards: code_of(
+            "thalweg.cli.steps.split", {"split": study.experiments[wildcards.domain][wildcards.experiment].kind}
+        ),
     message:
         "Splitting {wildcards.domain} for {wildcards.experiment}"
     shell:
@@ -47,7 +52,7 @@ rule train:
     params:
         settings=run_settings,
         checkpoints=f"{RESULTS}/checkpoints/{{domain}}/{{experiment}}/{{model}}",
-        code=run_code("train"),
+        code=lambda wildcards: code_of("thalweg.cli.steps.train", run_settings(wildcards)),
     message:
         "Training {wildcards.model} on {wildcards.domain}, {wildcards.experiment}: every fold and seed"
     shell:
@@ -57,25 +62,37 @@ rule train:
         " --weights {output.weights} --log {output.log} 2> {log}"
 
 
-rule simulate:
-    input:
-        unpack(simulated_from),
-    output:
-        simulation=f"{RESULTS}/simulations/{{domain}}/{{experiment}}/{{model}}.nc",
-    log:
-        f"{RESULTS}/logs/simulate/{{domain}}/{{experiment}}/{{model}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/simulate/{{domain}}/{{experiment}}/{{model}}.tsv"
-    threads: study.threads
-    resources:
-        mem="4GB",
-        runtime="1h",
-    params:
-        settings=run_settings,
-        inputs=lambda wildcards, input: [word for name in input.keys() for word in (f"--{name}", input[name])],
-        code=run_code("simulate"),
-    message:
-        "Simulating {wildcards.model} on {wildcards.domain}, {wildcards.experiment}"
-    shell:
-        "thalweg step simulate {params.inputs} --settings {params.settings:q} --threads {threads}"
-        " --names {wildcards.domain} {wildcards.experiment} {wildcards.model} --output {output.simulation} > {log} 2>&1"
+for domain, experiment in EXPERIMENTS:
+    run, settings = f"{domain}/{experiment}", as_json(jobs_of(domain, experiment))
+
+    rule:
+        name:
+            f"simulate_{domain}_{experiment}".replace("-", "_")
+        input:
+            domain=f"{RESULTS}/domains/{domain}.nc",
+            splits=f"{RESULTS}/splits/{run}.csv",
+            weights=[
+                f"{RESULTS}/models/{'/'.join(one)}.safetensors"
+                for one in plan.trainings(study)
+                if one[:2] == (domain, experiment)
+            ],
+        output:
+            [f"{RESULTS}/simulations/{run}/{model}.nc" for model in plan.models_of(study, domain, experiment)],
+        log:
+            f"{RESULTS}/logs/simulate/{run}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/simulate/{run}.tsv"
+        threads: study.threads
+        resources:
+            mem="4GB",
+            runtime="2h",
+        params:
+            settings=settings,
+            names=[domain, experiment],
+            folder=f"{RESULTS}/simulations/{run}",
+            code=code_of("thalweg.cli.steps.simulate", settings),
+        message:
+            f"Simulating {experiment} of {domain} by every model"
+        shell:
+            "thalweg step simulate --domain {input.domain} --splits {input.splits} --weights {input.weights} --threads {threads}"
+            " --settings {params.settings:q} --names {params.names} --output {params.folder} > {log} 2>&1"

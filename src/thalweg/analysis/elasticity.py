@@ -22,10 +22,13 @@ import pandas as pd
 import torch
 from scipy.optimize import brentq
 
+from thalweg.analysis.question import answered, read_daily
+from thalweg.evaluation.blocks import block_labels
 from thalweg.evaluation.evidence import compared, correlated
+from thalweg.experiments.declared import Declared
 from thalweg.experiments.run import spatial_domain
-from thalweg.experiments.trained import place_windows, trained_models, whole_series
-from thalweg.metrics.calendar import period
+from thalweg.experiments.trained import PhysicsJob, place_windows, trained_models, whole_series
+from thalweg.metrics.calendar import period, read_splits
 
 STEP = 0.05  # share by which forcing is changed, both ways
 WARMING = 2.0  # K
@@ -35,6 +38,32 @@ ROUNDING = 1e-3  # elasticity that single precision may leave where there is non
 GREATEST_W = 50.0  # of Fu's curve, where it runs along its limits
 WARMED = ("warming_change", "warming_change_with_potential_evapotranspiration")
 FORCING = ("precipitation", "potential_evapotranspiration")
+
+
+ANALYSIS = Declared(
+    of="trained_in_time",
+    reads={"domain_path": "domain", "split_path": "split", "weights": "weights:drawn_trained"},
+    given={"settings": "trained_jobs"},
+    title="elasticity of runoff",
+    caption="Elasticities of mean runoff to precipitation and potential evapotranspiration of every model, seed and gauge: centred "
+    "differences of simulations with the forcing 5 % up and down, over the first ten years of the test period. Scaling, attributes "
+    "and climate indices stay those of the training. Runoff in mm/day; its change under a warming of 2 K in percent, "
+    "with potential evapotranspiration unchanged and growing with temperature as in Hargreaves' equation. Fu's curve through the "
+    "observed water balance of the catchment gives fu_w and the elasticities of comparison (empty where no curve goes through it).",
+    category="Physics",
+    tables=("", "evidence"),
+    each=True,
+    memory="4GB",
+    runtime="2h",
+)
+
+
+def analyse(domain_path, split_path, weights, settings, domain, experiment):
+    """Elasticities of every model, seed and gauge, and their evidence; see :func:`respond_all`."""
+    job, basin = PhysicsJob.model_validate(settings), read_daily(domain_path)
+    table = respond_all(basin, read_splits(split_path), job, weights)
+    rows = response_evidence(table, block_labels(basin.places), job.reference, job.bootstrap_samples)
+    return answered(table, rows, domain, experiment)
 
 
 def _scaled(name, factor):

@@ -9,8 +9,11 @@ discharge within three days of the observed one, so that a flood a day late is a
 import numpy as np
 import pandas as pd
 
-from thalweg.evaluation.blocks import block_bootstrap
+from thalweg.analysis.question import answered, read_daily
+from thalweg.evaluation.blocks import block_bootstrap, block_labels
 from thalweg.evaluation.evidence import compared
+from thalweg.experiments.declared import Declared
+from thalweg.experiments.simulation import read_simulation
 from thalweg.metrics.calendar import water_year
 from thalweg.metrics.flood_frequency import FEWEST_DAYS, annual_maxima, return_period
 from thalweg.metrics.scores import PEAK_WINDOW
@@ -19,6 +22,32 @@ EDGES = (2, 5, 10, 25)  # years
 CLASSES = ("below 2", "2 to 5", "5 to 10", "10 to 25", "above 25")
 RARE = 5  # years, from which a peak counts in the evidence
 COLUMNS = ("model", "return_period", "peaks", "places", "median_error", "low", "high", "median_absolute_error")
+
+
+ANALYSIS = Declared(
+    of="unseen_floods",
+    reads={"domain_path": "domain", "simulations": "simulations:models_of"},
+    given={"settings": "question_settings"},
+    title="flood peaks",
+    caption="Relative errors of annual flood peaks by model and return period (years): the maximum simulated discharge within three "
+    "days of the observed peak divided by that peak, minus 1. Medians over peaks, with the 95 % interval of a bootstrap of blocks of "
+    "neighbouring gauges, and the numbers of peaks and gauges.",
+    category="Questions",
+    tables=("", "evidence"),
+)
+
+
+def analyse(domain_path, simulations, settings, domain, experiment):
+    """Errors of peaks of every model and class of return period, and their evidence; see :func:`peak_errors`."""
+    basin = read_daily(domain_path)
+    errors = [
+        peak_errors(read_simulation(path), basin.observed_runoff).assign(model=name)
+        for name, path in simulations.items()
+    ]
+    errors, blocks = pd.concat(errors, ignore_index=True), block_labels(basin.places)
+    table = errors_by_class(errors, blocks, settings["bootstrap_samples"])
+    rows = peak_evidence(errors, blocks, settings["reference"], settings["bootstrap_samples"])
+    return answered(table, rows, domain, experiment)
 
 
 def peak_errors(simulation, observed):

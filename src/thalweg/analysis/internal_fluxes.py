@@ -23,10 +23,13 @@ import pandas as pd
 import torch
 
 from thalweg.analysis.elasticity import tested, water_balance
+from thalweg.analysis.question import answered, read_daily
+from thalweg.evaluation.blocks import block_labels
 from thalweg.evaluation.evidence import compared, correlated, signed_rank
+from thalweg.experiments.declared import Declared
 from thalweg.experiments.run import series_of, spatial_domain
-from thalweg.experiments.trained import place_windows, trained_models
-from thalweg.metrics.calendar import period, water_year
+from thalweg.experiments.trained import PhysicsJob, place_windows, trained_models
+from thalweg.metrics.calendar import period, read_splits, water_year
 from thalweg.metrics.signatures import baseflow_index
 from thalweg.processes import Variable
 
@@ -34,6 +37,32 @@ NO_BASEFLOW = ("gr4j",)  # whose routing store takes a fixed share of all water
 SNOW = ("snowpack", "meltwater")  # states of snow, where a process has them
 SNOW_YEAR = 270  # days of a water year in the period from which its greatest snow water counts
 LEAST_SNOW = 1.0  # mm of snow water below which a year has no day of greatest
+
+
+ANALYSIS = Declared(
+    of="processes_in_time",
+    reads={"domain_path": "domain", "split_path": "split", "weights": "weights:processes_of"},
+    given={"settings": "process_jobs"},
+    title="internal fluxes",
+    caption="Fluxes that were not used in training, by process, seed and gauge over the test period. Evapotranspiration (mm/day) is "
+    "compared with precipitation minus observed runoff and with Budyko's curve; the baseflow index with that of observed discharge by the "
+    "filter of Lyne and Hollick. In a process that conserves water, mean evapotranspiration is as right as mean runoff, and what a "
+    "filter calls baseflow is the slow part of a hydrograph. Maximum snow water (mm) and its day since 1 October are stated, not "
+    "tested: the data hold no observation of snow.",
+    category="Physics",
+    tables=("", "evidence"),
+    each=True,
+    memory="4GB",
+    runtime="1h",
+)
+
+
+def analyse(domain_path, split_path, weights, settings, domain, experiment):
+    """Internal fluxes of every process, seed and gauge, and their evidence; see :func:`inner_fluxes_of_all`."""
+    job, basin = PhysicsJob.model_validate(settings), read_daily(domain_path)
+    table = inner_fluxes_of_all(basin, read_splits(split_path), job, weights)
+    rows = untrained_evidence(table, block_labels(basin.places), job.reference, job.bootstrap_samples)
+    return answered(table, rows, domain, experiment)
 
 
 def budyko(precipitation, potential_evapotranspiration):

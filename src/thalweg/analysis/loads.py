@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from thalweg.basin.domain import DataError
+from thalweg.basin.domain import DataError, read_domain
 from thalweg.basin.network import River
+from thalweg.experiments.declared import Declared
+from thalweg.experiments.simulation import read_simulation
 from thalweg.integrate import route
 from thalweg.processes.water_quality.load import carried, reach_of_load, relative_uptake
 
@@ -23,6 +25,27 @@ TONNES_PER_YEAR = 0.36525  # in a kg/day
 VELOCITY = 0.5  # m/s of water, for the time a load is on its way; it does not bear on the mean
 SHORTEST = 0.01  # day in a reach
 SETTLING = 200  # days after which loads that enter evenly have come to rest
+
+
+LEARNED = ("uptake_velocity", "width_coefficient", "width_exponent")
+ANALYSIS = Declared(
+    of="load_balances",
+    reads={"domain_path": "domain", "simulation_path": "simulation"},
+    title="loads of nitrate",
+    caption="Mean loads of nitrate (t/year as N) at the sites: the load from the sites upstream, lateral gain, in-stream uptake on the way "
+    "to the next site, and the share of each load that reaches the last one. The uptake velocity was learned from "
+    "concentrations site by site, which constrain it weakly: the balance states what it would mean between the sites. Lengths "
+    "between sites are approximate.",
+    category="Questions",
+)
+
+
+def analyse(domain_path, simulation_path):
+    """The balance of loads with what a model of nitrogen learned, means over folds and seeds; see :func:`loads`."""
+    simulation, parameters = read_simulation(simulation_path), read_simulation(simulation_path, "parameters")
+    nitrate = simulation.simulated.mean(("fold", "seed")).transpose("time", "place").values
+    learned = {name: parameters[name].mean(("fold", "seed")).values for name in LEARNED}
+    return loads(read_domain(domain_path), nitrate, learned)
 
 
 def loads(domain, nitrate, parameters):

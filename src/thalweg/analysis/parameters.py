@@ -19,14 +19,41 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from thalweg.basin.domain import DataError
+from thalweg.analysis.question import answered
+from thalweg.basin.domain import DataError, read_domain
 from thalweg.basin.observables import observable
 from thalweg.evaluation.blocks import CONFIDENCE, block_bootstrap, blocks_of
+from thalweg.experiments.declared import Declared
 from thalweg.experiments.run import spatial_domain
+from thalweg.experiments.simulation import read_simulation
+from thalweg.experiments.trained import PhysicsJob
 from thalweg.learn.scaling import climate_attributes
-from thalweg.metrics.calendar import period
+from thalweg.metrics.calendar import period, read_splits
 
 SIGNIFICANT = 0.05
+
+
+ANALYSIS = Declared(
+    of="attributed",
+    reads={"domain_path": "domain", "split_path": "split", "simulations": "simulations:with_attributes"},
+    given={"settings": "attribute_jobs"},
+    title="parameters and attributes",
+    caption="Spearman's rank correlations of learned parameters (means over folds and seeds) with attributes over units. p_familywise "
+    "is that of the largest absolute correlation of all pairs under permutation of units, null what that exceeds by chance in 5 % of "
+    "permutations; expected is the sign of a hypothesis made beforehand. The network computes the parameters from these "
+    "attributes: a correlation shows what it uses, not that it is right. icc_seeds and icc_folds are intraclass correlations, 1 where "
+    "every seed or fold learns the same map.",
+    category="Physics",
+    tables=("", "evidence"),
+)
+
+
+def analyse(domain_path, split_path, simulations, settings, domain, experiment):
+    """Correlations of every model, parameter and attribute, and their evidence; see :func:`attribute_all`."""
+    job = PhysicsJob.model_validate(settings)
+    parameters = {name: read_simulation(path, "parameters") for name, path in simulations.items()}
+    table, rows = attribute_all(read_domain(domain_path), read_splits(split_path), job, parameters)
+    return answered(table, rows, domain, experiment)
 
 
 class Hypothesis(NamedTuple):

@@ -13,7 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau, theilslopes
 
+from thalweg.analysis.question import answered, read_daily
+from thalweg.evaluation.blocks import block_labels
 from thalweg.evaluation.evidence import compared, correlated, signed_rank
+from thalweg.experiments.declared import Declared
+from thalweg.experiments.simulation import read_simulation
 from thalweg.metrics.calendar import water_year
 from thalweg.metrics.flood_frequency import FEWEST_DAYS
 
@@ -21,6 +25,32 @@ FEWEST_YEARS = 8
 QUANTILES = {"high": 0.98, "low": 0.10}
 SUFFIXES = {"mean": "", "high": "_high", "low": "_low"}  # of quantities, by flow
 UNIT = "mm/day per decade"
+
+
+ANALYSIS = Declared(
+    of="long_tests",
+    reads={"domain_path": "domain", "simulations": "simulations:models_of"},
+    given={"settings": "question_settings"},
+    title="trends of annual flow",
+    caption="Trends of annual flow over the test period: Sen's slope (mm/day per decade) and p of the Mann-Kendall test, simulated and "
+    "observed, of the mean, the high (98th percentile) and the low (10th percentile) flow of complete water years, by model and gauge, "
+    "with the slope of annual precipitation.",
+    category="Questions",
+    tables=("", "evidence"),
+)
+
+
+def analyse(domain_path, simulations, settings, domain, experiment):
+    """Slopes of every model, gauge and flow, and their evidence; see :func:`flow_trends`."""
+    basin, tables = read_daily(domain_path), []
+    for name, path in simulations.items():
+        simulation = read_simulation(path)
+        precipitation = basin.forcing.precipitation.sel(time=simulation.time).values
+        tables.append(flow_trends(simulation, basin.catchment_weights @ precipitation.T))
+        tables[-1].insert(0, "model", name)
+    table = pd.concat(tables, ignore_index=True)
+    rows = trend_evidence(table, block_labels(basin.places), settings["reference"], settings["bootstrap_samples"])
+    return answered(table, rows, domain, experiment)
 
 
 def sen_slope(years, values):

@@ -18,18 +18,19 @@ NAMED = {  # keys of settings -> kind of what they name
 }
 
 
-def code_of(step, *settings):
+def code_of(step, *settings, modules=()):
     """Fingerprint of a step's module and of what stands behind the names in its settings.
 
     Args:
         step: a module, such as ``"thalweg.cli.steps.train"``.
         settings: blocks of the configuration, as mappings or as JSON.
+        modules: others that run.
 
     Raises:
         thalweg.registry.RegistryError: for a name behind which there is nothing.
     """
     blocks = [json.loads(block) if isinstance(block, str) else block for block in settings]
-    return fingerprint(step, *sorted(set().union(*map(modules_of, blocks))))
+    return fingerprint(step, *modules, *sorted(set().union(*map(modules_of, blocks))))
 
 
 def modules_of(settings):

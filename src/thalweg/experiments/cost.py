@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 ALL = "all"  # stands for every model of an experiment, and for every experiment of the grid
-JOBS = ("train", "simulate")
+OF_EXPERIMENT = ("simulate", "score")  # jobs of all models of an experiment
 COUNTS = ("trainings", "steps")  # whole numbers, though those of an estimate are not known
+GROUPS = ("figure", "analysis")  # stages of several names
 SUMS = (
     *("jobs", "jobs_measured", "wall_seconds", "cpu_seconds"),
     *("trainings", "steps", "training_seconds"),
@@ -22,16 +23,17 @@ def cost(results, runs, estimates=()):
     """The cost of every run, of every experiment and of the grid.
 
     Args:
-        results: folder of the study, with benchmarks/{train,simulate}/<run>.tsv and models/<run>.csv.
+        results: folder of the study, with benchmarks/train/<run>.tsv, benchmarks/{simulate,score}/<experiment>.tsv and models/<run>.csv.
         runs: ``(domain, experiment, model)`` of each run.
         estimates: ``(kind, domain)`` of each job that trains all models of all its experiments, as for leaves and the canopy, with
             benchmarks/<kind>/<domain>.tsv.
 
     Returns:
-        DataFrame: a row per run, after those of an experiment one with the model :data:`ALL`; a row per estimate, with the
-        experiment :data:`ALL` and its kind as model; and at the end one that is :data:`ALL` in domain, experiment and model, with
+        DataFrame: a row per trained run, after those of an experiment one with the model :data:`ALL`, which also counts simulation
+        and scores of all its models; a row per estimate, with the experiment :data:`ALL` and its kind as model; and at the end one
+        that is :data:`ALL` in domain, experiment and model, with
 
-        - ``jobs``: training, where the model is trained, and simulation; of an estimate one; ``jobs_measured``: those with a benchmark file;
+        - ``jobs``: of the workflow; ``jobs_measured``: those with a benchmark file;
         - ``wall_seconds``, ``cpu_seconds``: of the jobs measured, ``peak_memory_MB``: the most that one of them held;
         - ``trainings``: folds times seeds, ``steps``: optimiser steps of them all, NaN for an estimate, which has no log;
         - ``training_seconds``: of all trainings, by their logs; ``seconds_per_training``: their mean.
@@ -46,12 +48,50 @@ def cost(results, runs, estimates=()):
     results = Path(results)
     rows = [_run(results, *run) for run in runs] + [_estimate(results, *estimate) for estimate in estimates]
     table = pd.DataFrame(rows)
-    parts = []
+    parts, totals = [], []
     for (domain, experiment), rows in table.groupby(["domain", "experiment"], sort=False):
-        parts += [rows] if experiment == ALL else [rows, _total(rows, domain, experiment)]
-    table = pd.concat([*parts, _total(table, ALL, ALL)], ignore_index=True)
+        trained = rows[rows.trainings != 0]
+        parts.append(trained)
+        totals.append(trained)
+        if experiment != ALL:
+            shared = _of_experiment(results, domain, experiment)
+            parts.append(_total(pd.concat([trained, shared]), domain, experiment))
+            totals.append(shared)
+    table = pd.concat([*parts, _total(pd.concat(totals), ALL, ALL)], ignore_index=True)
     table["seconds_per_training"] = table.training_seconds / table.trainings.replace(0, np.nan)
     return table.round(2).astype(dict.fromkeys(COUNTS, "Int64") if estimates else {})
+
+
+def stages(results):
+    """What each kind of job of the workflow took, in all.
+
+    Args:
+        results: folder of the study, with benchmarks/<stage>/... or benchmarks/<stage>_<name>.tsv.
+
+    Returns:
+        DataFrame: a row per stage (figures and analyses are one each), and one in all: jobs measured, wall_seconds, cpu_seconds and
+        peak_memory_MB, the most that one of them held. What runs after the last figure is not among them.
+    """
+    folder = Path(results) / "benchmarks"
+    rows = []
+    for path in sorted(folder.rglob("*.tsv")):
+        stage = path.relative_to(folder).parts[0].removesuffix(".tsv")
+        stage = next((group for group in GROUPS if stage.startswith(f"{group}_")), stage)
+        rows.append({"stage": stage, **_measured(1, [_benchmark(path)])})
+    table = pd.DataFrame(rows, columns=["stage", *SUMS[:4], "peak_memory_MB"])
+    named = {name: (name, "sum") for name in ("jobs", "wall_seconds", "cpu_seconds")}
+    grouped = table.groupby("stage", sort=False).agg(**named, peak_memory_MB=("peak_memory_MB", "max"))
+    grouped.loc[ALL] = [*grouped[list(named)].sum(), grouped.peak_memory_MB.max()]
+    return grouped.reset_index().round(2).astype({"jobs": int})
+
+
+def _of_experiment(results, domain, experiment):
+    paths = [results / "benchmarks" / job / domain / f"{experiment}.tsv" for job in OF_EXPERIMENT]
+    measured = [_benchmark(path) for path in paths if path.exists()]
+    names = {"domain": domain, "experiment": experiment, "model": ALL}
+    return pd.DataFrame(
+        [{**names, **_measured(len(paths), measured), **dict.fromkeys(COUNTS, 0), "training_seconds": np.nan}]
+    )
 
 
 def _estimate(results, kind, domain):
@@ -64,14 +104,14 @@ def _estimate(results, kind, domain):
 def _run(results, domain, experiment, model):
     run = f"{domain}/{experiment}/{model}"
     log = results / "models" / f"{run}.csv"
-    benchmarks = [results / "benchmarks" / job / f"{run}.tsv" for job in JOBS[0 if log.exists() else 1 :]]
-    measured = [_benchmark(path) for path in benchmarks if path.exists()]
+    path = results / "benchmarks" / "train" / f"{run}.tsv"
+    measured = [_benchmark(path)] if path.exists() else []
     trainings = _last_rows(log) if log.exists() else None
     return {
         "domain": domain,
         "experiment": experiment,
         "model": model,
-        **_measured(len(benchmarks), measured),
+        **_measured(int(log.exists()), measured),
         "trainings": 0 if trainings is None else len(trainings),
         "steps": 0 if trainings is None else trainings.step.sum(),
         "training_seconds": np.nan if trainings is None else trainings.seconds.sum(),

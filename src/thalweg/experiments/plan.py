@@ -59,6 +59,38 @@ def estimators(study):
     return [*(study.leaf.kinds if study.leaf else ()), *(["davos"] if study.canopy else ())]
 
 
+def experiments(study):
+    """(domain, experiment) of all experiments."""
+    return experiments_where(study, lambda settings: True)
+
+
+def with_some(study, found, models):
+    """Those of ``found`` experiments in which ``models(study, domain, experiment)`` names some."""
+    return [run for run in found if models(study, *run)]
+
+
+def trained_domains(study):
+    """(domain,) of those in which a model is trained."""
+    return [(name,) for name in dict.fromkeys(domain for domain, _, _ in trainings(study))]
+
+
+def claims(study):
+    """The claims about the domains and estimators of the study: name -> claim."""
+    there = (*domains(study), *estimators(study))
+    return {name: one for name, one in study.claims.items() if one.experiment.split("/")[0] in there}
+
+
+def claims_settings(study):
+    """What the claims are judged by, as plain values."""
+    found = {name: claim.model_dump(mode="json") for name, claim in claims(study).items()}
+    return {"claims": found, "bootstrap_samples": study.evaluation.bootstrap_samples}
+
+
+def estimates(study):
+    """The jobs that train all models of an estimator at once: stage/estimator."""
+    return [f"{'canopy' if name == 'davos' else 'leaf'}/{name}" for name in estimators(study)]
+
+
 # Data
 
 
@@ -152,6 +184,78 @@ def reference(study, domain, experiment):
     return next((name for name in models if study.models[name].kind == "sequence"), "")
 
 
+def question_settings(study, domain, experiment):
+    """What an analysis of simulations is given: the model that others are compared with, and the number of resamples."""
+    return {
+        "reference": reference(study, domain, experiment),
+        "bootstrap_samples": study.evaluation.bootstrap_samples,
+    }
+
+
+def trained_jobs(study, domain, experiment):
+    """What an analysis of the models drawn that have weights is given."""
+    return _jobs(study, domain, experiment, drawn_trained)
+
+
+def process_jobs(study, domain, experiment):
+    """What an analysis of models with a process is given."""
+    return _jobs(study, domain, experiment, processes_of)
+
+
+def attribute_jobs(study, domain, experiment):
+    """What an analysis of models whose parameters are learned from attributes is given."""
+    return _jobs(study, domain, experiment, with_attributes)
+
+
+def _jobs(study, domain, experiment, models):
+    names = models(study, domain, experiment)
+    return {
+        "models": {name: job(study, domain, experiment, name) for name in names},
+        **question_settings(study, domain, experiment),
+        "minimum_days": minimum_days(study),
+    }
+
+
+def minimum_days(study):
+    """Days of observations that a score needs."""
+    return round(study.evaluation.minimum_days)
+
+
+def bootstrap_samples(study):
+    """Number of resamples."""
+    return study.evaluation.bootstrap_samples
+
+
+def training_data_settings(study, domain):
+    """What skill is tabulated by against the amount of training data."""
+    models = shared_models(study, domain, levels_of(study, domain))
+    return _skill_table(study, models) | {"sweeps": sweeps(study, domain)}
+
+
+def distance_settings(study, domain):
+    """What skill is tabulated by against the distance to places that trained."""
+    return _skill_table(study, shared_models(study, domain, ungauged(study)[domain]))
+
+
+def _skill_table(study, models):
+    return {
+        "models": models,
+        "metric": study.evaluation.compared[0],
+        "variable": "discharge",
+        "bootstrap_samples": study.evaluation.bootstrap_samples,
+    }
+
+
+def published_settings(study):
+    """The experiments whose scores stand beside published ones, with their periods."""
+    settings = {f"{domain}/{name}": study.experiments[domain][name] for domain, name in published(study)}
+    periods = {
+        name: {"train": list(map(str, one.train)), "test": list(map(str, one.test)), "ungauged": one.held_out}
+        for name, one in settings.items()
+    }
+    return {"experiments": periods, "bootstrap_samples": study.evaluation.bootstrap_samples}
+
+
 # Discharge
 
 
@@ -184,6 +288,11 @@ def long_tests(study):
 def for_a_year(settings):
     """Whether an experiment is tested for a year at least, so that what storages gain and lose hardly counts."""
     return (settings.test[1] - settings.test[0]).days >= YEAR - 1
+
+
+def mapped_experiments(study):
+    """Main experiments of which maps of skill and hydrographs are drawn."""
+    return main_experiments(study)
 
 
 def later_periods(study):
@@ -224,6 +333,17 @@ def ungauged(study):
     return found
 
 
+def attributed_discharge(study):
+    """Experiments of discharge whose parameters are compared with attributes: in later years, and in folds."""
+    return with_some(study, [*later_periods(study), *repeated_in_folds(study)], with_attributes)
+
+
+def attributed(study):
+    """Experiments whose parameters are compared with attributes."""
+    sampled_runs = [(domain, name) for domain, name, _ in described_by_attributes(study)]
+    return list(dict.fromkeys([*attributed_discharge(study), *sampled_runs]))
+
+
 def sparse(study):
     """Experiments that differ only in how much they train on: (domain, ``share`` or ``years``) -> {experiment: level}."""
     return {
@@ -253,6 +373,59 @@ def _levels(study, domain, option):
             record = round((settings.train[1] - settings.train[0]).days / 365.25)
             groups.setdefault(others, {})[name] = getattr(settings, option) or record
     return max(groups.values(), key=lambda levels: len(set(levels.values())), default={})
+
+
+# What figures are given
+
+
+def drawn_labels(study, domain, experiment):
+    """Label by name of the models drawn that have weights, which decides on their colours."""
+    return {name: study.models[name].label for name in drawn_trained(study, domain, experiment)}
+
+
+def shown(study):
+    """(domain, experiment, models) that the distributions of skill are drawn of."""
+    return [[*run, drawn(study, *run)] for run in main_experiments(study)]
+
+
+def test_period(study, domain, experiment):
+    """First and last day of an experiment's test."""
+    return list(map(str, study.experiments[domain][experiment].test))
+
+
+def is_ungauged(study, domain, experiment):
+    """Whether places are held out of an experiment's training."""
+    return study.experiments[domain][experiment].held_out
+
+
+def first_model(study, domain, experiment):
+    """The first model of an experiment."""
+    return study.experiments[domain][experiment].models[0]
+
+
+def first_variable(study, domain, experiment):
+    """The variable that an experiment is about."""
+    return study.experiments[domain][experiment].first
+
+
+def panels(study, domain, variable):
+    """The experiments about a variable that a figure shows, each with its label."""
+    return {name: {"label": settings.label or name} for name, settings in about(study, domain, variable).items()}
+
+
+def baselines_about(study, domain, variable):
+    """The models of the experiments about a variable that are held against the first one of each."""
+    return baselines(study, domain, about(study, domain, variable))
+
+
+def catchment(study, domain):
+    """The catchment of a gridded domain."""
+    return study.domains[domain].catchment
+
+
+def claims_title(study):
+    """Title of the figure of claims."""
+    return f"What the study {study.study} claims, and what becomes of it"
 
 
 # Models of an experiment
@@ -305,6 +478,28 @@ def compared_with_river(study, domain, experiment):
 def rivers(study):
     """Experiments of discharge with a model that is routed through the river."""
     return [run for run in experiments_where(study, of_discharge) if routed_models(study, *run)]
+
+
+def routed(study):
+    """Runs of models that are routed through the river."""
+    return [(*run, model) for run in rivers(study) for model in routed_models(study, *run)]
+
+
+def twin_rivers(study):
+    """(domain,) of those in which a river is known and learned again: those with a model that is routed through one."""
+    return [(domain,) for domain in sorted({domain for domain, _ in rivers(study)})]
+
+
+def twin_river_settings(study, domain):
+    """What the twin experiment of a river is given: that of the first model that is routed through one."""
+    settings = next(model for model in study.models.values() if getattr(model, "routing", None) == "river")
+    return {
+        "period": study.domains[domain].model_dump(mode="json")["period"],
+        "seeds": study.seeds,
+        "steps": min(study.training.steps, 100),
+        "hidden": settings.river_hidden,
+        "river_step": settings.river_step,
+    }
 
 
 def compared_processes(study, domain, experiment):
@@ -411,3 +606,47 @@ def load_balances(study):
 def on_networks(study):
     """Experiments at sampled places that stand on one river."""
     return [(domain, name) for domain, name in sampled(study) if has_network(study, domain)]
+
+
+# Leaves
+
+LEAVES = {  # kind of leaves -> dataset, and the attribute that its parameters are drawn against, label and what was held out
+    "leaf": ("leaf", ("mean_leaf_temperature", "leaf temperature [°C]", "curves")),
+    "leaf_stomata": ("leaf", None),
+    "leaf_lce": ("leaf-lce", ("growth_temperature", "growth temperature [°C]", "species")),
+}
+
+
+def leaf_kinds(study):
+    """Kinds of leaves that a study learns from."""
+    return list(study.leaf.kinds) if study.leaf else []
+
+
+def leaf_dataset(study, kind):
+    """The record of the dataset that a kind of leaves is read from."""
+    return f"{study.data}/{LEAVES[kind][0]}/dataset.json"
+
+
+def leaf_curves(study):
+    """(kind,) of those whose curves are drawn."""
+    return [(kind,) for kind in leaf_kinds(study) if LEAVES[kind][1]]
+
+
+def leaf_parameters(study):
+    """(kind,) of those whose parameters are drawn, because whole curves of them were held out."""
+    return [(kind,) for (kind,) in leaf_curves(study) if LEAVES[kind][1][2] in study.leaf.held_out]
+
+
+def leaf_attribute(study, kind):
+    """The attribute that parameters of leaves are drawn against."""
+    return LEAVES[kind][1][0]
+
+
+def leaf_attribute_label(study, kind):
+    """Its label."""
+    return LEAVES[kind][1][1]
+
+
+def leaf_experiment(study, kind):
+    """What was held out where parameters were predicted."""
+    return LEAVES[kind][1][2]

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import OBSERVED, OKABE_ITO, WIDTH, legend_below, number, styled
 
 MODELS = {
@@ -12,6 +13,15 @@ MODELS = {
     "network": ("network", OKABE_ITO[0], "-"),
 }
 COLUMNS = 4
+
+
+FIGURE = Declared(
+    of="leaf_curves",
+    reads={"points_csv": "tables/leaf/{kind}/points.csv", "fits_csv": "tables/leaf/{kind}/fits.csv"},
+    title="A-Ci curves",
+    caption="Net assimilation against intercellular CO2 of curves from the lowest to the highest Vcmax25, evenly spaced: "
+    "measured points, the fit to each curve, and the network that predicts parameters. Open circles were held out.",
+)
 
 
 @styled

@@ -7,10 +7,23 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from thalweg.analysis.parameters import SIGNIFICANT
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import WIDTH, letter, styled
 
 CELL = 0.17  # inch
 COLOURS = "RdBu_r"
+
+
+FIGURE = Declared(
+    of="attributed_discharge",
+    reads={"attribution_csv": "table:parameters"},
+    given={"labels": "drawn_labels", "models": "drawn_trained"},
+    title="parameters and attributes",
+    caption="Spearman's rank correlation of learned parameters with attributes over units. Dots mark correlations beyond what "
+    "the largest of all pairs reaches by chance (familywise p < 0.05), frames the pairs with a hypothesis: solid "
+    "where sign and p are as expected, dashed where not. Bars: stability of the parameter over seeds (intraclass "
+    "correlation), circles over folds.",
+)
 
 
 @styled

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from thalweg.evaluation.statistics import read_skill
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import OBSERVED, OKABE_ITO, QUIET, WIDTH, letter, number, styled
 
 FLUXES = {
@@ -23,6 +24,15 @@ MODELS = {
 }
 DRAWN = {"canopy": "-", "canopy-latent-heat": "--", "canopy-net-exchange": ":", "climatology": "-."}
 MONTHS = "JFMAMJJASOND"
+
+
+FIGURE = Declared(
+    of="canopy",
+    reads={"daily_csv": "tables/canopy/daily.csv", "cycle_csv": "tables/canopy/cycle.csv", "skill_csv": "skill"},
+    title="canopy at a flux tower",
+    caption="Latent heat and net exchange of CO2 at the Davos flux tower in the test years: means of months and hours of the "
+    "day from May to September, days as points, and errors of daily means by model.",
+)
 
 
 @styled

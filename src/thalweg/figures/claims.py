@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from thalweg.evaluation.claims import SYMBOLS, effect_text, gain, read_claims
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import OKABE_ITO, WIDTH, styled
 from thalweg.units import unit_text
 
@@ -23,6 +24,18 @@ TITLE, COUNTS, COLUMNS, TOP, BOTTOM = 0.12, 0.38, 0.62, 0.72, 0.55
 LINE, GAP, HEADING = 0.115, 0.06, 0.29
 LETTER, SMALL_LETTER, BOLD_LETTER = 0.0535, 0.047, 0.081  # inch, mean width at 7, 6 and 8 points
 GREY = "0.45"
+
+
+FIGURE = Declared(
+    of="claimed",
+    reads={"claims_csv": "claims"},
+    given={"title": "claims_title"},
+    title="claims",
+    caption="Every claim with its verdict, effect and 95 % interval. Effects are drawn as distance from the threshold of the "
+    "claim towards the claimed side, in units of its margin; right of 0 the claim holds, right of the dotted line by "
+    "more than the margin.",
+    category="Claims",
+)
 
 
 @styled

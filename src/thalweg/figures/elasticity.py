@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 from thalweg.analysis.elasticity import ROUNDING
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import WIDTH, colour_range, letter, looks, number, styled, wrap
 
 MOST_COLUMNS = 4
@@ -13,6 +14,17 @@ PRECIPITATION, POTENTIAL = "elasticity_precipitation", "elasticity_potential_eva
 FU = "fu_elasticity_precipitation"
 SYMBOLS = {PRECIPITATION: r"$\epsilon_P$", POTENTIAL: r"$\epsilon_{PET}$"}
 LINE = {"color": "0.3", "linewidth": 0.8, "zorder": 1}
+
+
+FIGURE = Declared(
+    of="trained_in_time",
+    reads={"elasticity_csv": "table:elasticity"},
+    given={"labels": "drawn_labels", "models": "drawn_trained"},
+    title="elasticity of runoff",
+    caption="Elasticities of simulated runoff to precipitation and potential evapotranspiration, a point per gauge, mean over "
+    "seeds. On the line their sum is 1; shaded are wrong signs. Right: elasticity to precipitation against that of "
+    "the curve of Fu through the observed water balance.",
+)
 
 
 @styled

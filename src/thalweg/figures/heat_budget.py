@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from thalweg.basin.domain import read_domain, require
+from thalweg.experiments.declared import Declared
 from thalweg.experiments.simulation import read_simulation
 from thalweg.figures.series import place_name, skill_at_places
 from thalweg.figures.style import DASHES, OBSERVED, OKABE_ITO, QUIET, WIDTH, letter, number, styled
@@ -24,6 +25,15 @@ FLUXES = [flux for fluxes in TERMS.values() for flux in fluxes]
 WINDOW = 31  # days of the running mean
 YEAR = pd.date_range("2001-01-01", "2001-12-31")  # any year without a leap day
 MONTHS = "JFMAMJJASOND"
+
+
+FIGURE = Declared(
+    of="heat_budgets",
+    reads={"domain_path": "domain", "simulation_path": "simulation", "skill_csv": "skill"},
+    title="heat budget",
+    caption="Terms of the heat budget of the river through the mean year at the place of median error, their sum, and the "
+    "temperatures of water, air and equilibrium with the samples.",
+)
 
 
 @styled

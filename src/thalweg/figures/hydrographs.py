@@ -8,11 +8,22 @@ from matplotlib.lines import Line2D
 
 from thalweg.basin.domain import read_domain
 from thalweg.evaluation.statistics import read_skill
+from thalweg.experiments.declared import Declared
 from thalweg.experiments.simulation import read_simulation
 from thalweg.figures.style import OBSERVED, QUIET, WIDTH, legend_below, letter, looks, number, styled
 
 METRIC = "NSE"
 RANKS = {"best": 1.0, "median": 0.5, "worst": 0.0}
+
+
+FIGURE = Declared(
+    of="mapped_experiments",
+    reads={"domain_path": "domain", "skill_csv": "skill", "simulations": "simulations:drawn"},
+    given={"labels": "labels"},
+    title="hydrographs",
+    caption="Observed and simulated discharge at gauges whose Nash-Sutcliffe efficiency under the first model is the upper "
+    "quartile, the median and the lower quartile. Lines: mean over seeds; bands: their range.",
+)
 
 
 @styled

@@ -6,12 +6,27 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import OBSERVED, OKABE_ITO, QUIET, WIDTH, legend_below, letter, number, styled
 
 UNIT = "[µmol m$^{-2}$ s$^{-1}$]"
 SYMBOLS = {"Vcmax": "V$_{cmax}$", "Jmax": "J$_{max}$", "Vcmax25": "V$_{cmax25}$"}
 MODELS = {"mean": "mean", "plant_type": "plant type", "ridge": "ridge", "network": "network"}
 COLOURS = dict(zip(MODELS, (QUIET, OKABE_ITO[2], OKABE_ITO[1], OKABE_ITO[0])))
+
+
+FIGURE = Declared(
+    of="leaf_parameters",
+    reads={
+        "fits_csv": "tables/leaf/{kind}/fits.csv",
+        "parameters_csv": "tables/leaf/{kind}/parameters.csv",
+        "skill_csv": "tables/leaf/{kind}/parameter_skill.csv",
+    },
+    given={"attribute": "leaf_attribute", "attribute_label": "leaf_attribute_label", "experiment": "leaf_experiment"},
+    title="parameters of leaves",
+    caption="Parameters of photosynthesis fitted curve by curve and predicted for curves that were held out; geometric means "
+    "over seeds.",
+)
 
 
 @styled

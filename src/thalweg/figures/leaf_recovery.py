@@ -6,12 +6,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import OKABE_ITO, WIDTH, letter, number, styled
 
 QUANTITIES = {
     "Vcmax25": "V$_{cmax25}$ [µmol m$^{-2}$ s$^{-1}$]",
     "stress_exponent": "B [dimensionless]",
 }
+
+
+FIGURE = Declared(
+    of="twin_leaves",
+    reads={"leaves_csv": "tables/leaf/synthetic/leaves.csv", "recovery_csv": "tables/leaf/synthetic/recovery.csv"},
+    title="twin experiment of leaves",
+    caption="Learned against true Vcmax25 and stress exponent of synthetic leaves without and with noise; points are leaves "
+    "on which no network was trained, a colour per seed.",
+)
 
 
 @styled

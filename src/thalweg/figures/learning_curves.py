@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import WIDTH, legend_below, letter, looks, styled
 
 COLUMNS = (
@@ -13,6 +14,15 @@ COLUMNS = (
 )
 MOST_COLUMNS = 4
 TICKS = (1, 1.5, 2, 3, 4, 6, 8)  # within a decade; losses often span less than one
+
+
+FIGURE = Declared(
+    of="trained_domains",
+    reads={"training_csvs": "training_logs"},
+    given={"labels": "labels", "unit": "loss_unit"},
+    title="learning curves",
+    caption="Training and validation loss by optimiser step. The weights of the lowest validation loss are used.",
+)
 
 
 @styled

@@ -8,10 +8,22 @@ from matplotlib.lines import Line2D
 
 from thalweg.basin.domain import read_domain
 from thalweg.evaluation.statistics import read_skill
+from thalweg.experiments.declared import Declared
 from thalweg.figures.hydrographs import METRIC, draw_run, read_run
 from thalweg.figures.style import OBSERVED, QUIET, WIDTH, legend_below, letter, looks, styled
 
 MOST_GAUGES = 4
+
+
+FIGURE = Declared(
+    of="rivers",
+    reads={"domain_path": "domain", "skill_csv": "skill", "simulations": "simulations:compared_with_river"},
+    given={"labels": "labels"},
+    title="a flood at nested gauges",
+    caption="The largest flood of the test period at the largest of the gauges along one river, and its passage at those "
+    "upstream. Dotted: the day of the observed peak. Gauges at which no model is better than the observed mean, as "
+    "below reservoirs, are left out.",
+)
 
 
 @styled

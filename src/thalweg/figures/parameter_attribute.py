@@ -7,6 +7,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from thalweg.analysis.parameters import seen_units
 from thalweg.basin.domain import read_domain, require
+from thalweg.experiments.declared import Declared
 from thalweg.experiments.simulation import read_simulation
 from thalweg.figures.style import OKABE_ITO, WIDTH, letter, number, styled, wrap
 from thalweg.units import unit_text
@@ -14,6 +15,17 @@ from thalweg.units import unit_text
 MOST_PAIRS = 6
 MOST_COLUMNS = 3
 WIDE = 50  # greatest over least value of an attribute with a unit from which its axis is logarithmic
+
+
+FIGURE = Declared(
+    of="described_by_attributes",
+    reads={"attribution_csv": "table:parameters", "domain_path": "domain", "simulation_path": "simulation"},
+    title="parameters against attributes",
+    caption="Learned parameters against the attribute that each follows most closely by rank correlation; points are means "
+    "over folds and seeds, bars the range over seeds. The attribute is the strongest of many, so its correlation is "
+    "no test, and where the parameter is computed from attributes it shows which of them the network used, not what "
+    "causes it. A parameter that varies between seeds as much as between sites is not identified by the samples.",
+)
 
 
 @styled

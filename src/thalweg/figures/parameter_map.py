@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from thalweg.basin.domain import read_domain
+from thalweg.experiments.declared import Declared
 from thalweg.experiments.simulation import read_simulation
 from thalweg.figures.maps import base, coast_of, extent_of, height_over_width, panel_size, scale_bar
 from thalweg.figures.style import colour_range, letter, styled
@@ -14,6 +15,16 @@ LARGEST_POINT = (6, 14)  # points, diameter of the largest unit's mark, on a cro
 ROOM = 150  # points that the marks of a row share
 TALL = 1.5  # height over width of a map of which more fit side by side
 MOST_WIDE, MOST_TALL = 3, 5  # side by side
+
+
+FIGURE = Declared(
+    of="mapped",
+    reads={"domain_path": "domain", "simulation_path": "simulation", "map_folder": "data:map"},
+    given={"names": "mapped_parameters"},
+    title="learned parameters",
+    caption="Learned parameters (means over components) and their standard deviation over seeds: a parameter that differs "
+    "between seeds as much as between places is not identified by discharge.",
+)
 
 
 @styled

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 
 from thalweg.basin.domain import read_domain, require
 from thalweg.evaluation.statistics import read_skill, unit_of
+from thalweg.experiments.declared import Declared
 from thalweg.figures.maps import TALLEST, base, coast_of, extent_of, height_over_width, hollow, scale_bar
 from thalweg.figures.series import decimals, place_name, skill_at_places, unit_text
 from thalweg.figures.style import LETTER_WIDTH, OKABE_ITO, WIDTH, colour_range, number, styled
@@ -23,6 +24,16 @@ LABEL_SIZE = 6.5  # points
 GAP = 1.0  # points between a mark and its number
 FARTHER = (0, 2, 4, 8, 13, 19, 26)  # points that a number may be moved away from its mark
 DIRECTIONS = 24
+
+
+FIGURE = Declared(
+    of="on_networks",
+    reads={"domain_path": "domain", "skill_csv": "skill", "map_folder": "data:map"},
+    given={"model": "first_model", "variable": "first_variable"},
+    title="network of sampled places",
+    caption="Sampled places: location, the next site downstream of each, mean discharge, and skill. Lines join sites; they "
+    "are not the courses of rivers.",
+)
 
 
 @styled

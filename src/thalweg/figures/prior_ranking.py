@@ -12,12 +12,25 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from thalweg.evaluation.statistics import as_score, read_skill
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import OKABE_ITO, QUIET, WIDTH, letter, number, styled
 from thalweg.metrics.scores import METRICS
 
 SIGNIFICANT = 0.05
 COLOUR = OKABE_ITO[0]
 BAR_STEP = 0.12  # between bars, of mean rank
+
+
+FIGURE = Declared(
+    of="ranked_processes",
+    reads={"skill_csv": "skill", "comparison_csv": "comparison"},
+    given={"labels": "labels", "models": "compared_processes"},
+    title="ranking of priors",
+    caption="Priors on observed discharge: mean ranks over gauges (1 is best), and the paired difference of each prior from "
+    "the first with its 95 % interval over blocks of neighbouring gauges. Bars join priors that do not differ "
+    "significantly (Wilcoxon's signed-rank test, p of 0.05 or more after Holm's correction for all models of the "
+    "experiment); grey: not different from the first.",
+)
 
 
 @styled

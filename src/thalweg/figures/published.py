@@ -7,10 +7,22 @@ from matplotlib.lines import Line2D
 
 from thalweg.evaluation.published import PUBLISHED, read_published
 from thalweg.evaluation.statistics import read_skill
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import WIDTH, legend_below, letter, looks, number, styled
 
 MOST_MODELS = 4
 FARTHEST = 0.4  # that the axis of differences reaches to
+
+
+FIGURE = Declared(
+    of="published",
+    reads={"skill_csv": "skill", "dataset_folder": "data:published-scores"},
+    given={"labels": "drawn_labels", "models": "drawn_trained", "test": "test_period", "ungauged": "is_ungauged"},
+    title="published scores",
+    caption="Scores minus published ones of the same catchments: the share of gauges with a smaller difference, a curve per "
+    "published model. Thin curves are of tests over other years; the table of published scores states what else "
+    "differs.",
+)
 
 
 @styled

@@ -14,6 +14,7 @@ from shapely.geometry.polygon import orient
 
 from thalweg.basin.domain import read_domain
 from thalweg.datasets.cevennes import rain
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import OBSERVED, OKABE_ITO, WIDTH, letter, styled
 
 KILOMETRE = 1000.0  # metres
@@ -21,6 +22,16 @@ RAIN = "YlGnBu"  # light to dark, told apart with the common kinds of colour bli
 MARGIN = 2  # km around the catchment
 MAP_WIDTH, TALLEST_MAP, MAP_LABELS, SERIES_HEIGHT = 2.9, 3.9, 0.6, 2.5  # inch
 GAUGE_COLOURS = (OBSERVED, *OKABE_ITO[1:])
+
+
+FIGURE = Declared(
+    of="gridded",
+    reads={"domain_path": "domain", "dataset_folder": "dataset"},
+    given={"catchment": "catchment"},
+    title="regridded precipitation",
+    caption="One kilometre grid of precipitation at the wettest time step and the mean precipitation of the sub-catchments "
+    "delineated from the flow directions.",
+)
 
 
 @styled

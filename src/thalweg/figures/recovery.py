@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import OKABE_ITO, WIDTH, letter, styled
 
 QUANTITIES = {
@@ -15,6 +16,17 @@ QUANTITIES = {
     "width_exponent": "width exponent q\n[dimensionless]",
     "celerity": "celerity in a\nsmall flood [m/s]",
 }
+
+
+FIGURE = Declared(
+    of="twin_rivers",
+    reads={"table_csv": "tables/recovery/{domain}.csv", "reaches_csv": "tables/recovery/{domain}_reaches.csv"},
+    title="twin experiment of the river",
+    caption="A river with synthetic roughness and section, smooth in slope and drainage area, carries the runoff of the "
+    "observed precipitation of the domain; its discharge at the gauges, without noise and with known runoff, is used "
+    "in training. Known section: roughness alone is learned. All learned: roughness and section together. Discharge "
+    "identifies the celerity of waves; it does not separate roughness from width.",
+)
 
 
 @styled

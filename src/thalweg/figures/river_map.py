@@ -7,6 +7,7 @@ from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from thalweg.analysis.roughness import MAJOR_STREAMS, MINOR_STREAMS, of_reaches, rank_correlation, strahler
 from thalweg.basin.domain import read_domain
+from thalweg.experiments.declared import Declared
 from thalweg.experiments.simulation import read_simulation
 from thalweg.figures.maps import base, coast_of, extent_of, height_over_width, rivers, scale_bar
 from thalweg.figures.style import OKABE_ITO, QUIET, WIDTH, colour_range, letter, number, styled
@@ -15,6 +16,16 @@ COLOURS = "viridis"
 TICKS = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
 TALLEST = 5.0  # inch
 UNIT = "s/m$^{1/3}$"
+
+
+FIGURE = Declared(
+    of="routed",
+    reads={"domain_path": "domain", "simulation_path": "simulation", "map_folder": "data:map"},
+    title="learned roughness",
+    caption="Manning's n learned from discharge, mean over seeds and folds: on the network (grey where no gauge lies "
+    "downstream; lines join centroids, not courses), against the dataset's own n, and by Strahler's stream order with "
+    "the range of natural streams in Chow (1959, table 5-6).",
+)
 
 
 @styled

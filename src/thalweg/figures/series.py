@@ -9,6 +9,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 
 from thalweg.basin.domain import read_domain, require
 from thalweg.evaluation.statistics import read_skill, unit_of
+from thalweg.experiments.declared import Declared
 from thalweg.experiments.simulation import read_simulation
 from thalweg.figures.style import OBSERVED, WIDTH, legend_below, letter, looks, number, styled, wrap
 from thalweg.metrics.scores import METRICS
@@ -21,6 +22,18 @@ USES = ("held-out sample", "training sample", "unused sample")
 FILLED, OPEN, NEITHER = OBSERVED, "white", "0.75"
 PANEL_HEIGHT = 1.5  # inch
 CROWDED = 400  # samples in a panel above which marks shrink
+
+
+FIGURE = Declared(
+    of="sampled",
+    reads={"domain_path": "domain", "skill_csv": "skill", "simulations": "simulations:models_of"},
+    given={"labels": "labels"},
+    title="samples and simulations",
+    caption="Sampled and simulated series at the places whose error under the first model is the lower quartile, the median, "
+    "the upper quartile and the maximum. Lines: means over seeds; bands: their range. Filled samples were held out, "
+    "open ones used in training or validation, grey ones in neither; triangles stand at the detection limit of "
+    "samples below it.",
+)
 
 
 @styled

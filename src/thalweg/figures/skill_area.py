@@ -8,11 +8,23 @@ from matplotlib.lines import Line2D
 from thalweg.analysis.river import AREA_CLASSES, area_class
 from thalweg.basin.domain import read_domain
 from thalweg.evaluation.statistics import read_skill
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import QUIET, WIDTH, legend_below, letter, looks, styled
 from thalweg.metrics.scores import METRICS
 
 LEAST = -0.5  # where the axis of skill begins at the lowest
 FARTHEST = 92  # percentile of the differences' sizes that the axis reaches to
+
+
+FIGURE = Declared(
+    of="rivers",
+    reads={"domain_path": "domain", "skill_csv": "skill", "by_area_csv": "table:river:skill"},
+    given={"labels": "labels", "models": "compared_with_river"},
+    title="skill and drainage area",
+    caption="Nash-Sutcliffe efficiency against the drainage area of the gauge, and that of the routed model minus that of "
+    "each other one. Points: gauges, means over seeds; bars: medians of gauges below 100, up to 1000 and above 1000 "
+    "square kilometres.",
+)
 
 
 @styled

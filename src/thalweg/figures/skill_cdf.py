@@ -5,11 +5,22 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from thalweg.evaluation.statistics import read_skill
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import WIDTH, colour_range, legend_below, letter, looks, number, styled
 from thalweg.metrics.scores import METRICS
 
 LEAST = -1.0  # where the axis of a metric that is 1 at best begins
 MOST_COLUMNS = 3
+
+
+FIGURE = Declared(
+    of="overview",
+    reads={"skill_csv": "skill"},
+    given={"labels": "labels", "shown": "shown"},
+    title="distribution of skill",
+    caption="Distribution of the Nash-Sutcliffe efficiency over the tested gauges, by experiment and model. Thick lines: mean "
+    "over seeds; thin lines: single seeds. Further right is better.",
+)
 
 
 @styled

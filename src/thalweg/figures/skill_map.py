@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from thalweg.basin.domain import read_domain
 from thalweg.evaluation.statistics import read_skill
+from thalweg.experiments.declared import Declared
 from thalweg.figures.maps import base, coast_of, extent_of, hollow, panel_size, rivers, scale_bar
 from thalweg.figures.style import OKABE_ITO, colour_range, letter, looks, number, styled, wrap
 from thalweg.metrics.scores import METRICS
@@ -14,6 +15,16 @@ from thalweg.metrics.scores import METRICS
 STEPS = np.linspace(0, 1, 6)  # classes of a metric that is 1 at best and 0 at the mean
 WORSE = OKABE_ITO[1]  # below 0
 MOST_COLUMNS = 4
+
+
+FIGURE = Declared(
+    of="mapped_experiments",
+    reads={"domain_path": "domain", "skill_csv": "skill", "map_folder": "data:map"},
+    given={"labels": "labels", "models": "drawn"},
+    title="map of skill",
+    caption="Nash-Sutcliffe efficiency at the tested gauges. The blue lines join the centroids of the units of each reach: "
+    "they show which reach drains to which, not the courses of rivers.",
+)
 
 
 @styled

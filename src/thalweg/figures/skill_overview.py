@@ -8,6 +8,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import QUIET, WIDTH, colour_range, number, styled, wrap
 from thalweg.metrics.scores import METRICS
 
@@ -17,6 +18,19 @@ LABELS_WIDTH = 1.5  # inch
 COLOURS = ListedColormap(colormaps["YlGnBu"](np.linspace(0, 0.5, 256)))  # light: black text is read on all of them
 COLOUR_PERCENTILES = (10, 100)
 BEST, NOT_APART = "\N{BLACK CIRCLE}", "\N{WHITE CIRCLE}"
+
+
+FIGURE = Declared(
+    of="overview",
+    reads={"summary_csv": "summary", "comparison_csv": "comparison"},
+    given={"labels": "labels"},
+    title="skill of every model in every experiment",
+    caption="Median over gauges of the Nash-Sutcliffe and Kling-Gupta efficiency of every model in every experiment, with its "
+    "95 % interval by a bootstrap of blocks of neighbouring gauges. A filled circle marks the best median of an "
+    "experiment, an empty one a model that does not differ significantly from it (paired signed-rank test with Holm's "
+    "correction for all pairs of the experiment). Models are compared within a column; experiments differ in gauges "
+    "and years.",
+)
 
 
 @styled

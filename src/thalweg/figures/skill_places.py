@@ -8,6 +8,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from thalweg.evaluation.statistics import read_skill, unit_of
+from thalweg.experiments.declared import Declared
 from thalweg.figures.series import decimals, unit_text
 from thalweg.figures.style import QUIET, WIDTH, letter, looks, number, styled, wrap
 from thalweg.metrics.scores import METRICS
@@ -21,6 +22,18 @@ ROW_HEIGHT = 0.3  # inch, of one model
 SPREAD = 0.27  # of its points, up and down, as a share of that
 DASHED = (0, (3, 1.5))
 SMALL = 6.5  # points, of numbers
+
+
+FIGURE = Declared(
+    of="sampled_variables",
+    reads={"skill_csv": "skill", "summary_csv": "summary"},
+    given={"labels": "labels", "experiments": "panels", "baselines": "baselines_about"},
+    title="skill at sampled places",
+    caption="Error at every sampled place, by experiment and model, with the baselines (hollow, dashed). Numbers are medians "
+    "over places with 95 % bootstrap intervals; places on one river are not independent, so the intervals are too "
+    "narrow. The best median of a panel is in bold: the table of paired tests states whether it is significantly "
+    "better. Axes differ between panels.",
+)
 
 
 @styled

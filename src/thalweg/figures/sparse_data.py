@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import WIDTH, legend_below, letter, looks, styled
 from thalweg.metrics.scores import METRICS
 
@@ -13,6 +14,17 @@ SWEEPS = {  # name -> (label of the axis, what a level is multiplied by on it)
     "years": ("length of the training period [year]", 1),
 }
 APART = 0.035  # between the models at one level, as a part of it: the axis is logarithmic
+
+
+FIGURE = Declared(
+    of="sparse",
+    reads={"table_csv": "table:training_data"},
+    given={"labels": "labels"},
+    title="skill with sparse data",
+    caption="Median Nash-Sutcliffe efficiency against the share of the training catchments and the years of record used in "
+    "training, with 95 % intervals by a bootstrap of blocks of neighbouring gauges. Smaller sets are parts of the "
+    "larger ones, and all points of a panel are of the same tested gauges.",
+)
 
 
 @styled

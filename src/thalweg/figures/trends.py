@@ -7,6 +7,7 @@ from matplotlib.lines import Line2D
 
 from thalweg.analysis.trends import SUFFIXES, UNIT
 from thalweg.evaluation.evidence import spearman
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import WIDTH, colour_range, legend_below, letter, looks, number, styled
 
 MOST_MODELS = 4
@@ -15,6 +16,17 @@ TITLES = {
     "high": "high flow (98th percentile)",
     "low": "low flow (10th percentile)",
 }
+
+
+FIGURE = Declared(
+    of="long_tests",
+    reads={"trends_csv": "table:trends"},
+    given={"labels": "drawn_labels", "models": "drawn_trained"},
+    title="trends of annual flow",
+    caption="Sen's slopes of annual mean, high and low flow over the test period: simulated against observed, a point per "
+    "gauge and model. Panels state Spearman's rho over gauges; the line is equality, and points beyond the axes lie "
+    "on their ends.",
+)
 
 
 @styled

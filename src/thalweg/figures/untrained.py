@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.stats import spearmanr
 
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import QUIET, WIDTH, legend_below, letter, looks, number, styled
 
 TRIVIAL = {"evapotranspiration": "budyko_evapotranspiration"}
@@ -12,6 +13,18 @@ PANELS = {
     "evapotranspiration": ("balance_evapotranspiration", "evapotranspiration", "P \N{MINUS SIGN} Q observed", "mm/day"),
     "baseflow_index": ("filtered_baseflow_index", "baseflow index", "of observed discharge, filtered", "dimensionless"),
 }
+
+
+FIGURE = Declared(
+    of="processes_in_time",
+    reads={"untrained_csv": "table:internal_fluxes"},
+    given={"labels": "drawn_labels", "models": "drawn_trained"},
+    title="internal fluxes",
+    caption="Fluxes that were not used in training, a point per gauge and process, mean over seeds. Evapotranspiration "
+    "against precipitation minus observed runoff, grey by the curve of Budyko; share of baseflow in runoff against "
+    "the baseflow index of observed discharge by the filter of Lyne and Hollick. Processes without a store for "
+    "baseflow are absent from the second panel.",
+)
 
 
 @styled

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from thalweg.experiments.declared import Declared
 from thalweg.figures.style import QUIET, WIDTH, letter, number, styled
 from thalweg.settings.twin import PRIORS
 
@@ -13,6 +14,18 @@ PANELS = {
     "evapotranspiration_error": ("mean evapotranspiration, error [mm/year]", 0),
     "baseflow_index_error": ("baseflow index, error", 2),
 }
+
+
+FIGURE = Declared(
+    of="twin_priors",
+    reads={"confusion_csv": "tables/which_prior/{domain}/confusion.csv"},
+    title="twin experiment of priors",
+    caption="Every prior generated discharge, and every prior learned it under equal conditions. Cells state medians over "
+    "catchments in the test period, shaded by rank, the best in bold; a frame shows the prior that generated the "
+    "discharge, grey where another is better. Only discharge was used in training: evapotranspiration and the "
+    "baseflow index are compared with the truth. What a process calls baseflow is part of its structure, so its index "
+    "also tells structures apart by definition.",
+)
 
 
 @styled

@@ -1,19 +1,20 @@
-"""thalweg step analyse: what a declared analysis reads in, its table out."""
+"""thalweg step analyse: what an analysis reads in, its tables out."""
 
-import json
+import pandas as pd
 
-from thalweg.registry import load
-from thalweg.storage.store import provenance, write_table
+from thalweg.cli.calls import add_arguments, run_all
+from thalweg.storage.store import write_table
 
 
 def arguments(parser):
-    parser.add_argument("name", help="of the analysis: a file of thalweg.analysis, or package.module:function")
-    parser.add_argument("--arguments", required=True, help="keyword arguments of its function, as JSON")
-    parser.add_argument("--output", required=True, help="table, CSV")
+    add_arguments(parser, "analysis", "thalweg.analysis")
 
 
 def run(args):
-    settings = json.loads(args.arguments)
-    paths = [path for value in settings.values() for path in (value.values() if isinstance(value, dict) else [value])]
-    table = load("analysis", args.name)(**settings)
-    write_table(table, args.output, provenance(settings, inputs=[path for path in paths if "/" in path]))
+    run_all(args, "analysis", "analyse", _write)
+
+
+def _write(tables, output, record):
+    tables = {"": tables} if isinstance(tables, pd.DataFrame) else tables
+    for end, table in tables.items():
+        write_table(table, f"{output}{'_' if end else ''}{end}.csv", record)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from thalweg.experiments.cost import cost
+from thalweg.experiments.cost import cost, stages
 from thalweg.storage.store import provenance, write_table
 
 
@@ -13,6 +13,7 @@ def arguments(parser):
         "--estimates", nargs="*", default=[], metavar="KIND/DOMAIN", help="jobs that train all their models at once"
     )
     parser.add_argument("--output", required=True, help="seconds, memory and steps by run, experiment and in all, CSV")
+    parser.add_argument("--stages", required=True, help="seconds and memory by kind of job, CSV")
 
 
 def run(args):
@@ -22,3 +23,4 @@ def run(args):
     )
     runs, estimates = ([tuple(name.split("/")) for name in names] for names in (args.runs, args.estimates))
     write_table(cost(args.results, runs, estimates), args.output, record)
+    write_table(stages(args.results), args.stages, record)

@@ -1,4 +1,4 @@
-"""thalweg step score: one simulation in, the metrics of all its variables at every tested place out."""
+"""thalweg step score: the simulations of an experiment in, the metrics of all their variables at every tested place out."""
 
 import json
 
@@ -12,7 +12,7 @@ from thalweg.storage.store import provenance, write_table
 
 
 def arguments(parser):
-    parser.add_argument("--simulation", required=True, help="netCDF of the simulation")
+    parser.add_argument("--simulations", nargs="+", required=True, help="of every model, netCDF")
     parser.add_argument("--study", required=True, help="name of the study, for the table")
     parser.add_argument(
         "--settings",
@@ -25,11 +25,12 @@ def arguments(parser):
 
 def run(args):
     settings = json.loads(args.settings)
-    tables = []
-    for simulation in read_variables(args.simulation):
-        if observable(simulation.attrs["variable"]).continuous:
-            steps = round(settings["minimum_days"] / days_of(step_of(simulation.time.values)))
-            tables.append(score(simulation, args.study, settings["metrics"], steps))
-        else:
-            tables.append(score(simulation, args.study, settings["sample_metrics"], settings["minimum_samples"]))
-    write_table(pd.concat(tables, ignore_index=True), args.output, provenance(settings, inputs=[args.simulation]))
+    tables = [_score(run, args.study, settings) for path in args.simulations for run in read_variables(path)]
+    write_table(pd.concat(tables, ignore_index=True), args.output, provenance(settings, inputs=args.simulations))
+
+
+def _score(simulation, study, settings):
+    if not observable(simulation.attrs["variable"]).continuous:
+        return score(simulation, study, settings["sample_metrics"], settings["minimum_samples"])
+    steps = round(settings["minimum_days"] / days_of(step_of(simulation.time.values)))
+    return score(simulation, study, settings["metrics"], steps)

@@ -1,0 +1,164 @@
+"""Leaves, a canopy, and twin experiments: jobs that train all of their models at once.
+
+Reads data/{leaf,leaf-lce,davos} and domains; writes domains/<kind>.nc, simulations/<kind>.nc, simulations/davos.nc and the tables
+leaf, canopy, which_prior and recovery.
+"""
+
+LEAF_TABLES = ("curves", "fits", "parameters", "parameter_skill", "points")
+CANOPY_TABLES = ("evidence", "parameters", "daily", "cycle")
+PRIOR_TABLES = ("scores", "confusion", "margins", "evidence")
+
+
+rule leaf:
+    input:
+        dataset=lambda wildcards: plan.leaf_dataset(study, wildcards.kind),
+    output:
+        domain=f"{RESULTS}/domains/{{kind}}.nc",
+        simulations=f"{RESULTS}/simulations/{{kind}}.nc",
+        curves=table("tables/leaf/{kind}/curves", "curves kept and left out", "Leaf", dataset="{kind}"),
+        fits=table("tables/leaf/{kind}/fits", "parameters of each curve", "Leaf", dataset="{kind}"),
+        parameters=f"{RESULTS}/tables/leaf/{{kind}}/parameters.csv",
+        skill=table("tables/leaf/{kind}/parameter_skill", "skill of predicted parameters", "Leaf", dataset="{kind}"),
+        points=f"{RESULTS}/tables/leaf/{{kind}}/points.csv",
+    log:
+        f"{RESULTS}/logs/leaf/{{kind}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/leaf/{{kind}}.tsv"
+    wildcard_constraints:
+        kind="|".join(plan.LEAVES),
+    threads: study.threads
+    resources:
+        mem="2GB",
+        runtime="1h",
+    params:
+        settings=lambda wildcards: as_json(study.leaf),
+        dataset=subpath(input.dataset, parent=True),
+        output=subpath(output.points, parent=True),
+        code=fingerprint("thalweg.cli.steps.leaf"),
+    message:
+        "Learning photosynthesis from {wildcards.kind}"
+    shell:
+        "thalweg step leaf --kind {wildcards.kind} --dataset {params.dataset} --settings {params.settings:q}"
+        " --threads {threads} --domain {output.domain} --simulations {output.simulations} --output {params.output}"
+        " > {log} 2>&1"
+
+
+rule leaf_twin:
+    output:
+        recovery=table("tables/leaf/synthetic/recovery", "recovery of synthetic leaves", "Leaf", dataset="synthetic"),
+        leaves=f"{RESULTS}/tables/leaf/synthetic/leaves.csv",
+    log:
+        f"{RESULTS}/logs/leaf/synthetic.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/leaf_twin.tsv"
+    threads: study.threads
+    resources:
+        mem="2GB",
+        runtime="1h",
+    params:
+        settings=lambda wildcards: as_json(study.leaf),
+        output=subpath(output.leaves, parent=True),
+        code=fingerprint("thalweg.cli.steps.leaf"),
+    message:
+        "Recovering the parameters of synthetic leaves"
+    shell:
+        "thalweg step leaf --kind synthetic --settings {params.settings:q} --threads {threads}"
+        " --output {params.output} > {log} 2>&1"
+
+
+rule canopy:
+    input:
+        dataset=f"{DATA}/davos/dataset.json",
+    output:
+        simulations=f"{RESULTS}/simulations/davos.nc",
+        evidence=f"{RESULTS}/tables/canopy/evidence.csv",
+        parameters=table("tables/canopy/parameters", "parameters of the canopy", "Canopy", dataset="davos"),
+        daily=f"{RESULTS}/tables/canopy/daily.csv",
+        cycle=f"{RESULTS}/tables/canopy/cycle.csv",
+    log:
+        f"{RESULTS}/logs/canopy.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/canopy/davos.tsv"
+    threads: study.threads
+    resources:
+        mem="4GB",
+        runtime="1h",
+    params:
+        settings=as_json(study.canopy or {}),
+        folder=subpath(input.dataset, parent=True),
+        samples=study.evaluation.bootstrap_samples,
+        code=fingerprint("thalweg.cli.steps.canopy"),
+    message:
+        "Learning a canopy from the Davos flux tower"
+    shell:
+        "thalweg step canopy --dataset {params.folder} --settings {params.settings:q} --threads {threads}"
+        " --bootstrap-samples {params.samples} --simulations {output.simulations} --parameters {output.parameters}"
+        " --daily {output.daily} --cycle {output.cycle} --evidence {output.evidence} > {log} 2>&1"
+
+
+rule twin_priors:
+    input:
+        domain=rules.domain.output.domain,
+    output:
+        scores=f"{RESULTS}/tables/which_prior/{{domain}}/scores.csv",
+        confusion=table(
+            "tables/which_prior/{domain}/confusion", "generating and learning prior", "Priors", domain="{domain}"
+        ),
+        margins=table(
+            "tables/which_prior/{domain}/margins", "generating prior and the best other", "Priors", domain="{domain}"
+        ),
+        evidence=f"{RESULTS}/tables/which_prior/{{domain}}/evidence.csv",
+    log:
+        f"{RESULTS}/logs/twin_priors/{{domain}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/twin_priors/{{domain}}.tsv"
+    threads: study.threads
+    resources:
+        mem="4GB",
+        runtime="4h",
+    params:
+        settings=as_json(study.which_prior or {}),
+        checkpoints=f"{RESULTS}/checkpoints/which_prior/{{domain}}",
+        code=code_of("thalweg.cli.steps.which_prior", as_json(study.which_prior or {})),
+    message:
+        "Twin experiment on {wildcards.domain}: can the generating prior be identified?"
+    shell:
+        "thalweg step which_prior --domain {input.domain} --settings {params.settings:q} --checkpoints {params.checkpoints}"
+        " --threads {threads} --scores {output.scores} --confusion {output.confusion} --margins {output.margins}"
+        " --evidence {output.evidence} 2> {log}"
+
+
+rule twin_river:
+    input:
+        domain=rules.domain.output.domain,
+    output:
+        table=table("tables/recovery/{domain}", "recovery of a synthetic river", "River", domain="{domain}"),
+        reaches=f"{RESULTS}/tables/recovery/{{domain}}_reaches.csv",
+    log:
+        f"{RESULTS}/logs/twin_river/{{domain}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/twin_river/{{domain}}.tsv"
+    threads: study.threads
+    resources:
+        mem="4GB",
+        runtime="1h",
+    params:
+        settings=lambda wildcards: as_json(plan.twin_river_settings(study, wildcards.domain)),
+        code=fingerprint("thalweg.cli.steps.recover"),
+    message:
+        "Twin experiment on {wildcards.domain}: can the river's roughness be recovered?"
+    shell:
+        "thalweg step recover --domain {input.domain} --settings {params.settings:q} --threads {threads}"
+        " --table {output.table} --reaches {output.reaches} > {log} 2>&1"
+
+
+ESTIMATED = [
+    f"{RESULTS}/tables/{path}.csv"
+    for path in (
+        *[f"leaf/{kind}/{name}" for kind in plan.leaf_kinds(study) for name in LEAF_TABLES],
+        *[f"leaf/synthetic/recovery" for _ in plan.leaf_kinds(study)[:1]],
+        *[f"canopy/{name}" for name in CANOPY_TABLES if study.canopy],
+        *[f"which_prior/{study.which_prior.domain}/{name}" for name in PRIOR_TABLES if study.which_prior],
+        *[f"recovery/{domain}" for domain, in plan.twin_rivers(study)],
+    )
+]
