@@ -1,5 +1,6 @@
 """Shared fixtures: real datasets fetched once, and a small synthetic domain."""
 
+import json
 import os
 from pathlib import Path
 
@@ -9,11 +10,20 @@ import pytest
 import xarray as xr
 
 from thalweg.basin.domain import Domain, sampled_units
+from thalweg.cli import main
 from thalweg.storage.catalogue import load_catalogue
 from thalweg.storage.fetch import FetchError, fetch
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("THALWEG_DATA", ROOT / "data"))
+
+
+def analyse(name, output, place=None, **arguments):
+    """Run ``thalweg step analyse NAME`` for one place; the table that it writes, without suffix at ``output``."""
+    plain = {key: str(value) if isinstance(value, Path) else value for key, value in arguments.items()}
+    calls = [{"output": str(output), "place": place or {}, "arguments": plain}]
+    main(["step", "analyse", name, "--calls", json.dumps(calls)])
+    return Path(f"{output}.csv")
 
 
 def dataset(name):

@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from thalweg.cli import main
-from thalweg.experiments.cost import ALL, cost
+from thalweg.experiments.cost import ALL, cost, stages
 from thalweg.experiments.progress import NoStudy, progress
 from thalweg.learn import checkpoint
 
@@ -41,9 +41,9 @@ def training_log(results, run, trainings):
 @pytest.fixture
 def measured(tmp_path):
     benchmark(tmp_path, "train", "a/temporal/hbv", 30, 600, 28)
-    benchmark(tmp_path, "simulate", "a/temporal/hbv", 5, 700, 4)
+    benchmark(tmp_path, "simulate", "a/temporal", 5, 700, 4)
     training_log(tmp_path, "a/temporal/hbv", {(0, 0): (20, 8.0), (0, 1): (40, 20.0)})
-    benchmark(tmp_path, "simulate", "a/temporal/climatology", 2, 100, 1)
+    benchmark(tmp_path, "score", "a/temporal", 2, 100, 1)
     training_log(tmp_path, "b/pub/hbv", {(fold, 0): (10, 3.0) for fold in range(3)})
     return tmp_path
 
@@ -53,9 +53,9 @@ RUNS = [("a", "temporal", "hbv"), ("a", "temporal", "climatology"), ("b", "pub",
 
 def test_cost_of_runs_experiments_and_the_grid(measured):
     table = cost(measured, RUNS).set_index(["domain", "experiment", "model"])
-    assert list(table.index) == [*RUNS[:2], ("a", "temporal", ALL), RUNS[2], ("b", "pub", ALL), (ALL, ALL, ALL)]
+    assert list(table.index) == [RUNS[0], ("a", "temporal", ALL), RUNS[2], ("b", "pub", ALL), (ALL, ALL, ALL)]
     hbv = table.loc[RUNS[0]]
-    assert (hbv.wall_seconds, hbv.cpu_seconds, hbv.peak_memory_MB) == (35, 32, 700)
+    assert (hbv.wall_seconds, hbv.cpu_seconds, hbv.peak_memory_MB) == (30, 28, 600)
     assert (hbv.trainings, hbv.steps, hbv.training_seconds, hbv.seconds_per_training) == (2, 60, 28, 14)
     experiment = table.loc["a", "temporal", ALL]
     assert (experiment.jobs, experiment.wall_seconds, experiment.cpu_seconds) == (3, 37, 33)
@@ -66,13 +66,28 @@ def test_cost_of_runs_experiments_and_the_grid(measured):
 
 def test_what_was_not_measured_is_not_a_number_and_is_counted(measured):
     table = cost(measured, RUNS).set_index(["domain", "experiment", "model"])
-    unmeasured, climatology = table.loc[RUNS[2]], table.loc[RUNS[1]]
-    assert (unmeasured.jobs, unmeasured.jobs_measured, unmeasured.trainings) == (2, 0, 3)
+    unmeasured = table.loc[RUNS[2]]
+    assert (unmeasured.jobs, unmeasured.jobs_measured, unmeasured.trainings) == (1, 0, 3)
     assert math.isnan(unmeasured.wall_seconds) and math.isnan(unmeasured.peak_memory_MB)
-    assert (climatology.jobs, climatology.jobs_measured, climatology.trainings) == (1, 1, 0)
-    assert math.isnan(climatology.training_seconds) and math.isnan(climatology.seconds_per_training)
     grid = table.loc[ALL, ALL, ALL]
-    assert (grid.jobs, grid.jobs_measured, grid.wall_seconds) == (5, 3, 37)
+    assert (grid.jobs, grid.jobs_measured, grid.wall_seconds) == (6, 3, 37)
+
+
+def test_what_is_not_trained_counts_in_the_simulation_of_its_experiment(tmp_path):
+    benchmark(tmp_path, "simulate", "a/temporal", 2, 100, 1)
+    table = cost(tmp_path, [RUNS[1]])
+    assert table.model.tolist() == [ALL, ALL] and table.trainings.tolist() == [0, 0]
+    assert table.wall_seconds.tolist() == [2, 2] and table.seconds_per_training.isna().all()
+
+
+def test_stages_are_kinds_of_jobs(measured):
+    benchmark(measured, "", "figure_skill_map", 3, 200, 2)
+    benchmark(measured, "", "figure_claims", 4, 150, 3)
+    benchmark(measured, "", "analysis_elasticity_a_temporal", 9, 250, 8)
+    table = stages(measured).set_index("stage")
+    assert set(table.index) == {"train", "simulate", "score", "figure", "analysis", ALL}
+    assert tuple(table.loc["figure", ["jobs", "wall_seconds", "cpu_seconds", "peak_memory_MB"]]) == (2, 7, 5, 200)
+    assert tuple(table.loc[ALL, ["jobs", "wall_seconds", "peak_memory_MB"]]) == (6, 53, 700)
 
 
 def test_estimates_count_where_they_were_measured(measured):
@@ -82,12 +97,12 @@ def test_estimates_count_where_they_were_measured(measured):
     leaf, canopy, grid = table.loc["leaf", ALL, "leaf"], table.loc["davos", ALL, "canopy"], table.loc[ALL, ALL, ALL]
     assert (leaf.jobs_measured, leaf.wall_seconds, leaf.peak_memory_MB) == (1, 12, 300)
     assert (canopy.jobs, canopy.jobs_measured) == (1, 0) and pd.isna(canopy.wall_seconds)
-    assert (grid.jobs, grid.wall_seconds, grid.trainings) == (7, 49, 5)
-    assert pd.isna(leaf.trainings) and len(table) == 6 + 2
+    assert (grid.jobs, grid.wall_seconds, grid.trainings) == (8, 49, 5)
+    assert pd.isna(leaf.trainings) and len(table) == 5 + 2
 
 
 def test_a_job_too_short_for_its_memory_to_be_seen_keeps_its_time(tmp_path):
-    benchmark(tmp_path, "simulate", "a/temporal/climatology", 0.2, "NA", "NA")
+    benchmark(tmp_path, "simulate", "a/temporal", 0.2, "NA", "NA")
     row = cost(tmp_path, [RUNS[1]]).iloc[0]
     assert row.wall_seconds == 0.2 and row.jobs_measured == 1
     assert math.isnan(row.peak_memory_MB) and math.isnan(row.cpu_seconds)
@@ -100,7 +115,9 @@ def test_cost_needs_a_run(tmp_path):
 
 def test_the_verb_writes_the_table_with_its_provenance(measured):
     output = measured / "tables/cost.csv"
-    main(["step", "cost", "--results", str(measured), "--runs", *map("/".join, RUNS), "--output", str(output)])
+    paths = ["--output", str(output), "--stages", f"{measured}/tables/stages.csv"]
+    main(["step", "cost", "--results", str(measured), "--runs", *map("/".join, RUNS), *paths])
+    assert (measured / "tables/stages.csv").exists()
     pd.testing.assert_frame_equal(pd.read_csv(output), cost(measured, RUNS), check_dtype=False)
     assert output.with_name("cost.csv.provenance.json").exists()
 

@@ -19,7 +19,6 @@ from thalweg.figures import (
     skill_cdf,
     skill_map,
     style,
-    workflow_graph,
 )
 from thalweg.figures.boundaries import read_boundaries
 from thalweg.storage.store import write_netcdf
@@ -422,59 +421,6 @@ def test_learning_curves_name_a_missing_column(folder):
         learning_curves.draw([])
 
 
-# The graph of rules
-
-RULES = """digraph snakemake_dag {
-    graph[bgcolor=white, margin=0];
-    node[shape=box, style=rounded, fontname=sans, fontsize=10, penwidth=2];
-    edge[penwidth=2, color=grey];
-	0[label = "all", color = "0.00 0.6 0.85", style="rounded"];
-	1[label = "skill_map", color = "0.44 0.6 0.85", style="rounded"];
-	2[label = "domain", color = "0.11 0.6 0.85", style="rounded"];
-	3[label = "fetch", color = "0.22 0.6 0.85", style="rounded"];
-	4[label = "train", color = "0.33 0.6 0.85", style="rounded"];
-	1 -> 0
-	4 -> 1
-	2 -> 1
-	2 -> 4
-	3 -> 2
-	3 -> 1
-}
-"""
-
-
-def test_workflow_graph_draws_every_rule_to_the_right_of_what_it_needs(folder):
-    (folder / "rules.dot").write_text(RULES)
-    axes = workflow_graph.draw(folder / "rules.dot").axes[0]
-    place = {text.get_text(): text.get_position() for text in axes.texts}
-    assert set(place) == {"fetch", "domain", "train", "skill_map"}
-    assert place["fetch"][0] < place["domain"][0] < place["train"][0] < place["skill_map"][0]
-    boxes = [patch for patch in axes.patches if hasattr(patch, "get_boxstyle")]
-    assert len(boxes) == 4 and len(axes.patches) - len(boxes) == 5
-    assert "all" in {t.get_text() for t in workflow_graph.draw(folder / "rules.dot", leave_out=()).axes[0].texts}
-
-
-def test_workflow_graph_keeps_arrows_off_the_boxes_they_pass(folder):
-    (folder / "rules.dot").write_text(RULES)
-    axes = workflow_graph.draw(folder / "rules.dot").axes[0]
-    boxes = [patch.get_window_extent() for patch in axes.patches if hasattr(patch, "get_boxstyle")]
-    for arrow in (patch for patch in axes.patches if not hasattr(patch, "get_boxstyle")):
-        way = axes.transData.transform(arrow.get_path().interpolated(20).vertices)
-        inner = way[(way[:, 0] > way[0, 0] + 2) & (way[:, 0] < way[-1, 0] - 2)]
-        assert not any(box.padded(-1).contains(*point) for box in boxes for point in inner)
-
-
-def test_workflow_graph_refuses_what_is_no_graph_of_rules(folder):
-    (folder / "empty.dot").write_text("digraph { }")
-    with pytest.raises(ValueError, match=r"empty.dot: there is no rule"):
-        workflow_graph.draw(folder / "empty.dot")
-    (folder / "circle.dot").write_text('0[label = "a"];\n1[label = "b"];\n0 -> 1\n1 -> 0\n')
-    with pytest.raises(ValueError, match=r"in a circle: (a -> b -> a|b -> a -> b)"):
-        workflow_graph.draw(folder / "circle.dot")
-    with pytest.raises(ValueError, match="node 7, which has no label"):
-        workflow_graph.parse('0[label = "a"];\n0 -> 7\n')
-
-
 # Style
 
 
@@ -508,15 +454,13 @@ def test_saved_figures_carry_their_provenance_and_leave_nothing_behind(folder, s
     assert pdf.read_bytes().startswith(b"%PDF")
 
 
-@pytest.mark.parametrize("kind", ["map", "hydrographs", "parameters", "curves", "graph"])
+@pytest.mark.parametrize("kind", ["map", "hydrographs", "parameters", "curves"])
 def test_every_figure_can_be_saved(kind, domain_path, skill_csv, simulations, folder):
-    (folder / "rules.dot").write_text(RULES)
     figure = {
         "map": lambda: skill_map.draw(domain_path, skill_csv, "delaware", "pub", list(LABELS), labels=LABELS),
         "hydrographs": lambda: hydrographs.draw(domain_path, simulations, skill_csv, "delaware", "temporal"),
         "parameters": lambda: parameter_map.draw(domain_path, parameters(folder / "p.nc", GAUGES)[0]),
         "curves": lambda: learning_curves.draw([training_log(folder / "log.csv", "hbv")]),
-        "graph": lambda: workflow_graph.draw(folder / "rules.dot"),
     }[kind]()
     for path in style.save(figure, folder / kind, RECORD):
         assert path.stat().st_size > 2000

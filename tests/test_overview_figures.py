@@ -1,14 +1,12 @@
 """Figures of many experiments on made-up tables: what they show, not how their pixels fall."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 from matplotlib.patches import Rectangle
 
-from thalweg.cli import main
+from conftest import analyse
 from thalweg.evaluation.blocks import read_blocks
 from thalweg.evaluation.skill_tables import read_distances, skill_by_distance, skill_by_training_data
 from thalweg.evaluation.statistics import COLUMNS, compare, summarise
@@ -55,21 +53,15 @@ def lines(axes):
 
 
 def tables(folder, skill_csv, models, sweeps=None, splits=None):
-    """A table of the step skill_tables; the gauges stand in six groups."""
+    """The table of training data or of distance; the gauges stand in six groups."""
     place = {name: ("place", np.arange(48) // 8 * step) for name, step in (("latitude", 2.0), ("longitude", 0.1))}
     xr.Dataset(place, {"place": GAUGES}).to_netcdf(folder / "domain.nc", group="places", engine="h5netcdf")
     settings = {"models": models, "metric": "NSE", "variable": "discharge", "bootstrap_samples": 50, "sweeps": sweeps}
-    output = folder / "table.csv"
-    wanted = ["--training-data", str(output)] if sweeps else ["--distance", str(output)]
-    paths = [f"{experiment}={path}" for experiment, path in (splits or {}).items()]
-    main(
-        [
-            *("step", "skill_tables", "--skill", str(skill_csv), "--domain", f"delaware={folder}/domain.nc"),
-            *(["--splits", *paths] if paths else []),
-            *("--settings", json.dumps(settings), *wanted),
-        ]
-    )
-    return output
+    paths = {"skill_csv": skill_csv, "domain_path": folder / "domain.nc"}
+    if splits:
+        paths["splits"] = {experiment: str(path) for experiment, path in splits.items()}
+    name = "training_data" if sweeps else "distance"
+    return analyse(name, folder / "table", {"domain": "delaware"}, **paths, settings=settings)
 
 
 def test_sparse_data_has_a_panel_per_sweep_and_the_medians_at_its_levels(sparse, tmp_path):

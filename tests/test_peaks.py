@@ -1,15 +1,12 @@
 """Flood peaks: errors that are known, windows, classes, and the side that improvement counts to."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
-from conftest import make_domain
+from conftest import analyse, make_domain
 from thalweg.analysis.flood_peaks import CLASSES, errors_by_class, peak_errors, peak_evidence, return_class
-from thalweg.cli import main
 from thalweg.evaluation.evidence import read_evidence
 from thalweg.figures import peaks as figure
 from thalweg.metrics.flood_frequency import annual_maxima, return_period
@@ -138,17 +135,17 @@ def test_the_verb_writes_classes_and_evidence_and_a_figure_is_drawn_of_them(tmp_
     for model, factor in (("hbv", 0.9), ("lstm", 0.7)):
         simulation = made(observed, factor * observed.values).assign_attrs(model=model)
         write_netcdf(simulation, tmp_path / f"{model}.nc", {})
-    main(
-        [
-            *("step", "peaks", "--simulations", str(tmp_path / "hbv.nc"), str(tmp_path / "lstm.nc")),
-            *("--domain", str(tmp_path / "domain.nc"), "--names", "synthetic", "extremes"),
-            *("--settings", json.dumps({"reference": "lstm", "bootstrap_samples": 50})),
-            *("--table", str(tmp_path / "peaks.csv"), "--evidence", str(tmp_path / "evidence.csv")),
-        ]
+    analyse(
+        "flood_peaks",
+        tmp_path / "peaks",
+        {"domain": "synthetic", "experiment": "extremes"},
+        domain_path=tmp_path / "domain.nc",
+        simulations={model: f"{tmp_path}/{model}.nc" for model in ("hbv", "lstm")},
+        settings={"reference": "lstm", "bootstrap_samples": 50},
     )
     table = pd.read_csv(tmp_path / "peaks.csv")
     assert table.groupby("model").peaks.sum().to_dict() == {"hbv": 8 * 11, "lstm": 8 * 11}, "eleven whole water years"
-    evidence = read_evidence(tmp_path / "evidence.csv").set_index(["model", "reference"])
+    evidence = read_evidence(tmp_path / "peaks_evidence.csv").set_index(["model", "reference"])
     assert evidence.effect["hbv", "lstm"] == pytest.approx(0.2, abs=1e-6)
     drawn = figure.draw(tmp_path / "peaks.csv", labels={"hbv": "HBV", "lstm": "LSTM"})
     (axes,) = drawn.axes

@@ -1,14 +1,11 @@
 """Published scores: pairs made by hand, what is compared with what, and that nothing published is written."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import make_domain
+from conftest import analyse, make_domain
 from thalweg.basin.domain import DataError
-from thalweg.cli import main
 from thalweg.evaluation.evidence import read_evidence
 from thalweg.evaluation.published import PUBLISHED, PublishedJob, compare_published, published_evidence, read_published
 from thalweg.figures import published as figure
@@ -129,16 +126,11 @@ def test_the_verb_writes_medians_and_no_score_of_a_single_catchment(folder, tmp_
     write_netcdf(domain.to_tree(), tmp_path / "us.nc", {})
     skill(DHBV + 0.1).to_csv(tmp_path / "skill.csv", index=False)
     settings = {"experiments": {"us/temporal": EARLIER | {"ungauged": False}}, "bootstrap_samples": 50}
-    main(
-        [
-            *("step", "published", "--skill", str(tmp_path / "skill.csv"), "--published", str(folder)),
-            *("--domains", f"us={tmp_path / 'us.nc'}", "--settings", json.dumps(settings)),
-            *("--table", str(tmp_path / "published.csv"), "--evidence", str(tmp_path / "evidence.csv")),
-        ]
-    )
-    evidence = read_evidence(tmp_path / "evidence.csv").set_index("reference")
+    paths = {"skill_csv": tmp_path / "skill.csv", "folder": folder, "domains": {"us": f"{tmp_path}/us.nc"}}
+    analyse("published", tmp_path / "published", **paths, settings=settings)
+    evidence = read_evidence(tmp_path / "published_evidence.csv").set_index("reference")
     assert evidence.effect["published dHBV 1.1p"] == pytest.approx(0.1)
-    written = (tmp_path / "published.csv").read_text() + (tmp_path / "evidence.csv").read_text()
+    written = (tmp_path / "published.csv").read_text() + (tmp_path / "published_evidence.csv").read_text()
     assert not any(gauge in written for gauge in GAUGES)
     assert not any(f",{score}," in written for score in DHBV)
 

@@ -1,6 +1,5 @@
 """What the study tells of the river: stream order, water balance, skill by drainage area, roughness, and their figures."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 import xarray as xr
 from matplotlib.collections import LineCollection
 
+from conftest import analyse
 from thalweg.analysis.river import (
     AREA_CLASSES,
     area_class,
@@ -18,7 +18,6 @@ from thalweg.analysis.river import (
 from thalweg.analysis.roughness import rank_correlation, roughness_by_order, strahler
 from thalweg.basin.domain import Domain, read_domain
 from thalweg.basin.network import River
-from thalweg.cli import main
 from thalweg.evaluation.statistics import COLUMNS
 from thalweg.experiments.simulation import Simulation, read_simulation
 from thalweg.figures import nested_hydrographs, river_map, skill_area, style
@@ -226,19 +225,18 @@ def test_roughness_without_stated_n_or_other_seeds_is_told_all_the_same(domain, 
 
 @pytest.fixture(scope="module")
 def tables(files):
-    """Tables of the step river: mass, skill by area, roughness."""
-    names = ("mass", "skill-by-area", "roughness")
-    mass, by_area, roughness = (files / "tables" / f"{name}.csv" for name in names)
-    settings = json.dumps({"models": MODELS, "bootstrap_samples": 50})
-    main(
-        [
-            *("step", "river", "--domain", f"{files}/delaware.nc"),
-            *("--simulations", f"{files}/simulations/routed.nc"),
-            *("--skill", f"{files}/skill.csv", "--settings", settings, "--names", "delaware", "temporal"),
-            *("--mass", str(mass), "--by-area", str(by_area), "--roughness", str(roughness)),
-        ]
+    """Tables of the analysis river: mass, skill by area, roughness."""
+    analyse(
+        "river",
+        files / "tables" / "river",
+        {"domain": "delaware", "experiment": "temporal"},
+        domain_path=files / "delaware.nc",
+        simulations={"routed": f"{files}/simulations/routed.nc"},
+        skill_csv=files / "skill.csv",
+        models=MODELS,
+        samples=50,
     )
-    return mass, by_area, roughness
+    return [files / "tables" / f"river_{name}.csv" for name in ("mass", "skill", "roughness")]
 
 
 def test_the_step_writes_three_tables_with_provenance(tables):

@@ -230,14 +230,15 @@ def step(name, **options):
 def test_the_steps_take_sampled_places_to_scores(sites, tmp_path):
     write_netcdf(sites.to_tree(), tmp_path / "sites.nc", {})
     names, settings = ["synthetic", "later", "curve"], job(training=TRAINING.model_copy(update={"steps": 10}))
-    weights, simulation, scores = (tmp_path / one for one in ("w.safetensors", "s.nc", "scores.csv"))
+    weights, simulation, scores = (tmp_path / one for one in ("curve.safetensors", "curve.nc", "scores.csv"))
     both = {"domain": tmp_path / "sites.nc", "splits": tmp_path / "splits.csv"}
-    run = {**both, "names": names, "settings": settings.model_dump_json(), "weights": weights}
+    run = {**both, "weights": weights}
     step("split", domain=both["domain"], settings=TEMPORAL.model_dump_json(), output=both["splits"])
-    step("train", **run, checkpoints=tmp_path / "c", log=tmp_path / "log.csv")
-    step("simulate", **run, output=simulation)
+    plain = settings.model_dump_json()
+    step("train", **run, names=names, settings=plain, checkpoints=tmp_path / "c", log=tmp_path / "log.csv")
+    step("simulate", **run, names=names[:2], settings=f'{{"curve": {plain}}}', output=tmp_path)
     few = {"metrics": ["NSE"], "minimum_days": 1, "sample_metrics": ["RMSE", "bias"], "minimum_samples": 10}
-    step("score", simulation=simulation, study="t", settings=json.dumps(few), output=scores)
+    step("score", simulations=simulation, study="t", settings=json.dumps(few), output=scores)
     tables = {name: tmp_path / f"{name}.csv" for name in ("skill", "summary", "comparison")}
     compared = {"bootstrap_samples": 50, "compared": ["NSE"], "sample_compared": ["RMSE"]}
     step("summarise", scores=[scores], **tables, settings=json.dumps(compared))

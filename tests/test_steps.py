@@ -40,10 +40,10 @@ SCORED = {"metrics": ["NSE", "KGE"], "minimum_days": 100, "sample_metrics": ["RM
 
 
 def job(model, **more):
-    """Settings of one model of an experiment, as JSON."""
+    """Settings of one model of an experiment."""
     training = TRAINING.model_dump(mode="json") | {"loss": "log_likelihood"} if model["kind"] == "process" else {}
     values = {"model": model, "training": training, "variables": {"nitrate": 1.0}, "seeds": [0]}
-    return json.dumps(values | {"validation_share": 0.2, "device": "cpu"} | more)
+    return values | {"validation_share": 0.2, "device": "cpu"} | more
 
 
 @pytest.fixture
@@ -55,31 +55,54 @@ def folder(sites, tmp_path):
     return tmp_path
 
 
-def simulate(folder, name, settings, *inputs):
-    """Run the step simulate; the file it writes."""
-    path = f"{folder}/{name}.nc"
-    names = ["--names", "synthetic", "later", name]
-    main(["step", "simulate", "--settings", settings, *inputs, *names, "--output", path])
-    return path
+def simulate(folder, *weights, **jobs):
+    """Run the step simulate; what it writes by model."""
+    data = ["--domain", f"{folder}/domain.nc", "--splits", f"{folder}/splits.csv", "--weights", *weights]
+    main(
+        [
+            "step",
+            "simulate",
+            *data,
+            "--settings",
+            json.dumps(jobs),
+            "--names",
+            "synthetic",
+            "later",
+            "--output",
+            str(folder),
+        ]
+    )
+    return {name: f"{folder}/{name}.nc" for name in jobs}
 
 
-def score(folder, name):
+def score(folder, *names):
     """Run the step score; the file it writes."""
-    path = f"{folder}/{name}.csv"
+    path = f"{folder}/scores.csv"
     settings = ["--study", "t", "--settings", json.dumps(SCORED), "--output", path]
-    main(["step", "score", "--simulation", f"{folder}/{name}.nc", *settings])
+    main(["step", "score", "--simulations", *(f"{folder}/{name}.nc" for name in names), *settings])
     return path
 
 
 def test_sampled_places_are_taken_to_tables_by_the_steps_of_gauges(folder):
     data = ["--domain", f"{folder}/domain.nc", "--splits", f"{folder}/splits.csv"]
-    weights = ["--weights", f"{folder}/w.safetensors"]
-    trained = [*data, *weights, "--names", "synthetic", "later", "curve", "--settings", job(CURVE)]
+    weights = f"{folder}/curve.safetensors"
+    trained = [
+        *data,
+        "--weights",
+        weights,
+        "--names",
+        "synthetic",
+        "later",
+        "curve",
+        "--settings",
+        json.dumps(job(CURVE)),
+    ]
     main(["step", "train", *trained, "--checkpoints", f"{folder}/c", "--log", f"{folder}/log.csv"])
-    curve = simulate(folder, "curve", job(CURVE), *data, *weights)
-    season = simulate(folder, "season", job(SEASON), *data)
     mean = {"kind": "ensemble", "label": "", "members": ["curve", "season"]}
-    simulate(folder, "mean", job(mean), "--members", curve, season)
+    made = simulate(
+        folder, weights, mean=job(mean), curve=job(CURVE), season=job(SEASON)
+    )  # the ensemble is named first
+    curve, season = made["curve"], made["season"]
 
     assert read_simulation(curve, "parameters").discharge_exponent.dims == ("fold", "seed", "unit")
     assert read_simulation(curve, "internals").nitrate.dims == ("unit", "time")
@@ -88,7 +111,7 @@ def test_sampled_places_are_taken_to_tables_by_the_steps_of_gauges(folder):
     members = (read_simulation(curve).simulated + read_simulation(season).simulated) / 2
     assert abs(mean.simulated - members).max() < 1e-5
 
-    scores = [score(folder, name) for name in ("curve", "season", "mean")]
+    scores = [score(folder, "curve", "season", "mean")]
     tables = [f"--{name}={folder}/{name}.csv" for name in ("skill", "summary", "comparison")]
     settings = json.dumps({"bootstrap_samples": 50, "compared": ["KGE"], "sample_compared": ["RMSE"]})
     domains = ["--domains", f"synthetic={folder}/domain.nc"]
@@ -103,11 +126,9 @@ def test_a_climatology_and_an_ensemble_are_of_all_variables_of_an_experiment(sit
     observed = sites.observed.assign(ammonium=sites.observed.nitrate.copy(data=0.1 * sites.observed.nitrate.values))
     both = type(sites)(sites.name, sites.forcing, sites.attributes, sites.network, sites.places, observed)
     write_netcdf(both.to_tree(), folder / "domain.nc", {})
-    data = ["--domain", f"{folder}/domain.nc", "--splits", f"{folder}/splits.csv"]
     weights = {"variables": {"nitrate": 1.0, "ammonium": 0.5}}
-    season = simulate(folder, "season", job(SEASON, **weights), *data)
     mean = {"kind": "ensemble", "label": "", "members": ["season"]}
-    simulate(folder, "mean", job(mean, **weights), "--members", season)
+    simulate(folder, season=job(SEASON, **weights), mean=job(mean, **weights))
     found = {part.attrs["variable"]: part for part in read_variables(f"{folder}/mean.nc")}
     assert list(found) == ["nitrate", "ammonium"]
     assert found["ammonium"].attrs["model"] == "mean"

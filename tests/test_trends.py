@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from conftest import make_domain
+from conftest import analyse, make_domain
 from thalweg.analysis.trends import annual_flows, flow_trends, mann_kendall, sen_slope, trend_evidence
-from thalweg.cli import main
 from thalweg.evaluation.evidence import read_evidence
 from thalweg.figures import trends as figure
 from thalweg.storage.store import write_netcdf
@@ -134,24 +133,17 @@ def files(tmp_path):
 
 
 def test_the_verb_writes_slopes_and_evidence_and_a_figure_is_drawn_of_them(files):
-    main(
-        [
-            *(
-                "step",
-                "trends",
-                "--simulations",
-                str(files / "hbv.nc"),
-                str(files / "lstm.nc"),
-                "--domain",
-                str(files / "domain.nc"),
-            ),
-            *("--settings", '{"reference": "lstm", "bootstrap_samples": 50}', "--names", "synthetic", "temporal"),
-            *("--table", str(files / "trends.csv"), "--evidence", str(files / "evidence.csv")),
-        ]
+    analyse(
+        "trends",
+        files / "trends",
+        {"domain": "synthetic", "experiment": "temporal"},
+        domain_path=files / "domain.nc",
+        simulations={model: f"{files}/{model}.nc" for model in ("hbv", "lstm")},
+        settings={"reference": "lstm", "bootstrap_samples": 50},
     )
     table = pd.read_csv(files / "trends.csv")
     assert len(table) == 2 * 8 * 3
-    evidence = read_evidence(files / "evidence.csv")
+    evidence = read_evidence(files / "trends_evidence.csv")
     assert {"trend_correlation", "trend_correlation_high", "trend_correlation_low", "trend_bias"} <= set(
         evidence.quantity
     )
