@@ -1,0 +1,67 @@
+"""Events of mkdocs: pages that are made from the code, numbers that are filled in, references that become links."""
+
+import re
+import sys
+from pathlib import Path
+from posixpath import relpath
+
+from mkdocs.structure.files import File
+
+sys.path.insert(0, str(Path(__file__).parent))
+import from_code
+import macros
+
+CONFIGURATION = "reference/configuration.md"
+ROLE = re.compile(r":(?:func|class|mod|data|attr|meth):<code>~?([\w.]+)</code>")
+
+
+def on_config(config):
+    """Fill the lists of processes and rooms into the navigation."""
+    lists = {
+        "Processes": [{name: f"science/processes/{name}.md"} for name in from_code.process_names()],
+        "Python": [{name: f"reference/api/{name}.md"} for name in from_code.room_names()],
+    }
+    sections = [pages for section in config["nav"] for pages in section.values() if isinstance(pages, list)]
+    for page in (page for pages in sections for page in pages if isinstance(page, dict)):
+        for title, inner in page.items():
+            inner.extend(lists[title]) if title in lists else None
+    return config
+
+
+def on_files(files, config):
+    """Add a page for every process and every room, and one for the configuration."""
+    made = {f"science/processes/{name}.md": from_code.process_page(name) for name in from_code.process_names()}
+    made |= {f"reference/api/{name}.md": from_code.room_page(name) for name in from_code.room_names()}
+    if CONFIGURATION not in files.src_uris:
+        made[CONFIGURATION] = _configuration()
+    for uri, content in made.items():
+        files.append(File.generated(config, uri, content=content))
+    return files
+
+
+def _configuration():
+    try:
+        from thalweg.settings.reference import page
+    except ImportError:
+        return "# Configuration\n\n`config/config.yaml` holds every key with its meaning and default.\n"
+    return page()
+
+
+def on_page_markdown(markdown, page, **_):
+    """Fill in the numbers of a page that is written by hand."""
+    return markdown if page.file.generated_by else macros.render(markdown)
+
+
+def on_page_content(html, page, **_):
+    """References in docstrings become links; wide tables scroll by themselves."""
+    here = page.url.rsplit("/", 1)[0] if "/" in page.url else ""
+
+    def link(match):
+        name = match[1]
+        parts = name.split(".")
+        shown = f"<code>{parts[-1]}</code>"
+        if parts[0] != "thalweg" or len(parts) < 2 or parts[1] not in from_code.room_names():
+            return shown
+        return f'<a href="{relpath(f"reference/api/{parts[1]}.html", here or ".")}#{name}">{shown}</a>'
+
+    return ROLE.sub(link, html)
