@@ -116,7 +116,9 @@ def room_names():
 def rooms():
     """The packages with their first sentences, as a Markdown table."""
     lines = ["| room | what it holds |", "|---|---|"]
-    return "\n".join([*lines, *(f"| [`{name}`]({name}.md) | {first_sentence(f'thalweg.{name}')} |" for name in room_names())])
+    return "\n".join(
+        [*lines, *(f"| [`{name}`]({name}.md) | {first_sentence(f'thalweg.{name}')} |" for name in room_names())]
+    )
 
 
 def modules_of(room):
@@ -139,7 +141,10 @@ def datasets():
     catalogue = yaml.safe_load((ROOT / "config" / "datasets.yaml").read_text())
     lines = ["| dataset | what it is | from | terms | citation |", "|---|---|---|---|---|"]
     for name, one in catalogue.items():
-        cells = (" ".join(str(one.get(key, "")).split()).replace("|", "/") for key in ("note", "where", "licence", "citation"))
+        cells = (
+            " ".join(str(one.get(key, "")).split()).replace("|", "/")
+            for key in ("note", "where", "licence", "citation")
+        )
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -57,7 +57,9 @@ def _one(table, what, **where):
     """The one row of a table with these values; of a reference "" means none."""
     for column, value in where.items():
         here = table[column]
-        table = table[here.isna() if value == "" else np.isclose(here, value) if isinstance(value, float) else here == value]
+        table = table[
+            here.isna() if value == "" else np.isclose(here, value) if isinstance(value, float) else here == value
+        ]
     if len(table) != 1:
         raise StaleError(f"{what} has {len(table)} rows with {where}")
     return table.iloc[0]
@@ -146,7 +148,9 @@ def gain(study, run, model, reference, metric="NSE", digits=2, variable=None, ex
     value, p = _pair(study, run, model, reference, metric, variable)
     is_so = "unsure" if not p < SIGNIFICANT else "better" if value > 0 else "worse"
     if expect not in (None, is_so):
-        raise StaleError(f"{study}, {run}: {model} is {is_so} ({value:.3f}, p {p:.2g}) against {reference}, not {expect}")
+        raise StaleError(
+            f"{study}, {run}: {model} is {is_so} ({value:.3f}, p {p:.2g}) against {reference}, not {expect}"
+        )
     return text(abs(value), digits)
 
 
@@ -319,13 +323,33 @@ def nitrate_uptake(study, name):
 def render(markdown):
     """The text of a page with its numbers."""
     environment = jinja2.Environment(
-        comment_start_string="{##", comment_end_string="##}", undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+        comment_start_string="{##",
+        comment_end_string="##}",
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
     )
     environment.globals.update({function.__name__: function for function in (*MACROS, *from_code.MACROS)})
     return environment.from_string(markdown).render()
 
 
 MACROS = (
-    *(cell, count, middle, median, interval, seeds, places, gain, p, evidence, claim, verdicts, goal, made, published, setting),
+    *(
+        cell,
+        count,
+        middle,
+        median,
+        interval,
+        seeds,
+        places,
+        gain,
+        p,
+        evidence,
+        claim,
+        verdicts,
+        goal,
+        made,
+        published,
+        setting,
+    ),
     *(results, sampled, claims, river, largest_closure, nitrate_uptake),
 )
