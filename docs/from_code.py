@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import inspect
 import io
 import os
 import re
@@ -41,12 +42,12 @@ def functions(kind):
     if kind == "metric":
         lines = ["| name | unit | best | better is | what it is |", "|---|---|---|---|---|"]
         for name, metric in METRICS.items():
-            what = " ".join(prose(metric.function.__doc__).split())
+            what = " ".join(prose(inspect.getdoc(metric.function)).split())
             lines.append(f"| `{name}` | {metric.unit} | {metric.best:g} | {metric.direction} | {what} |")
         return "\n".join(lines)
     lines = [f"| {kind} | what it is |", "|---|---|"]
     for name in registry.names(kind):
-        what = " ".join(prose(registry.load(kind, name).__doc__).split())
+        what = " ".join(prose(inspect.getdoc(registry.load(kind, name))).split())
         lines.append(f"| `{name}` | {what} |")
     return "\n".join(lines)
 
@@ -139,14 +140,12 @@ def room_page(room):
 def datasets():
     """The catalogue, as Markdown: what each dataset is, where it comes from, its terms and citation."""
     catalogue = yaml.safe_load((ROOT / "config" / "datasets.yaml").read_text())
-    lines = ["| dataset | what it is | from | terms | citation |", "|---|---|---|---|---|"]
+    keys = {"where": "From", "version": "Version", "licence": "Terms", "citation": "Citation"}
+    parts = []
     for name, one in catalogue.items():
-        cells = (
-            " ".join(str(one.get(key, "")).split()).replace("|", "/")
-            for key in ("note", "where", "licence", "citation")
-        )
-        lines.append(f"| `{name}` | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows = [f"- {title}: {' '.join(str(one[key]).split())}" for key, title in keys.items() if one.get(key)]
+        parts += [f"## {name}", " ".join(str(one.get("note", "")).split()), "\n".join(rows)]
+    return "\n\n".join(parts)
 
 
 def command_line():

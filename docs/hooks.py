@@ -3,7 +3,6 @@
 import re
 import sys
 from pathlib import Path
-from posixpath import relpath
 
 from mkdocs.structure.files import File
 
@@ -12,7 +11,7 @@ import from_code
 import macros
 
 CONFIGURATION = "reference/configuration.md"
-ROLE = re.compile(r":(?:func|class|mod|data|attr|meth):<code>~?([\w.]+)</code>")
+ROLE = re.compile(r":(?:func|class|mod|data|attr|meth):<code>~?((?:\w+\.)*)(\w+)</code>")
 
 
 def on_config(config):
@@ -52,16 +51,6 @@ def on_page_markdown(markdown, page, **_):
     return markdown if page.file.generated_by else macros.render(markdown)
 
 
-def on_page_content(html, page, **_):
-    """References in docstrings become links; wide tables scroll by themselves."""
-    here = page.url.rsplit("/", 1)[0] if "/" in page.url else ""
-
-    def link(match):
-        name = match[1]
-        parts = name.split(".")
-        shown = f"<code>{parts[-1]}</code>"
-        if parts[0] != "thalweg" or len(parts) < 2 or parts[1] not in from_code.room_names():
-            return shown
-        return f'<a href="{relpath(f"reference/api/{parts[1]}.html", here or ".")}#{name}">{shown}</a>'
-
-    return ROLE.sub(link, html)
+def on_page_content(html, **_):
+    """References in docstrings become links, where the site has what they name."""
+    return ROLE.sub(r'<autoref optional identifier="\1\2"><code>\2</code></autoref>', html)
