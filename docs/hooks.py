@@ -1,9 +1,12 @@
 """Events of mkdocs: pages that are made from the code, numbers that are filled in, references that become links."""
 
+import html
 import re
 import sys
 from pathlib import Path
 
+from markdown.extensions import Extension
+from markdown.inlinepatterns import InlineProcessor
 from mkdocs.structure.files import File
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -14,8 +17,22 @@ CONFIGURATION = "reference/configuration.md"
 ROLE = re.compile(r":(?:func|class|mod|data|attr|meth):<code>~?((?:\w+\.)*)(\w+)</code>")
 
 
+class AsWritten(Extension):
+    """In docstrings ``d**2`` is a power, not the beginning of bold text, and ``<study>`` a name, not a tag."""
+
+    def extendMarkdown(self, markdown):
+        for priority, pattern in enumerate((r"(?<=[\w)])\*\*(?=[\w(])", r"<(?!(?:br|sub|sup)>)[a-z_]+>"), start=185):
+            markdown.inlinePatterns.register(Literal(pattern, markdown), pattern, priority)
+
+
+class Literal(InlineProcessor):
+    def handleMatch(self, match, _):
+        return self.md.htmlStash.store(html.escape(match[0])), match.start(0), match.end(0)
+
+
 def on_config(config):
     """Fill the lists of processes and rooms into the navigation."""
+    config["markdown_extensions"].append(AsWritten())
     lists = {
         "Processes": [{name: f"science/processes/{name}.md"} for name in from_code.process_names()],
         "Python": [{name: f"reference/api/{name}.md"} for name in from_code.room_names()],
@@ -51,6 +68,6 @@ def on_page_markdown(markdown, page, **_):
     return markdown if page.file.generated_by else macros.render(markdown)
 
 
-def on_page_content(html, **_):
+def on_page_content(content, **_):
     """References in docstrings become links, where the site has what they name."""
-    return ROLE.sub(r'<autoref optional identifier="\1\2"><code>\2</code></autoref>', html)
+    return ROLE.sub(r'<autoref optional identifier="\1\2"><code>\2</code></autoref>', content)
