@@ -218,7 +218,7 @@ def made(study):
     commits = ", ".join(f"`{commit[:10]}`" for commit in dict.fromkeys(commits))
     command = "make study" if study == "default" else f"make study STUDY={study}"
     when = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
-    return f"Made on {when} by `{command}` at commit {commits}; the tables are in `docs/results/{study}`."
+    return f"Made on {when} by `{command}` at commit {commits}; the tables are in `docs/results/{study}` ([provenance]({study}/provenance.json))."
 
 
 def _labels(study):

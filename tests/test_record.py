@@ -14,6 +14,7 @@ from thalweg.figures import style
 from thalweg.figures.record import (
     CLAIMS_END,
     PICTURES,
+    RecordError,
     claims_text,
     is_kept,
     merged,
@@ -22,7 +23,7 @@ from thalweg.figures.record import (
     shrink,
     with_claims,
 )
-from thalweg.settings.study import Study
+from thalweg.settings.files import read_study
 from thalweg.storage.store import provenance, write_table
 
 ROOT = Path(__file__).parents[1]
@@ -111,7 +112,7 @@ def test_what_files_do_not_share_stands_with_each():
 def test_a_page_that_shows_what_was_not_drawn_is_refused(results, tmp_path):
     docs = tmp_path / "one"
     docs.with_suffix(".md").write_text("![a picture](one/figures/missing.png)\n")
-    with pytest.raises(ValueError, match=r"missing\.png, not drawn"):
+    with pytest.raises(RecordError, match=r"missing\.png, not drawn"):
         record(results, docs, tmp_path / "README.md")
     assert not docs.exists(), "the record that was there is not touched"
 
@@ -121,7 +122,7 @@ def test_a_record_has_ten_pictures(tmp_path):
     page.write_text("\n".join(f"![x](one/figures/{i}.png)" for i in range(PICTURES)))
     assert len(pictures_of(page)) == PICTURES
     page.write_text(page.read_text() + "\n![x](one/figures/more.png)")
-    with pytest.raises(ValueError, match="11 pictures; a record keeps 10"):
+    with pytest.raises(RecordError, match="11 pictures; a record keeps 10"):
         pictures_of(page)
 
 
@@ -162,7 +163,7 @@ def test_a_table_is_kept_when_it_summarises(table, kept, tmp_path):
 
 
 def test_a_claim_that_the_study_lacks_is_refused():
-    with pytest.raises(ValueError, match="no claim 'z'"):
+    with pytest.raises(RecordError, match="no claim 'z'"):
         claims_text(claims(), Path("docs"), ["z"])
 
 
@@ -173,7 +174,7 @@ def test_a_readme_of_another_study_stays_as_it_is():
 
 
 def test_the_recorded_study_is_the_default_one():
-    study = Study()
+    study = read_study(ROOT / "config")
     recorded = pd.read_csv(ROOT / "docs/results/default/summary.csv")
     expected = {
         (domain, name, model)

@@ -27,6 +27,10 @@ CLAIMS = re.compile(r"<!-- claims of (?P<study>[\w-]+): (?P<names>[\w -]+); writ
 CLAIMS_END = "<!-- end of claims -->"
 
 
+class RecordError(ValueError):
+    """A record that cannot be made; the message says why, and what to correct."""
+
+
 def is_kept(table):
     """Whether a table belongs into a record: a page of claims, or a CSV that summarises."""
     size = table.stat().st_size
@@ -44,14 +48,14 @@ def pictures_of(page):
         page: path of the Markdown page, such as docs/results/default.md.
 
     Raises:
-        ValueError: when there are more than a record keeps.
+        RecordError: when there are more than a record keeps.
     """
     if not page.exists():
         return []
     shown = re.findall(rf"!\[[^\]]*\]\({re.escape(page.stem)}/figures/([^)\s]+\.png)\)", page.read_text())
     shown = list(dict.fromkeys(shown))
     if len(shown) > PICTURES:
-        raise ValueError(f"{page} shows {len(shown)} pictures; a record keeps {PICTURES}: remove some from the page")
+        raise RecordError(f"{page} shows {len(shown)} pictures; a record keeps {PICTURES}: remove some from the page")
     return shown
 
 
@@ -109,12 +113,12 @@ def claims_text(claims, docs, names):
         names: claims shown, in order.
 
     Raises:
-        ValueError: when a claim is not there.
+        RecordError: when a claim is not there.
     """
     rows = {row["claim"]: row for row in claims.to_dict("records")}
     missing = [name for name in names if name not in rows]
     if missing:
-        raise ValueError(f"the study has no claim {missing[0]!r}, which the README shows; it has {', '.join(rows)}")
+        raise RecordError(f"the study has no claim {missing[0]!r}, which the README shows; it has {', '.join(rows)}")
     counts = claims.verdict.value_counts()
     verdicts = ", ".join(f"**{counts.get(verdict, 0)} {verdict}**" for verdict in SYMBOLS)
     lines = [
@@ -168,7 +172,7 @@ def record(results, docs, readme):
         readme: path of the README.
 
     Raises:
-        ValueError: when the page shows pictures that the study did not draw, or too many or too large ones.
+        RecordError: when the page shows pictures that the study did not draw, or too many or too large ones.
     """
     results, docs, readme = Path(results), Path(docs), Path(readme)
     settings = yaml.safe_load((results / "config.yaml").read_text())
@@ -176,7 +180,7 @@ def record(results, docs, readme):
     pictures = pictures_of(docs.with_suffix(".md"))
     missing = [name for name in pictures if not (figures / name).exists()]
     if missing:
-        raise ValueError(f"{docs}.md shows {', '.join(missing)}, not drawn in {figures}; correct the page")
+        raise RecordError(f"{docs}.md shows {', '.join(missing)}, not drawn in {figures}; correct the page")
     kept = [path for path in sorted(tables.rglob("*.*")) if path.suffix in (".csv", ".md") and is_kept(path)]
     shutil.rmtree(docs, ignore_errors=True)
     records = {}
@@ -190,7 +194,7 @@ def record(results, docs, readme):
         records[f"figures/{name}"] = provenance_of_picture(figures / name)
     size = sum((docs / "figures" / name).stat().st_size for name in pictures)
     if size > PICTURE_BYTES:
-        raise ValueError(f"the pictures that {docs}.md shows have {size} bytes; a record keeps {PICTURE_BYTES}")
+        raise RecordError(f"the pictures that {docs}.md shows have {size} bytes; a record keeps {PICTURE_BYTES}")
     records = {name: one for name, one in records.items() if one}
     write_json(merged(study, settings, records), docs / PROVENANCE)
 
