@@ -122,7 +122,8 @@ def claims_text(claims, docs, names):
     counts = claims.verdict.value_counts()
     verdicts = ", ".join(f"**{counts.get(verdict, 0)} {verdict}**" for verdict in SYMBOLS)
     lines = [
-        f"Of {len(claims)} claims: {verdicts}. [The page of claims]({docs.as_posix()}/claims.md) has all of them, with their tests.",
+        f"Of {len(claims)} claims: {verdicts}. [The page of claims]({docs.as_posix()}/claims.md) has all of them, with their tests. "
+        "An effect is the median over places of the paired difference in the score, positive when the claim's model is better, or a number of an analysis.",
         "",
         "| verdict | claim | effect (95 % interval) | places | what would change the verdict |",
         "|---|---|---|---|---|",
