@@ -2,7 +2,8 @@
 # make test    set up and pass the tests
 # make golden  run the study 'smoke' and compare its numbers with those of tests/golden/smoke.json
 # make triton-test  on Linux: test the kernels for CUDA devices, without one (installs Triton, 200 MB)
-# make record  also copy the results to docs and the result table into the README
+# make record  also keep a record of the study in docs/results, and the claims that the README shows
+# make docs    build the documentation into site/index.html, which opens without a server
 # make figures redraw the figures of the default study
 # make unlock  after the workflow itself was killed: release its lock, then run make study again
 # make clean   remove the environment and the study's results (downloaded data stay)
@@ -12,7 +13,7 @@ CORES ?= all
 STUDY ?= default
 SNAKEMAKE = .venv/bin/snakemake --cores $(CORES) --config study=$(STUDY)
 
-.PHONY: study test long-test golden triton-test figures record unlock clean
+.PHONY: study test long-test golden triton-test figures record docs unlock clean
 
 study: .venv/installed
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE)
@@ -37,7 +38,14 @@ figures: .venv/installed
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE) --forcerun claims_figure skill_overview sparse_data skill_distance elasticity_figure untrained_figure attribution_figure trends_figure peaks_figure which_prior_figure prior_ranking skill_cdf skill_map hydrographs parameter_map learning_curves river_map skill_area nested_hydrographs recovery rain_grid workflow_graph series skill_places parameter_attribute heat_budget place_network aci_curves leaf_parameters leaf_recovery canopy_figure
 
 record: study
-	.venv/bin/thalweg record --results results/$(STUDY) --docs docs/$(STUDY)
+	.venv/bin/thalweg record --results results/$(STUDY)
+
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build
+
+.venv/docs: envs/docs-requirements.txt .venv/installed
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement envs/docs-requirements.txt
+	touch .venv/docs
 
 unlock: .venv/installed
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(SNAKEMAKE) --unlock

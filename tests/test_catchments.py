@@ -619,7 +619,7 @@ def test_more_discharge_than_precipitation_is_flagged(tmp_path):
 
 
 def test_the_newcomers_page_names_the_variables():
-    page = (Path(__file__).parents[1] / "docs/own_catchments.md").read_text()
+    page = (Path(__file__).parents[1] / "docs/guides/own_data.md").read_text()
     for name in (*catchments.FORCING, "discharge", *own_catchments.REQUIRED):
         assert f"`{name}`" in page, name
 

@@ -101,7 +101,7 @@ def test_what_is_imported_is_declared():
 @pytest.mark.parametrize("command", [["ruff", "check"], ["ruff", "format", "--check"]], ids=" ".join)
 def test_python_style(command):
     result = subprocess.run(
-        [sys.executable, "-m", *command, "src", "tests", "benchmarks"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", *command, "src", "tests", "benchmarks", "docs"], cwd=ROOT, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stdout
 

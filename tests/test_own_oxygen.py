@@ -54,7 +54,7 @@ JOB = TrainingJob(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Three tables as in docs/own_sites.md, whose oxygen a known set of parameters made."""
+    """Three tables as in docs/guides/own_data.md, whose oxygen a known set of parameters made."""
     folder = tmp_path_factory.mktemp("river")
     generator, time = np.random.default_rng(1), pd.date_range("2012-01-01", "2014-06-30")
     season = np.cos(2 * np.pi * (time.dayofyear.values - 200) / 365.25)[:, None]

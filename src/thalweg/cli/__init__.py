@@ -8,7 +8,7 @@ VERBS = {
     "config": "Write or check the default configuration and its JSON schema.",
     "fetch": "Download a dataset of the catalogue, verified and resumable.",
     "progress": "Show how far the trainings of a study are and how much is left.",
-    "record": "Copy a study's tables and figures into docs and its result table into the README.",
+    "record": "Keep a small record of a study in docs/results, and the claims that the README shows.",
     "step": "Run one step of the workflow; its rules call these.",
 }
 STEPS = {

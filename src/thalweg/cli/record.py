@@ -1,26 +1,17 @@
-"""thalweg record: a finished study in, a dated copy of its tables and figures and the README's table out."""
+"""thalweg record: a finished study in; a small record of its tables and pictures, and the README's claims, out."""
 
 from pathlib import Path
-
-import yaml
 
 from thalweg.figures.record import record
 
 
 def arguments(parser):
     parser.add_argument("--results", default="results/default", help="folder of the study (default: %(default)s)")
-    parser.add_argument("--docs", default="docs/default", help="where the copies go (default: %(default)s)")
+    parser.add_argument("--docs", help="folder of the record (default: docs/results and the study's name)")
     parser.add_argument(
-        "--readme", default="README.md", help="what it shows of the study is replaced (default: %(default)s)"
+        "--readme", default="README.md", help="its claims are replaced if it shows this study (default: %(default)s)"
     )
 
 
 def run(args):
-    study = yaml.safe_load((Path(args.results) / "config.yaml").read_text())
-    labels = {name: model["label"] for name, model in study["models"].items()}
-    experiments = {
-        (domain, name): experiment["label"]
-        for domain, experiments in study["experiments"].items()
-        for name, experiment in experiments.items()
-    }
-    record(args.results, args.docs, args.readme, labels, experiments, study["study"])
+    record(args.results, args.docs or Path("docs/results") / Path(args.results).name, args.readme)

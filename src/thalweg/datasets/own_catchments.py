@@ -1,4 +1,4 @@
-"""Catchments of your own: series and attributes in plain files with units; docs/own_catchments.md shows them.
+"""Catchments of your own: series and attributes in plain files with units; docs/guides/own_data.md shows them.
 
 ``attributes.csv``
     one row per catchment, ``basin`` first; ``area [km2]``, ``latitude [degree]``, ``longitude [degree]`` and any other number
@@ -42,7 +42,7 @@ EXTREMES = ("minimum_temperature", "maximum_temperature")
 
 
 class OwnCatchmentsSettings(Settings):
-    """Catchments of your own, from plain files with units (docs/own_catchments.md)."""
+    """Catchments of your own, from plain files with units (docs/guides/own_data.md)."""
 
     kind: Literal["own_catchments"] = "own_catchments"
     folder: str = Field(description="where attributes.csv and the series lie")
@@ -127,7 +127,7 @@ def read_attributes(path):
         DataError, UnitError: when the table, a column or a unit is missing, or a basin stands twice.
     """
     if not path.exists():
-        raise DataError(f"{path}: the file is missing; write one row per catchment, as docs/own_catchments.md shows")
+        raise DataError(f"{path}: the file is missing; write one row per catchment, as docs/guides/own_data.md shows")
     table = pd.read_csv(path, dtype={"basin": str, "name": str, "region": str})
     require(table, ["basin"], path)
     twice = table.basin[table.basin.duplicated()]

@@ -47,7 +47,7 @@ HEADER = re.compile(r"(?P<name>.+?)\s*\[(?P<unit>.*)\]")
 
 
 class OwnSitesSettings(Settings):
-    """Sites from a folder of your own tables; see docs/own_sites.md."""
+    """Sites from a folder of your own tables; see docs/guides/own_data.md."""
 
     kind: Literal["own_sites"] = "own_sites"
     folder: str = Field(description="where forcing.csv, attributes.csv, samples.csv and perhaps network.csv are")
