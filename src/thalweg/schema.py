@@ -23,8 +23,15 @@ class ConfigError(ValueError):
     """A configuration that cannot be; the message gives the key's path, its value and what is allowed."""
 
 
-def validated(model, values, source="settings"):
-    """``values`` as ``model``; ConfigError lists every wrong key with its value and what is allowed."""
+def validated(model, values, source="settings", where=lambda path: ""):
+    """``values`` as ``model``; ConfigError lists every wrong key with its value and what is allowed.
+
+    Args:
+        model: subclass of :class:`Settings`.
+        values: nested mapping.
+        source: of the values, named in errors.
+        where: function of a path of keys, text on where it was written.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -35,8 +42,13 @@ def validated(model, values, source="settings"):
             message = problem["msg"].removeprefix("Value error, ")
             if problem["type"] == "extra_forbidden":
                 message = "unknown key; allowed are " + ", ".join(_fields_at(model, problem["loc"][:-1]))
-            lines.append(f"  {path}: {message}{given}")
+            lines.append(f"  {path}: {message}{given}{where(_keys(problem, message))}")
         raise ConfigError(f"{source}: the configuration is not valid\n" + "\n".join(lines)) from None
+
+
+def _keys(problem, message):
+    """The path of keys that a problem is about; of one between blocks, that with which its message begins."""
+    return problem["loc"] or tuple(message.partition(": ")[0].split("."))
 
 
 def settings_from(model, text):
@@ -50,7 +62,7 @@ def _fields_at(model, path):
         candidates = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
         models = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
         if not models:
-            return ["the keys of config/config.yaml"]
+            return ["the keys of docs/reference/configuration.md"]
         model = models[0]
     return sorted(model.model_fields)
 
