@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 
 from thalweg.evaluation.claims import read_claims
 from thalweg.figures.record import (
@@ -19,7 +18,7 @@ from thalweg.figures.record import (
     result_table,
     with_results,
 )
-from thalweg.settings.study import Study
+from thalweg.settings.files import read_study
 from thalweg.storage.store import provenance, write_table
 
 ROOT = Path(__file__).parents[1]
@@ -102,7 +101,7 @@ def test_a_readme_without_markers_is_refused():
 
 def test_the_readme_shows_the_recorded_tables():
     recorded = pd.read_csv(ROOT / "docs" / "default" / "summary.csv")
-    labels = {name: model.label for name, model in Study().models.items()}
+    labels = {name: model.label for name, model in read_study(ROOT / "config").models.items()}
     assert result_table(recorded, labels) in (ROOT / "README.md").read_text()
 
 
@@ -113,15 +112,15 @@ def test_every_picture_and_page_that_the_readme_names_is_there():
 
 
 def test_the_recorded_study_is_the_default_one():
-    settings = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    study = read_study(ROOT / "config")
     recorded = pd.read_csv(ROOT / "docs" / "default" / "summary.csv")
     expected = {
         (domain, name, model)
-        for domain, experiments in settings["experiments"].items()
+        for domain, experiments in study.experiments.items()
         for name, experiment in experiments.items()
-        for model in experiment["models"]
+        for model in experiment.models
     }
-    estimated = {("davos", "days"), ("davos", "half-hours")} | {(kind, "points") for kind in settings["leaf"]["kinds"]}
+    estimated = {("davos", "days"), ("davos", "half-hours")} | {(kind, "points") for kind in study.leaf.kinds}
     found = set(zip(recorded.domain, recorded.experiment, recorded.model))
     assert expected <= found
     assert estimated <= {run[:2] for run in found}

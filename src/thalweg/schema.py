@@ -78,7 +78,7 @@ def quantity(unit, minimum=None):
         BeforeValidator(partial(parse_quantity, to=unit)),
         AfterValidator(check),
         PlainSerializer(lambda value: f"{value:.12g} {unit}"),
-        WithJsonSchema({"type": "string", "description": f"a quantity with a unit of the dimension of '{unit}'"}),
+        WithJsonSchema({"type": "string", "x-unit": unit}),
     ]
 
 

@@ -5,7 +5,7 @@ import importlib
 import sys
 
 VERBS = {
-    "config": "Write or check the default configuration and its JSON schema.",
+    "config": "Print, check and document the configuration.",
     "fetch": "Download a dataset of the catalogue, verified and resumable.",
     "progress": "Show how far the trainings of a study are and how much is left.",
     "record": "Copy a study's tables and figures into docs and its result table into the README.",

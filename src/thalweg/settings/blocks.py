@@ -38,7 +38,9 @@ class ProcessModel(Settings):
     integrator: Literal["fused", "reference"] = Field(
         "fused", description="fused: compiled kernels; reference: a slow loop of tensor operations, for verification"
     )
-    components: Annotated[int, Field(ge=1, le=16)] = Field(8, description="parallel parameter sets, whose fluxes are averaged")
+    components: Annotated[int, Field(ge=1, le=16)] = Field(
+        8, description="parallel parameter sets, whose fluxes are averaged"
+    )
     network: Literal["attributes", "transformer", "unit", "none"] = Field(
         "attributes",
         description="source of the parameters. attributes: a perceptron on attributes of the unit; transformer: a transformer on these and the forcing of the training period; unit: a free parameter set for each unit, not applicable to held-out places; none: one parameter set for all units",
@@ -50,7 +52,9 @@ class ProcessModel(Settings):
         description="optimiser steps of pretraining, in which the transformer reconstructs masked forcing and attributes of all units, without discharge; 0 for none",
     )
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout rate in the network")
-    dynamic: list[str] = Field([], description="parameters that vary daily, computed by an LSTM from forcing and attributes")
+    dynamic: list[str] = Field(
+        [], description="parameters that vary daily, computed by an LSTM from forcing and attributes"
+    )
     spatial: Literal["distributed", "lumped"] = Field(
         "distributed", description="distributed: run on every unit; lumped: run on the mean over each gauge's catchment"
     )
@@ -58,7 +62,9 @@ class ProcessModel(Settings):
         "unit_hydrograph",
         description="none: sum of the runoff of all units upstream; unit_hydrograph: each unit's runoff is delayed by a gamma distribution with learned parameters; river: this delay on the hillslope, then Muskingum-Cunge routing through the network",
     )
-    river_step: Hours = Field("6 hours", validate_default=True, description="time step of the river routing; must divide a day")
+    river_step: Hours = Field(
+        "6 hours", validate_default=True, description="time step of the river routing; must divide a day"
+    )
     river_hidden: Count = Field(16, description="width of the network from attributes of a reach to its parameters")
     training: dict[str, Any] = Field({}, description="keys of the block training that differ for this model")
 
@@ -149,7 +155,8 @@ class Training(Settings):
         description="whether nine climate indices of the training period are added to the attributes",
     )
     logarithmic_attributes: bool = Field(
-        False, description="whether attributes that span orders of magnitude, such as drainage area, enter as logarithms"
+        False,
+        description="whether attributes that span orders of magnitude, such as drainage area, enter as logarithms",
     )
 
 
@@ -259,7 +266,8 @@ class Experiment(Split):
     label: str = Field("", description="name in figures and tables")
     models: list[str] = Field(description="names of the models that are compared")
     minimum_days: Days | None = Field(
-        None, description="days with simulation and observation that a metric needs; null for that of the block evaluation"
+        None,
+        description="days with simulation and observation that a metric needs; null for that of the block evaluation",
     )
     training: dict[str, Any] = Field(
         {}, description="keys of the block training that differ for all models of this experiment"

@@ -76,7 +76,9 @@ class MoreRobust(Comparison):
     """From the baseline to the experiment the model loses less skill than the reference, at the same places."""
 
     kind: Literal["more_robust"] = "more_robust"
-    baseline: Place = Field(description="easier experiment of the same domain, from which the loss of skill is counted, as domain/experiment")
+    baseline: Place = Field(
+        description="easier experiment of the same domain, from which the loss of skill is counted, as domain/experiment"
+    )
 
     @model_validator(mode="after")
     def _two_experiments_of_one_domain(self):
@@ -93,7 +95,9 @@ class Evidence(ClaimSettings):
     quantity: str = Field(description="name of the quantity in the tables of evidence")
     above: float | None = Field(None, description="threshold; the claim is supported when the quantity is above it")
     below: float | None = Field(None, description="threshold; the claim is supported when the quantity is below it")
-    within: Margin | None = Field(None, description="threshold; the claim is supported when the absolute quantity is below it")
+    within: Margin | None = Field(
+        None, description="threshold; the claim is supported when the absolute quantity is below it"
+    )
 
     @model_validator(mode="after")
     def _one_threshold(self):

@@ -67,11 +67,9 @@ def compose(layers):
     def where(path):
         return f", in {_source(layers, path)}"
 
-    study = validated(Study, full(values, where), f"study {values.get('study')}", where)
+    study = validated(Study, full(values, where), f"study {values.get('study', 'default')}", where)
     used = {name for experiments in study.experiments.values() for one in experiments.values() for name in one.models}
-    return study.model_copy(
-        update={"models": {name: model for name, model in study.models.items() if name in used}}
-    )
+    return study.model_copy(update={"models": {name: model for name, model in study.models.items() if name in used}})
 
 
 def resolved(study):
@@ -128,11 +126,6 @@ def _depth(values, path):
 class _Loader(yaml.SafeLoader):
     """YAML whose days stay text, and in which a key that stands twice is an error."""
 
-    yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
     def compose_mapping_node(self, anchor):
         node = super().compose_mapping_node(anchor)
         keys = [key.value for key, _ in node.value]
@@ -140,6 +133,12 @@ class _Loader(yaml.SafeLoader):
             if key in keys[:number]:
                 raise yaml.composer.ComposerError(None, None, f"{key!r} stands twice", node.value[number][0].start_mark)
         return node
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def read(path):

@@ -28,7 +28,8 @@ class LeafStudy(Settings):
     hidden: Count = Field(16, description="width of the network")
     bootstrap: Count = Field(1000, description="bootstrap resamples of groups, for intervals of parameter skill")
     noise: list[Part | Literal[0]] = Field(
-        [0, 0.05, 0.1], description="relative noise of synthetic assimilation, from which known parameters are recovered"
+        [0, 0.05, 0.1],
+        description="relative noise of synthetic assimilation, from which known parameters are recovered",
     )
     recovery_leaves: Count = Field(100, description="number of synthetic leaves")
     recovery_steps: Count = Field(100, description="optimiser steps of the recovery")

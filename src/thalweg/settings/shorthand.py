@@ -11,7 +11,12 @@ from thalweg.schema import ConfigError
 from thalweg.settings.claims import FAMILIES, KINDS
 
 DEFAULTS = "defaults"
-REMOVABLE = {"domains": 2, "models": 2, "experiments": 2, "claims": 3}  # block -> depth down to which null removes a key
+REMOVABLE = {
+    "domains": 2,
+    "models": 2,
+    "experiments": 2,
+    "claims": 3,
+}  # block -> depth down to which null removes a key
 
 
 def full(values, where=lambda path: ""):
@@ -52,9 +57,7 @@ def _without_null(values, depth):
 
 def _mapping(value, path, where):
     if not isinstance(value, dict):
-        raise ConfigError(
-            f"{'.'.join(map(str, path))}: expected keys with values (given: {value!r}){where(path)}"
-        )
+        raise ConfigError(f"{'.'.join(map(str, path))}: expected keys with values (given: {value!r}){where(path)}")
     return value
 
 
@@ -74,9 +77,7 @@ def _over(defaults, values):
 def _models(block, where):
     defaults, models = _entries(block, ("models",), where)
     models = {name: {"kind": "process"} | values for name, values in models.items()}
-    return {
-        name: _over(defaults, values) if values["kind"] == "process" else values for name, values in models.items()
-    }
+    return {name: _over(defaults, values) if values["kind"] == "process" else values for name, values in models.items()}
 
 
 def _experiments(block, where):

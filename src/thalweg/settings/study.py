@@ -12,13 +12,9 @@ from thalweg.registry import load
 from thalweg.schema import Count, Days, Settings
 from thalweg.settings.blocks import (
     AnalysisName,
-    ClimatologyModel,
-    EnsembleModel,
     Experiment,
     FigureName,
     Model,
-    ProcessModel,
-    SequenceModel,
     Training,
 )
 from thalweg.settings.canopy import CanopyStudy
@@ -51,16 +47,20 @@ class Evaluation(Settings):
     minimum_days: Days = Field(
         "300 days", validate_default=True, description="days with simulation and observation that a metric needs"
     )
-    compared: list[MetricName] = Field(["NSE", "KGE"], description="those of metrics that are compared between models by paired tests"
+    compared: list[MetricName] = Field(
+        ["NSE", "KGE"], description="those of metrics that are compared between models by paired tests"
     )
     sample_metrics: list[MetricName] = Field(
-        ["RMSE", "bias", "NSE", "KGE"], description="metrics of sampled variables, such as water temperature and solutes"
+        ["RMSE", "bias", "NSE", "KGE"],
+        description="metrics of sampled variables, such as water temperature and solutes",
     )
     minimum_samples: Count = Field(20, description="samples that a metric needs")
     sample_compared: list[MetricName] = Field(
         ["RMSE", "NSE"], description="those of sample_metrics that are compared between models by paired tests"
     )
-    bootstrap_samples: Count = Field(2000, description="bootstrap resamples of blocks of places, for intervals of medians")
+    bootstrap_samples: Count = Field(
+        2000, description="bootstrap resamples of blocks of places, for intervals of medians"
+    )
 
     @model_validator(mode="after")
     def _compared_is_computed(self):
@@ -81,7 +81,8 @@ class Study(Settings):
     )
     data: str = Field("data", description="folder of downloaded data, shared by all studies")
     mirror: str | None = Field(
-        None, description="folder searched, by hash, before a file is downloaded; the environment variable THALWEG_MIRROR does the same"
+        None,
+        description="folder searched, by hash, before a file is downloaded; the environment variable THALWEG_MIRROR does the same",
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="device on which models are trained")
     threads: Count = Field(1, description="threads of one training; several trainings run in parallel")

@@ -21,7 +21,8 @@ class WhichPriorStudy(Settings):
     train: Period = Field(description="training period, [first day, last day]")
     test: Period = Field(description="test period, [first day, last day]")
     noise: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.05, description="standard deviation of the log-normal factors, of mean 1, that multiply the generated discharge"
+        0.05,
+        description="standard deviation of the log-normal factors, of mean 1, that multiply the generated discharge",
     )
     range_share: Part = Field(
         0.7, description="central share of each parameter's range from which true parameters are drawn"
