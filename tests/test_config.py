@@ -1,7 +1,9 @@
 """The configuration: studies by hand, schema and page from the code, and errors with path, value and what is allowed."""
 
 import json
+import re
 import shutil
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -373,6 +375,21 @@ def test_ensembles_and_catchments_that_cannot_be_are_refused(change, parts):
     with pytest.raises(ConfigError) as error:
         study_of(merge(OWN, change))
     assert all(part in str(error.value) for part in parts)
+
+
+# The examples of the documentation
+
+
+def test_the_studies_that_the_pages_on_own_data_show_are_valid():
+    catchments = re.search(r"```yaml\n(.*?)```", (ROOT / "docs/own_catchments.md").read_text(), re.DOTALL)[1]
+    sites = re.search(r"\n\n((?:    .*\n)*    experiments:\n(?:    .*\n)*)", (ROOT / "docs/own_sites.md").read_text())[
+        1
+    ]
+    for text, models in (
+        (catchments, ["hbv", "lstm", "climatology", "ensemble", "gr4j"]),
+        (sites, ["stream-lstm", "season", "oxygen"]),
+    ):
+        assert list(study_of(yaml.safe_load(textwrap.dedent(text))).models) == models
 
 
 # The verb

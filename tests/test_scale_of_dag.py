@@ -28,7 +28,7 @@ def config(tmp_path):
         (tmp_path / "studies").mkdir()
         shutil.copy(ROOT / "config/config.yaml", tmp_path)
         for name, values in studies.items():
-            (tmp_path / "studies" / f"{name}.yaml").write_text(yaml.safe_dump(values))
+            (tmp_path / "studies" / f"{name}.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
         return tmp_path
 
     return write
@@ -70,11 +70,13 @@ def test_a_study_is_laid_over_the_one_that_it_extends(config):
 def test_what_was_removed_can_be_put_back(config):
     model = {"kind": "climatology", "label": "seasonal cycle"}
     folder = config(
-        without={"models": {"hbv": None}, "domains": {"france": {}}},
-        back={"extends": "without", "models": {"hbv": model}, **FRANCE},
+        without={"models": {"prms": None}, **FRANCE},
+        back={"extends": "without", "models": {"prms": model}},
     )
-    assert read_study(folder, {"study": "without"}).models == {}
-    assert read_study(folder, {"study": "back"}).models["hbv"].label == "seasonal cycle"
+    used = {"experiments": {"france": {"temporal": {"models": ["prms"]}}}}
+    with pytest.raises(ConfigError, match="'prms' is not among the models"):
+        read_study(folder, {"study": "without", **used})
+    assert read_study(folder, {"study": "back", **used}).models["prms"].label == "seasonal cycle"
 
 
 def test_command_line_wins_over_every_file(config):

@@ -247,14 +247,14 @@ def test_scores_of_a_catchment_by_hand():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"priors": ["hbv", "hbv"]}, "names one of them twice"),
+        ({"priors": ["hbv", "hbv"]}, "has a name twice"),
         ({"priors": ["hbv", "vic"]}, "priors.1"),
-        ({"test": ["1979-06-01", "1980-12-31"]}, "overlaps the training period"),
+        ({"test": ["2000-06-01", "2001-12-31"]}, "overlaps the training period"),
     ],
 )
 def test_settings_that_cannot_be(values, message):
     with pytest.raises(ConfigError, match=message):
-        validated(WhichPriorStudy, values)
+        validated(WhichPriorStudy, SETTINGS.model_dump(mode="json") | values)
 
 
 def test_the_figure_states_every_median(learned, tmp_path):
