@@ -201,8 +201,15 @@ def test_claims_have_the_defaults_of_their_family_that_their_kind_knows():
         ({"domains": {"nowhere": {}}}, ["domains.nowhere", "kind 'nowhere' is no dataset", "delaware", "own_sites"]),
         ({"domains": {"mine": {"kind": "no_such.reader"}}}, ["domains.mine", "no_such.reader"]),
         ({"domains": {"delaware": None}}, ["experiments.delaware", "no domain 'delaware'"]),
-        ({"models": {"hbv": 3}}, ["models.hbv", "expected keys", "3", "the command line"]),
-        ({"models": {"prms": {"layerz": 3}}}, ["models.prms", "layerz", "unknown key", "the command line"]),
+        ({"models": {"hbv": 3}}, ["models.hbv", "expected keys", "3", "on the command line"]),
+        (
+            {"models": {"prms": {"layerz": 3}}},
+            ["models.prms.process.layerz: unknown key; allowed are capillary_rise, components", "the command line"],
+        ),
+        (
+            {"experiments": {"delaware": {"pub": {"fold": 3}}}},
+            ["experiments.delaware.pub.fold: unknown key; allowed are folds, kind", "tested_folds"],
+        ),
         ({"claims": {"later-year": {"margin": 1}}}, ["claims.later-year", "no such family", "prediction"]),
         ({"claims": {"time": {"later-year": {}}}}, ["claims.time.later-year", "in prediction", "another"]),
         ({"claims": {"time": {"wet-to-dry": {"margin": 0}}}}, ["claims.wet-to-dry", "margin", "greater than 0"]),

@@ -3,7 +3,7 @@
 import json
 from datetime import date
 from functools import partial
-from typing import Annotated
+from typing import Annotated, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -57,14 +57,30 @@ def settings_from(model, text):
 
 
 def _fields_at(model, path):
+    """Names of the keys of the block that a path leads to."""
+    annotation = model
     for part in path:
-        field = model.model_fields.get(str(part))
-        candidates = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
-        models = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
-        if not models:
-            return ["the keys of docs/reference/configuration.md"]
-        model = models[0]
-    return sorted(model.model_fields)
+        annotation = _inside(annotation, part)
+    return sorted({key for block in _blocks(annotation) for key in block.model_fields})
+
+
+def _inside(annotation, part):
+    """The annotation of one part of what an annotation describes: an entry, a field, or the block of a kind."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (dict, list):
+        return get_args(annotation)[-1]
+    blocks = _blocks(annotation)
+    fields = [block.model_fields[part].annotation for block in blocks if part in block.model_fields]
+    kinds = [block for block in blocks if "kind" in block.model_fields and block.model_fields["kind"].default == part]
+    return next(iter(kinds or fields), None)
+
+
+def _blocks(annotation):
+    """The blocks of settings in an annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [block for one in get_args(annotation) for block in _blocks(one)]
 
 
 def quantity(unit, minimum=None):

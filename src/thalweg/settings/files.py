@@ -65,7 +65,8 @@ def compose(layers):
         values = merge(values, layer)
 
     def where(path):
-        return f", in {_source(layers, path)}"
+        source = _source(layers, path)
+        return f", {'on' if source == COMMAND_LINE else 'in'} {source}"
 
     study = validated(Study, full(values, where), f"study {values.get('study', 'default')}", where)
     used = {name for experiments in study.experiments.values() for one in experiments.values() for name in one.models}
