@@ -354,4 +354,4 @@ def test_the_test_years_teach_nothing():
 
 def test_the_test_period_comes_after_training():
     with pytest.raises(ConfigError, match="before the training period ends"):
-        settings_from(CanopyStudy, '{"test": ["2019-06-01", "2020-12-31"]}')
+        settings_from(CanopyStudy, '{"train": ["2013-01-01", "2019-12-31"], "test": ["2019-06-01", "2020-12-31"]}')

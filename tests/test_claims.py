@@ -1,6 +1,7 @@
 """Claims on hand-made scores, of which the truth is known."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,8 @@ from thalweg.evaluation.evidence import EVIDENCE_COLUMNS, read_evidence
 from thalweg.evaluation.statistics import holm
 from thalweg.figures.claims import COLOURS, MARKERS, draw
 from thalweg.schema import ConfigError, validated
-from thalweg.settings.claims import FAMILIES, ClaimsJob, default_claims
+from thalweg.settings.claims import FAMILIES, ClaimsJob
+from thalweg.settings.files import read_study
 from thalweg.storage.store import write_netcdf
 
 GAUGES = [f"{position:02d}" for position in range(60)]
@@ -282,7 +284,7 @@ def test_a_claim_that_cannot_be_is_refused(changes, message):
 
 
 def test_the_default_claims_cover_the_families_that_the_default_study_can_test():
-    claims = default_claims()
+    claims = read_study(Path(__file__).parents[1] / "config").claims
     assert set(FAMILIES) - {one.family for one in claims.values()} == {"existing models", "foundation"}
     stated = {name: one.model_dump(mode="json") for name, one in claims.items()}
     assert validated(ClaimsJob, {"claims": stated, "bootstrap_samples": 1}).claims == claims

@@ -164,7 +164,6 @@ bars.declared = Declared(of="study", reads={"summary": "summary"}, title="bars",
 ''',
 }
 STUDY = {
-    **dict.fromkeys(["leaf", "canopy", "which_prior"]),
     "seeds": [0],
     "training": {
         "steps": 4,
@@ -181,7 +180,6 @@ STUDY = {
     },
     "analyses": ["mine.ratios:volume_ratio"],
     "figures": ["mine.pictures:bars"],
-    "claims": None,
 }
 MODELS = {
     "store": {"kind": "process", "label": "linear store", "process": "mine.stores:linear_store", "components": 1},
@@ -210,13 +208,10 @@ def folder(tmp_path_factory):
         (package / f"{name}.py").write_text(text)
     (folder / "rivers").mkdir()
     (folder / "rivers/count.csv").write_text("6")
-    default = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     study = STUDY | {
-        "domains": dict.fromkeys(default["domains"]) | {"mine": {"kind": "mine.rivers", "folder": "rivers"}},
+        "domains": {"mine": {"kind": "mine.rivers", "folder": "rivers"}},
         "models": MODELS,
-        "experiments": dict.fromkeys(default["experiments"])
-        | {"mine": {"halves": EXPERIMENT | {"models": list(MODELS)}}},
-        "claims": dict.fromkeys(default["claims"]),
+        "experiments": {"mine": {"halves": EXPERIMENT | {"models": list(MODELS)}}},
     }
     (folder / "config/studies/mine.yaml").write_text(yaml.safe_dump(study))
     return folder

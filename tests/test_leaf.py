@@ -36,7 +36,9 @@ from thalweg.processes.vegetation.photosynthesis import G1, JMAX_RATIO
 from thalweg.settings.leaf import LeafStudy
 
 LCE = Path(os.environ.get("THALWEG_MIRROR", Path(__file__).parents[1] / "../shared/mirror")) / "leaf-lce"
-QUICK = LeafStudy(steps=10, folds=3, bootstrap=20, noise=[0], recovery_leaves=30, recovery_steps=5, hidden=4)
+QUICK = LeafStudy(
+    kinds=["leaf"], steps=10, folds=3, bootstrap=20, noise=[0], recovery_leaves=30, recovery_steps=5, hidden=4
+)
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,15 @@
 """The plan: which experiments and models of a study each job, analysis and figure is about."""
 
+from pathlib import Path
+
 import pytest
 
 from thalweg.datasets import own_sites
 from thalweg.experiments import plan
 from thalweg.settings.blocks import TrainingJob
-from thalweg.settings.study import Study
+from thalweg.settings.files import compose, read, read_study
+
+CONFIG = Path(__file__).parents[1] / "config"
 
 EARLY, LATE = ("2001-01-01", "2005-12-31"), ("2006-01-01", "2015-12-31")
 BOTH = (EARLY[0], LATE[1])
@@ -20,7 +24,8 @@ def study(experiments, **more):
         "rivers": {"kind": "own_catchments", "folder": "rivers", "period": BOTH},
         "sites": {"kind": "own_sites", "folder": "sites"},
     }
-    return Study.model_validate({"domains": domains, "experiments": experiments, "which_prior": None, **more})
+    values = {"domains": domains, "experiments": experiments, **more}
+    return compose([("the defaults", read(CONFIG / "config.yaml")), ("the test", values)])
 
 
 @pytest.fixture
@@ -105,7 +110,8 @@ def test_loads_need_a_network_of_the_sampled_places(both, monkeypatch):
 
 
 def test_the_thames_is_a_network():
-    assert plan.has_network(Study(), "thames") and not plan.has_network(Study(), "delaware")
+    default = read_study(CONFIG)
+    assert plan.has_network(default, "thames") and not plan.has_network(default, "delaware")
 
 
 def test_a_job_holds_the_settings_of_one_model_in_one_experiment(both):
@@ -141,7 +147,7 @@ def test_the_models_of_an_experiment_by_what_they_are(both):
 
 def test_experiments_that_differ_in_how_much_they_train_on_are_a_series(both):
     assert plan.sparse(both) == {("rivers", "share"): {"later": 1.0, "half": 0.5}}
-    assert plan.sparse(Study()) == {
+    assert plan.sparse(read_study(CONFIG)) == {
         ("delaware", "share"): {"gauges-15": 0.15, "gauges-40": 0.4, "gauges-100": 1.0},
     }
 
@@ -153,7 +159,7 @@ def test_a_loss_has_a_unit(both):
 
 
 def test_data_are_in_a_folder_of_the_dataset_or_of_ones_own(both, tmp_path):
-    made = Study()
+    made = read_study(CONFIG)
     assert plan.folder(made, "thames") == "data/thames"
     assert plan.files(made, "thames") == "data/thames/dataset.json"
     assert plan.gridded(made) == ["cevennes-lez", "cevennes-cance"]

@@ -136,7 +136,15 @@ def test_a_name_behind_which_there_is_nothing_is_refused(outside, kind, name, pa
     ("model", "values"),
     [
         (ProcessModel, {"label": "x", "process": "gr5j"}),
-        (WhichPriorStudy, {"priors": ["hbv", "gr5j"]}),
+        (
+            WhichPriorStudy,
+            {
+                "domain": "x",
+                "priors": ["hbv", "gr5j"],
+                "train": ["2001-01-01", "2001-12-31"],
+                "test": ["2002-01-01", "2002-12-31"],
+            },
+        ),
     ],
 )
 def test_settings_refuse_an_unknown_name_and_say_what_there_is(model, values):

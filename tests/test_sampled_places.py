@@ -218,7 +218,9 @@ def test_a_configuration_that_cannot_be_is_refused():
     experiment = {**OUT.model_copy(update=years).model_dump(mode="json"), "label": "x", "models": ["own"]}
     own = {"kind": "process", "label": "x", "process": "air2stream", "network": "unit"}
     with pytest.raises(ConfigError, match="none for a held-out one"):
-        validated(Study, {"models": {"own": own}, "experiments": {"thames": {"out": experiment}}})
+        validated(
+            Study, {"domains": {"thames": {}}, "models": {"own": own}, "experiments": {"thames": {"out": experiment}}}
+        )
 
 
 def step(name, **options):

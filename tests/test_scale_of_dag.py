@@ -14,6 +14,7 @@ import yaml
 
 from thalweg.figures.style import looks
 from thalweg.schema import ConfigError
+from thalweg.settings.blocks import Training
 from thalweg.settings.files import read_study
 
 ROOT = Path(__file__).parents[1]
@@ -27,35 +28,55 @@ def config(tmp_path):
         (tmp_path / "studies").mkdir()
         shutil.copy(ROOT / "config/config.yaml", tmp_path)
         for name, values in studies.items():
-            (tmp_path / "studies" / f"{name}.yaml").write_text(yaml.safe_dump(values))
+            (tmp_path / "studies" / f"{name}.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
         return tmp_path
 
     return write
 
 
+FRANCE = {
+    "domains": {"france": {}},
+    "experiments": {
+        "france": {
+            "defaults": {
+                "train": ["1999-01-01", "2008-12-31"],
+                "test": ["2009-01-01", "2018-12-31"],
+                "models": ["hbv"],
+            },
+            "temporal": {"kind": "temporal"},
+            "pub": {"kind": "ungauged_basins", "folds": 5, "models": ["hbv", "lstm"]},
+        }
+    },
+}
+
+
 def test_a_study_is_laid_over_the_one_that_it_extends(config):
     folder = config(
-        long={"seeds": [0, 1], "training": {"steps": 900, "window": "500 days"}, "models": {"hbv-canopy": None}},
+        long={"seeds": [0, 1], "training": {"steps": 900, "window": "500 days"}, **FRANCE},
         short={"extends": "long", "training": {"steps": 30}},
-        shortest={"extends": "short", "seeds": [7]},
+        shortest={"extends": "short", "seeds": [7], "experiments": {"france": {"pub": None}}},
     )
-    # the default experiments ask for hbv-canopy, which the first file removes
-    overrides = {"experiments": {"delaware": {"temporal": {"models": ["hbv"]}}, "susquehanna": None}}
-    short, shortest = (read_study(folder, {"study": name, **overrides}) for name in ("short", "shortest"))
+    short, shortest = (read_study(folder, {"study": name}) for name in ("short", "shortest"))
     assert (short.study, short.seeds, short.training.steps, short.training.window) == ("short", [0, 1], 30, 500)
     assert (shortest.study, shortest.seeds, shortest.training.steps) == ("shortest", [7], 30)
-    assert "hbv-canopy" not in shortest.models
-    assert shortest.training.loss == read_study(folder).training.loss
+    assert (list(short.experiments["france"]), list(shortest.experiments["france"])) == (
+        ["temporal", "pub"],
+        ["temporal"],
+    )
+    assert (list(short.models), list(shortest.models)) == (["hbv", "lstm"], ["hbv"])
+    assert shortest.training.patience == Training().patience
 
 
 def test_what_was_removed_can_be_put_back(config):
     model = {"kind": "climatology", "label": "seasonal cycle"}
     folder = config(
-        without={"models": {"prms": None}, "experiments": {"delaware": None, "susquehanna": None}},
+        without={"models": {"prms": None}, **FRANCE},
         back={"extends": "without", "models": {"prms": model}},
     )
-    assert "prms" not in read_study(folder, {"study": "without"}).models
-    assert read_study(folder, {"study": "back"}).models["prms"].label == "seasonal cycle"
+    used = {"experiments": {"france": {"temporal": {"models": ["prms"]}}}}
+    with pytest.raises(ConfigError, match="'prms' is not among the models"):
+        read_study(folder, {"study": "without", **used})
+    assert read_study(folder, {"study": "back", **used}).models["prms"].label == "seasonal cycle"
 
 
 def test_command_line_wins_over_every_file(config):
@@ -71,7 +92,7 @@ def test_command_line_wins_over_every_file(config):
             ["c.yaml: extends", "a -> b -> c -> a"],
         ),
         ({"a": {"extends": "a"}}, ["a.yaml: extends", "a -> a"]),
-        ({"a": {"extends": "nowhere"}}, ["a.yaml: extends", "'nowhere'", "there are default, a"]),
+        ({"a": {"extends": "nowhere"}}, ["a.yaml: extends", "'nowhere'", "there are a"]),
         ({"a": {"extends": "b"}, "b": {"training": {"stepz": 1}}}, ["training.stepz", "unknown key"]),
     ],
 )
@@ -103,19 +124,12 @@ def grid(domains, models, experiments):
     """A study in which every model is in every experiment of every domain, and nothing else is done."""
     names = list(models)
     return {
-        **dict.fromkeys(["leaf", "canopy", "which_prior"]),
         "seeds": [0],
-        "domains": {
-            **dict.fromkeys(["delaware", "susquehanna", "cevennes-lez", "cevennes-cance", "thames"]),
-            **{domain: {"kind": "france"} for domain in domains},
-        },
+        "domains": {domain: {"kind": "france"} for domain in domains},
         "models": models,
         "experiments": {
-            **dict.fromkeys(["delaware", "susquehanna", "cevennes-lez", "cevennes-cance", "thames"]),
-            **{
-                domain: {name: {**settings, "models": names} for name, settings in experiments.items()}
-                for domain in domains
-            },
+            domain: {name: {**settings, "models": names} for name, settings in experiments.items()}
+            for domain in domains
         },
     }
 

@@ -32,10 +32,11 @@ from thalweg.metrics.scores import nse
 from thalweg.processes.routing import unit_hydrograph
 from thalweg.schema import ConfigError, validated
 from thalweg.settings.blocks import Training
-from thalweg.settings.twin import PRIORS, WhichPriorStudy
+from thalweg.settings.twin import WhichPriorStudy
 from thalweg.storage.store import write_netcdf
 
 SETTINGS = WhichPriorStudy(
+    domain="made-up",
     catchments=8,
     priors=["exp_hydro", "gr4j"],
     train=("2000-01-01", "2000-12-31"),
@@ -246,14 +247,14 @@ def test_scores_of_a_catchment_by_hand():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"priors": ["hbv", "hbv"]}, "names one of them twice"),
+        ({"priors": ["hbv", "hbv"]}, "has a name twice"),
         ({"priors": ["hbv", "vic"]}, "priors.1"),
-        ({"test": ["1979-06-01", "1980-12-31"]}, "overlaps the training period"),
+        ({"test": ["2000-06-01", "2001-12-31"]}, "overlaps the training period"),
     ],
 )
 def test_settings_that_cannot_be(values, message):
     with pytest.raises(ConfigError, match=message):
-        validated(WhichPriorStudy, values)
+        validated(WhichPriorStudy, SETTINGS.model_dump(mode="json") | values)
 
 
 def test_the_figure_states_every_median(learned, tmp_path):
@@ -262,7 +263,9 @@ def test_the_figure_states_every_median(learned, tmp_path):
     figure = which_prior.draw(tmp_path / "confusion.csv")
     panels = figure.axes[:4]
     assert [len(axes.texts) for axes in panels] == [4] * 4
-    assert [label.get_text() for label in panels[0].get_yticklabels()] == [PRIORS[name] for name in SETTINGS.priors]
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == [
+        which_prior.LABELS[name] for name in SETTINGS.priors
+    ]
     assert sum(text.get_fontweight() == "bold" for text in panels[0].texts) == 2
 
 

@@ -3,7 +3,7 @@
 import json
 from datetime import date
 from functools import partial
-from typing import Annotated
+from typing import Annotated, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -23,8 +23,15 @@ class ConfigError(ValueError):
     """A configuration that cannot be; the message gives the key's path, its value and what is allowed."""
 
 
-def validated(model, values, source="settings"):
-    """``values`` as ``model``; ConfigError lists every wrong key with its value and what is allowed."""
+def validated(model, values, source="settings", where=lambda path: ""):
+    """``values`` as ``model``; ConfigError lists every wrong key with its value and what is allowed.
+
+    Args:
+        model: subclass of :class:`Settings`.
+        values: nested mapping.
+        source: of the values, named in errors.
+        where: function of a path of keys, text on where it was written.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -35,8 +42,13 @@ def validated(model, values, source="settings"):
             message = problem["msg"].removeprefix("Value error, ")
             if problem["type"] == "extra_forbidden":
                 message = "unknown key; allowed are " + ", ".join(_fields_at(model, problem["loc"][:-1]))
-            lines.append(f"  {path}: {message}{given}")
+            lines.append(f"  {path}: {message}{given}{where(_keys(problem, message))}")
         raise ConfigError(f"{source}: the configuration is not valid\n" + "\n".join(lines)) from None
+
+
+def _keys(problem, message):
+    """The path of keys that a problem is about; of one between blocks, that with which its message begins."""
+    return problem["loc"] or tuple(message.partition(": ")[0].split("."))
 
 
 def settings_from(model, text):
@@ -45,14 +57,30 @@ def settings_from(model, text):
 
 
 def _fields_at(model, path):
+    """Names of the keys of the block that a path leads to."""
+    annotation = model
     for part in path:
-        field = model.model_fields.get(str(part))
-        candidates = [] if field is None else [field.annotation, *getattr(field.annotation, "__args__", ())]
-        models = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
-        if not models:
-            return ["the keys of config/config.yaml"]
-        model = models[0]
-    return sorted(model.model_fields)
+        annotation = _inside(annotation, part)
+    return sorted({key for block in _blocks(annotation) for key in block.model_fields})
+
+
+def _inside(annotation, part):
+    """The annotation of one part of what an annotation describes: an entry, a field, or the block of a kind."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (dict, list):
+        return get_args(annotation)[-1]
+    blocks = _blocks(annotation)
+    fields = [block.model_fields[part].annotation for block in blocks if part in block.model_fields]
+    kinds = [block for block in blocks if "kind" in block.model_fields and block.model_fields["kind"].default == part]
+    return next(iter(kinds or fields), None)
+
+
+def _blocks(annotation):
+    """The blocks of settings in an annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [block for one in get_args(annotation) for block in _blocks(one)]
 
 
 def quantity(unit, minimum=None):
@@ -66,7 +94,7 @@ def quantity(unit, minimum=None):
         BeforeValidator(partial(parse_quantity, to=unit)),
         AfterValidator(check),
         PlainSerializer(lambda value: f"{value:.12g} {unit}"),
-        WithJsonSchema({"type": "string", "description": f"a quantity with a unit of the dimension of '{unit}'"}),
+        WithJsonSchema({"type": "string", "x-unit": unit}),
     ]
 
 

@@ -21,7 +21,7 @@ rule configuration:
     message:
         "Writing the resolved configuration"
     shell:
-        "thalweg config --resolve {params.settings:q} --output {output.config} > {log} 2>&1"
+        "thalweg config resolve --settings {params.settings:q} --output {output.config} > {log} 2>&1"
 
 
 rule fetch:

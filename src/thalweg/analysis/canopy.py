@@ -246,14 +246,14 @@ def _scaled(potential, train, test):
     return best[1] * potential(test) * test.wetness.values ** best[2]
 
 
-def _daily(rows, name, models, least_share):
+def _daily(rows, name, models, min_share):
     """Means over the measured half-hours of each day with enough of them, and the share of its light that they are."""
     known = rows[name].notna().values
     frame = pd.DataFrame({"measured": rows[name], "light": rows.half_hours} | models, index=rows.index)[known]
     groups = frame.groupby(frame.index.normalize())
     means = groups.mean()
     means["share"] = groups.size() / means.light
-    return means[means.share >= least_share].drop(columns="light")
+    return means[means.share >= min_share].drop(columns="light")
 
 
 def _simulations(test, predictions, settings):
@@ -261,7 +261,7 @@ def _simulations(test, predictions, settings):
     result, days = [], []
     for name in TARGETS:
         models = {key: found[name] for key, found in predictions.items() if name in found}
-        daily = _daily(test, name, models, settings.least_share)
+        daily = _daily(test, name, models, settings.min_share)
         half_hours = {key: values for key, values in models.items() if key[0] not in DAYS_ONLY}
         result += _simulated("half-hours", name, test.index, test[name].values, half_hours)
         result += _simulated(

@@ -5,7 +5,7 @@ import importlib
 import sys
 
 VERBS = {
-    "config": "Write or check the default configuration and its JSON schema.",
+    "config": "Print, check and document the configuration.",
     "fetch": "Download a dataset of the catalogue, verified and resumable.",
     "progress": "Show how far the trainings of a study are and how much is left.",
     "record": "Keep a small record of a study in docs/results, and the claims that the README shows.",

@@ -155,21 +155,22 @@ class CamelsUsSettings(Settings):
     dataset: str = Field("camels-us", description=DATASET)
     period: Period = Field(("1980-10-01", "2010-09-30"), validate_default=True, description="first and last day used")
     potential_evapotranspiration: Temperatures = Field(
-        "hargreaves", description="method, by pyet; hargreaves uses the daily temperature range, which only daymet has"
+        "hargreaves",
+        description="method, computed by pyet; hargreaves uses the daily temperature range, which only daymet has",
     )
     attributes: list[str] = Field(
         list(KRATZERT_2019),
-        description="what networks see of a catchment; the default are the 27 of Kratzert et al. (2019), those of climate being of 1989-2009",
+        description="attributes that networks use; by default the 27 of Kratzert et al. (2019), of which those of climate are means of 1989-2009",
     )
     catchments: Literal["all", "benchmark"] | list[str] = Field(
-        "all", description="all, benchmark (those of the list of 531 that are there), or ids"
+        "all", description="all; benchmark, those of the published 531 that are in the dataset; or a list of ids"
     )
     product: Literal["daymet", "nldas", "maurer"] = Field(
-        "daymet", description="forcing; the netCDF form has daymet only"
+        "daymet", description="forcing product; the netCDF form has daymet only"
     )
     rescale_discharge: bool = Field(
         True,
-        description="relate depths of discharge to the stated area (the water balance) or to that of the forcing files (published benchmarks)",
+        description="true: discharge depth per stated area, for water balances; false: per area of the forcing files, as in published benchmarks",
     )
     minimum_days: Days = Field("730 days", validate_default=True, description=MINIMUM_DAYS)
 

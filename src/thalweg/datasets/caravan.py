@@ -99,16 +99,20 @@ class CaravanSettings(Settings):
     period: Period = Field(("1981-10-01", "2020-09-30"), validate_default=True, description="first and last day used")
     potential_evapotranspiration: Literal["penman_monteith", "hargreaves", "oudin", "hamon"] = Field(
         "penman_monteith",
-        description="penman_monteith is the files' own, computed from their radiation, humidity and wind where it is lacking; that of ERA5-Land is implausible and never used",
+        description="method; penman_monteith is that of the files, or computed from their radiation, humidity and wind where they lack it; that of ERA5-Land is implausible and not used",
     )
     attributes: list[str] | None = Field(
-        None, description="what networks see of a catchment, of HydroATLAS; null for all that the tables hold"
+        None, description="attributes of HydroATLAS that networks use; null for all in the tables"
     )
-    sources: Literal["all"] | list[str] = Field("all", description="all, or names such as camels, hysets")
+    sources: Literal["all"] | list[str] = Field(
+        "all", description="all, or names of source datasets, such as camels, hysets"
+    )
     duplicate_distance: quantity("km", 0) = Field(
-        "1 km", validate_default=True, description="gauges of two sources that are nearer and of like area are one"
+        "1 km",
+        validate_default=True,
+        description="distance below which gauges of two sources with similar area are duplicates",
     )
-    duplicate_area: Share = Field(0.1, description="greatest relative difference of the areas of such gauges")
+    duplicate_area: Share = Field(0.1, description="maximum relative difference between the areas of such gauges")
     minimum_days: Days = Field("730 days", validate_default=True, description=MINIMUM_DAYS)
 
 

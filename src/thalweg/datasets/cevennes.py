@@ -69,12 +69,14 @@ class CevennesSettings(Settings):
 
     kind: Literal["cevennes"] = "cevennes"
     dataset: str = Field("cevennes", description=DATASET)
-    catchment: Literal["cance", "lez"] = Field(description="cance is hourly, lez daily")
+    catchment: Literal["cance", "lez"] = Field(description="catchment; cance has hourly data, lez daily")
     scheme: Literal["conservative", "bilinear", "nearest"] = Field(
-        "conservative", description="regridding; conservative keeps the volume of rain"
+        "conservative", description="regridding scheme; conservative preserves the volume of rain"
     )
     maximum_subcatchment_area: Area = Field(
-        "50 km2", validate_default=True, description="larger sub-catchments between gauges are split"
+        "50 km2",
+        validate_default=True,
+        description="maximum area of a sub-catchment; larger ones between gauges are split",
     )
 
 
@@ -90,7 +92,7 @@ def build(folder, catchment, scheme="conservative", maximum_subcatchment_area=50
         folder: where the dataset was unpacked.
         catchment: ``"cance"`` or ``"lez"``.
         scheme: of :mod:`thalweg.basin.regrid`, for rain and potential evapotranspiration; descriptors are area means always.
-        maximum_subcatchment_area: km2; larger sub-catchments between gauges are split.
+        maximum_subcatchment_area: km2; maximum area of a sub-catchment; larger ones between gauges are split.
 
     Returns:
         (Domain, DataFrame): units are sub-catchments, each with the reach of its name, places the gauges; the attribute ``geometry``

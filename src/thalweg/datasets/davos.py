@@ -42,12 +42,12 @@ FLUXES = {
 }
 
 
-def build(folder, greatest_flag=1, dry_hours=6.0):
+def build(folder, max_flag=1, dry_hours=6.0):
     """Read what was measured at the tower.
 
     Args:
         folder: where the dataset was unpacked.
-        greatest_flag: quality flag (0 or 1) up to which a flux counts as measured.
+        max_flag: quality flag (0 or 1) up to which a flux counts as measured.
         dry_hours: hours without precipitation after which leaves count as dry.
 
     Returns:
@@ -65,10 +65,10 @@ def build(folder, greatest_flag=1, dry_hours=6.0):
     columns += [column for flux, flag, _ in FLUXES.values() for column in (flux, flag)]
     raw = pd.read_parquet(path)
     require(raw, columns, path)
-    return measured(raw[columns], greatest_flag, dry_hours, path)
+    return measured(raw[columns], max_flag, dry_hours, path)
 
 
-def measured(raw, greatest_flag, dry_hours, source):
+def measured(raw, max_flag, dry_hours, source):
     """See :func:`build`; ``raw`` has the columns of the file."""
     irregular = np.flatnonzero(np.diff(raw.index) != HALF_HOUR)
     if len(irregular):
@@ -81,7 +81,7 @@ def measured(raw, greatest_flag, dry_hours, source):
     longwave = EMISSIVITY * (table.longwave_radiation - STEFAN_BOLTZMANN * kelvin**4)
     table["net_radiation"] = (1 - ALBEDO) * table.shortwave_radiation + longwave
     for name, (column, flag, _) in FLUXES.items():
-        table[name] = raw[column].where(raw[flag] <= greatest_flag).values
+        table[name] = raw[column].where(raw[flag] <= max_flag).values
     wet = table.precipitation.gt(0) | table.precipitation.isna()
     table["dry"] = wet.rolling(max(round(dry_hours * 2), 1), min_periods=1).max().eq(0)
     return table

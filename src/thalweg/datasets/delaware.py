@@ -109,10 +109,10 @@ class DelawareSettings(Settings):
     dataset: str = Field("delaware", description=DATASET)
     period: Period = Field(("1979-01-01", "1980-12-31"), validate_default=True, description="first and last day used")
     potential_evapotranspiration: Literal["hargreaves", "oudin", "hamon"] = Field(
-        "hargreaves", description="method, by pyet; hargreaves uses the daily temperature range"
+        "hargreaves", description="method, computed by pyet; hargreaves uses the daily temperature range"
     )
-    minimum_days: Days = Field("700 days", validate_default=True, description="discharge that a gauge needs to be kept")
-    area_tolerance: Share = Field(0.2, description="greatest relative error of the network's area at a gauge")
+    minimum_days: Days = Field("700 days", validate_default=True, description="observed discharge that a gauge needs")
+    area_tolerance: Share = Field(0.2, description="maximum relative error of the network's area at a gauge")
 
 
 SETTINGS = DelawareSettings

@@ -49,7 +49,7 @@ class FranceSettings(Settings):
     dataset: str = Field("france", description=DATASET)
     period: Period = Field(("1999-01-01", "2018-12-31"), validate_default=True, description="first and last day used")
     potential_evapotranspiration: Literal["given", "oudin", "hamon"] = Field(
-        "given", description="given is the files' own; the data have no temperature extremes"
+        "given", description="method; given is that of the files; the data have no temperature extremes"
     )
     minimum_days: Days = Field("730 days", validate_default=True, description=MINIMUM_DAYS)
 

@@ -121,7 +121,8 @@ class LeafSettings(Settings):
     kind: Literal["leaf"] = "leaf"
     dataset: str = Field("leaf", description=DATASET)
     measured: Literal["assimilation", "stomatal_conductance"] = Field(
-        "assimilation", description="A-Ci curves, or series of stomatal conductance with assimilation"
+        "assimilation",
+        description="measured variable: A-Ci curves, or series of stomatal conductance with assimilation",
     )
 
 

@@ -30,7 +30,7 @@ FORCING = {
 PLAUSIBLE_MEAN = (0.3, 8.0)  # mm/day: mean potential evapotranspiration over years
 
 Temperatures = Literal["hargreaves", "oudin", "hamon"]  # methods that need no more than temperature
-MINIMUM_DAYS = "discharge that a catchment needs within the period to be kept"
+MINIMUM_DAYS = "observed discharge that a catchment needs within the period"
 
 
 def spelled(unit):

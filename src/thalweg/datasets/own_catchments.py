@@ -45,10 +45,10 @@ class OwnCatchmentsSettings(Settings):
     """Catchments of your own, from plain files with units (docs/guides/own_data.md)."""
 
     kind: Literal["own_catchments"] = "own_catchments"
-    folder: str = Field(description="where attributes.csv and the series lie")
+    folder: str = Field(description="folder of attributes.csv and the series")
     period: Period = Field(description="first and last day used")
     potential_evapotranspiration: Literal["given"] | Temperatures = Field(
-        "given", description="given is that of the series; hargreaves needs the daily temperature extremes"
+        "given", description="method; given is that of the series; hargreaves needs daily temperature extremes"
     )
     minimum_days: Days = Field("730 days", validate_default=True, description=MINIMUM_DAYS)
 

@@ -50,8 +50,8 @@ class OwnSitesSettings(Settings):
     """Sites from a folder of your own tables; see docs/guides/own_data.md."""
 
     kind: Literal["own_sites"] = "own_sites"
-    folder: str = Field(description="where forcing.csv, attributes.csv, samples.csv and perhaps network.csv are")
-    name: str = Field("own", description="of the domain, in tables and figures")
+    folder: str = Field(description="folder of forcing.csv, attributes.csv, samples.csv and, optionally, network.csv")
+    name: str = Field("own", description="name of the domain in tables and figures")
 
 
 SETTINGS = OwnSitesSettings

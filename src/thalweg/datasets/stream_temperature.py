@@ -81,7 +81,7 @@ class StreamTemperatureSettings(Settings):
     period: Period = Field(("2016-10-01", "2020-09-30"), validate_default=True, description="first and last day used")
     discharge: Literal["observed", "withheld"] = Field(
         "observed",
-        description="withheld: constant in time, estimated from attributes; nothing comes from the site's own gauge",
+        description="observed: that of the site's gauge; withheld: constant in time, estimated from attributes, without data of the site's gauge",
     )
 
 

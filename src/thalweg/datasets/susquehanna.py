@@ -81,11 +81,9 @@ class SusquehannaSettings(Settings):
     dataset: str = Field("susquehanna", description=DATASET)
     period: Period = Field(("1984-01-01", "2020-12-31"), validate_default=True, description="first and last day used")
     potential_evapotranspiration: Literal["oudin", "hamon"] = Field(
-        "oudin", description="method, by pyet; the data have no temperature extremes"
+        "oudin", description="method, computed by pyet; the data have no temperature extremes"
     )
-    minimum_days: Days = Field(
-        "3650 days", validate_default=True, description="discharge that a gauge needs to be kept"
-    )
+    minimum_days: Days = Field("3650 days", validate_default=True, description="observed discharge that a gauge needs")
 
 
 SETTINGS = SusquehannaSettings

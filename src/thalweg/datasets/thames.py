@@ -135,9 +135,9 @@ class ThamesSettings(Settings):
     period: Period = Field(
         ("2008-01-01", "2013-02-28"),
         validate_default=True,
-        description="first and last day used; samples begin in March 2009, the time before is for states to settle",
+        description="first and last day used; samples begin in March 2009, after a spin-up",
     )
-    minimum_samples: Count = Field(50, description="days sampled that a site needs to be kept")
+    minimum_samples: Count = Field(50, description="sampled days that a site needs")
 
 
 SETTINGS = ThamesSettings

@@ -6,8 +6,15 @@ from matplotlib.patches import Rectangle
 
 from thalweg.experiments.declared import Declared
 from thalweg.figures.style import QUIET, WIDTH, letter, number, styled
-from thalweg.settings.twin import PRIORS
 
+LABELS = {
+    "hbv": "HBV 1.1p",
+    "gr4j": "GR4J",
+    "exp_hydro": "EXP-HYDRO",
+    "xinanjiang": "Xinanjiang",
+    "sac_sma": "SAC-SMA",
+    "prms": "PRMS",
+}
 PANELS = {
     "NSE": ("discharge (trained), NSE", 3),
     "evapotranspiration_NSE": ("daily evapotranspiration, NSE", 2),
@@ -68,7 +75,7 @@ def draw(confusion_csv):
                 (i - 0.46, i - 0.46), 0.92, 0.92, fill=False, linewidth=1.6, edgecolor="#D55E00" if first else QUIET
             )
             axes.add_patch(frame)
-        labels = [PRIORS.get(prior, prior) for prior in priors]
+        labels = [LABELS.get(prior, prior) for prior in priors]
         axes.set_xticks(range(len(priors)), labels, rotation=40, ha="right")
         axes.set_yticks(range(len(priors)), labels)
         axes.tick_params(length=0)

@@ -1,6 +1,6 @@
-"""Blocks of the configuration that single steps read: their keys, meaning, units and limits.
+"""Models, training and experiments: the keys of these blocks, with their meaning, units and limits.
 
-:mod:`thalweg.settings.study` puts them together. A step is given its own block as JSON.
+:mod:`thalweg.settings.study` puts them together. A step of the workflow reads its own block, as JSON.
 """
 
 from typing import Annotated, Any, Literal
@@ -12,7 +12,7 @@ from thalweg.schema import Count, Days, Hours, Minutes, Part, Period, Settings
 
 
 def _named(kind):
-    """A name behind which there is something; it is looked up and not imported."""
+    """The name of something that exists; it is looked up, not imported."""
 
     def check(name):
         module_of(kind, name)
@@ -29,38 +29,44 @@ class ProcessModel(Settings):
     """A differentiable model: a process whose parameters a network learns."""
 
     kind: Literal["process"] = "process"
-    label: str = Field(description="name in figures")
+    label: str = Field(description="name in figures and tables")
     process: ProcessName = Field(
         "hbv",
-        description="the prior, a file in thalweg/processes or package.module:function of your own; hbv_implicit is HBV 1.1p by backward Euler, hbv_canopy evaporates through leaves that photosynthesise, hbv_neural has a small network for recharge",
+        description="process (the prior): a file in thalweg/processes, or package.module:function of your own. hbv_implicit is HBV 1.1p solved by backward Euler; hbv_canopy computes transpiration from photosynthesis; hbv_neural computes recharge by a small network",
     )
-    capillary_rise: bool = Field(True, description="HBV 1.1p (true) or 1.0 (false)")
+    capillary_rise: bool = Field(True, description="true for HBV 1.1p, false for HBV 1.0, which has no capillary rise")
     integrator: Literal["fused", "reference"] = Field(
-        "fused", description="fused: compiled kernels; reference: a slow loop of tensor operations, to check them by"
+        "fused", description="fused: compiled kernels; reference: a slow loop of tensor operations, for verification"
     )
-    components: Annotated[int, Field(ge=1, le=16)] = Field(4, description="parallel parameter sets, averaged")
+    components: Annotated[int, Field(ge=1, le=16)] = Field(
+        8, description="parallel parameter sets, whose fluxes are averaged"
+    )
     network: Literal["attributes", "transformer", "unit", "none"] = Field(
         "attributes",
-        description="attributes: a perceptron on unit attributes; transformer: on attributes and the forcing of the training period; unit: a parameter set for each unit, which says nothing of others; none: one parameter set for all units",
+        description="source of the parameters. attributes: a perceptron on attributes of the unit; transformer: a transformer on these and the forcing of the training period; unit: a free parameter set for each unit, not applicable to held-out places; none: one parameter set for all units",
     )
-    hidden: Count = Field(64, description="width of the network; of a transformer a multiple of 4")
+    hidden: Count = Field(64, description="width of the network; for a transformer, a multiple of 4")
     layers: Count = Field(2, description="hidden layers of the perceptron, or layers of the transformer")
     pretrain_steps: Annotated[int, Field(ge=0)] = Field(
         0,
-        description="steps in which the transformer first learns, without discharge, to fill in hidden forcing and attributes of all units; 0 for none",
+        description="optimiser steps of pretraining, in which the transformer reconstructs masked forcing and attributes of all units, without discharge; 0 for none",
     )
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout in the network")
-    dynamic: list[str] = Field([], description="parameters learned per day by an LSTM on forcing and attributes")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout rate in the network")
+    dynamic: list[str] = Field(
+        [], description="parameters that vary daily, computed by an LSTM from forcing and attributes"
+    )
     spatial: Literal["distributed", "lumped"] = Field(
-        "distributed", description="run on every unit, or on the mean of each gauge's catchment"
+        "distributed", description="distributed: run on every unit; lumped: run on the mean over each gauge's catchment"
     )
     routing: Literal["none", "unit_hydrograph", "river"] = Field(
         "unit_hydrograph",
-        description="none: runoff of the units upstream is summed; unit_hydrograph: a learned delay of each unit; river: that delay on the hillslope, then Muskingum-Cunge through the network",
+        description="none: sum of the runoff of all units upstream; unit_hydrograph: each unit's runoff is delayed by a gamma distribution with learned parameters; river: this delay on the hillslope, then Muskingum-Cunge routing through the network",
     )
-    river_step: Hours = Field("6 hours", validate_default=True, description="time step in the river; a part of a day")
-    river_hidden: Count = Field(16, description="width of the network from attributes of reaches to their parameters")
-    training: dict[str, Any] = Field({}, description="overrides of the training block for this model")
+    river_step: Hours = Field(
+        "6 hours", validate_default=True, description="time step of the river routing; must divide a day"
+    )
+    river_hidden: Count = Field(16, description="width of the network from attributes of a reach to its parameters")
+    training: dict[str, Any] = Field({}, description="keys of the block training that differ for this model")
 
     @model_validator(mode="after")
     def _transformer_has_heads(self):
@@ -86,71 +92,76 @@ class SequenceModel(Settings):
     """An LSTM from forcing and attributes to what is observed, without a process."""
 
     kind: Literal["sequence"] = "sequence"
-    label: str = Field(description="name in figures")
+    label: str = Field(description="name in figures and tables")
     hidden: Count = Field(64, description="width of the LSTM")
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout before the output")
-    spatial: Literal["distributed", "lumped"] = Field("lumped", description="as for a process")
-    training: dict[str, Any] = Field({}, description="overrides of the training block for this model")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout rate before the output layer")
+    spatial: Literal["distributed", "lumped"] = Field(
+        "lumped", description="distributed: run on every unit; lumped: run on the mean over each gauge's catchment"
+    )
+    training: dict[str, Any] = Field({}, description="keys of the block training that differ for this model")
 
 
 class ClimatologyModel(Settings):
-    """The mean of the calendar day over the training period, or a seasonal cycle fitted to samples: nothing is learned."""
+    """Baseline without training: mean of each calendar day over the training period, or a seasonal cycle fitted to samples."""
 
     kind: Literal["climatology"] = "climatology"
-    label: str = Field(description="name in figures")
-    smoothing: Days = Field("31 days", validate_default=True, description="running mean over the calendar")
+    label: str = Field(description="name in figures and tables")
+    smoothing: Days = Field("31 days", validate_default=True, description="width of the running mean over the calendar")
     harmonics: Count | None = Field(
         None,
-        description="of a Fourier series fitted by least squares, in the place of the smoothed calendar; null for the calendar",
+        description="harmonics of a seasonal cycle fitted by least squares; null for the mean of each calendar day",
     )
 
 
 class EnsembleModel(Settings):
-    """The mean of other models' simulations, over their seeds too: nothing is trained."""
+    """Mean of the simulations of other models, over all their seeds, without training."""
 
     kind: Literal["ensemble"] = "ensemble"
-    label: str = Field(description="name in figures")
-    members: Annotated[list[str], Field(min_length=1)] = Field(description="names of the models block")
+    label: str = Field(description="name in figures and tables")
+    members: Annotated[list[str], Field(min_length=1)] = Field(
+        description="names of models; each must be in the same experiment"
+    )
 
 
 Model = Annotated[ProcessModel | SequenceModel | ClimatologyModel | EnsembleModel, Field(discriminator="kind")]
 
 
 class Training(Settings):
-    """How every model is trained."""
+    """Training of all models; a model or an experiment may override single keys."""
 
     loss: LossName = Field(
         "nse_batch",
-        description="a file in thalweg/learn/losses or package.module:function of your own; nse_batch divides squared errors by each gauge's variance; nse_kge adds each gauge's distance from the best Kling-Gupta efficiency; log_likelihood is that of log-normal errors, with samples below a detection limit as censored",
+        description="loss: a file in thalweg/learn/losses, or package.module:function of your own. nse_batch: squared errors over the variance of each gauge; nse_kge: that plus the distance from a Kling-Gupta efficiency of 1; log_likelihood: log-normal errors, with samples below the detection limit as censored",
     )
-    optimiser: Literal["adam", "adadelta"] = Field("adam", description="torch optimiser")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(0.01, description="at the first step")
+    optimiser: Literal["adam", "adadelta"] = Field("adam", description="optimiser of torch")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(0.01, description="learning rate at the first step")
     schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="cosine falls to 5 % of the rate at the last step"
+        "cosine", description="cosine: the learning rate falls to 5 % at the last step; constant: it stays"
     )
-    steps: Count = Field(150, description="optimiser steps at most")
-    window: Days = Field("730 days", validate_default=True, description="days simulated with gradients in a step")
+    steps: Count = Field(150, description="maximum number of optimiser steps")
+    window: Days = Field("730 days", validate_default=True, description="simulated time per step with gradients")
     spin_up: Days = Field(
         "365 days",
         validate_default=True,
-        description="days before the window, without gradient or loss; the record's first days are repeated where there are none",
+        description="simulated time before the window, without gradients or loss; where the record begins later, its first days are repeated",
     )
-    places_per_step: Count = Field(1000, description="places drawn in a step; all when there are fewer")
-    gradient_clip: Annotated[float, Field(gt=0)] = Field(1.0, description="greatest norm of the gradient")
+    places_per_step: Count = Field(1000, description="places drawn per step; all when there are fewer")
+    gradient_clip: Annotated[float, Field(gt=0)] = Field(1.0, description="maximum norm of the gradient")
     validate_every: Count = Field(10, description="steps between validations")
-    patience: Count = Field(5, description="validations without improvement before training stops")
+    patience: Count = Field(5, description="validations without improvement after which training stops")
     checkpoint_every: Minutes = Field("5 minutes", validate_default=True, description="time between checkpoints")
     climate_attributes: bool = Field(
         True,
-        description="add nine climate indices of the training period to the attributes",
+        description="whether nine climate indices of the training period are added to the attributes",
     )
     logarithmic_attributes: bool = Field(
-        False, description="take attributes that span orders of magnitude, such as drainage areas, as logarithms"
+        False,
+        description="whether attributes that span orders of magnitude, such as drainage area, enter as logarithms",
     )
 
 
 class TrainingJob(Settings):
-    """What the steps train and simulate are given: one model of one experiment."""
+    """Input of the steps train and simulate: one model of one experiment."""
 
     model: Model
     training: Training
@@ -166,36 +177,36 @@ AnalysisName = _named("analysis")
 
 
 class Split(Settings):
-    """Who trains and who is tested."""
+    """Which places and years train a model, and which test it."""
 
     kind: SplitName = Field(
-        description="a file of thalweg/experiments/splits, or package.module:function. temporal: same places, other years; ungauged_basins (PUB): random folds of gauges; ungauged_places: the same, of sampled places; ungauged_regions (PUR): folds of near places; inner_gauges: train at the last gauges downstream, test at those upstream of them; differential: train on the wetter, drier, colder or warmer half of each gauge's years, test on the other; extremes: train on the years whose greatest flood is below a return period, test on those above; scale: train at catchments of some areas, test at others"
+        description="kind of split: a file in thalweg/experiments/splits, or package.module:function of your own. temporal: same places, other years; ungauged_basins (PUB): random folds of gauges; ungauged_places: random folds of sampled places; ungauged_regions (PUR): folds of neighbouring places; inner_gauges: train at the most downstream gauges, test at those upstream; differential: train on the wetter, drier, colder or warmer half of each gauge's years, test on the other half; extremes: train on years whose largest flood is below a return period, test on the other years; scale: train at catchments in one range of areas, test in another"
     )
     variable: str | dict[str, Annotated[float, Field(gt=0)]] = Field(
         "discharge",
-        description="what is observed; or several variables with their weights in the loss, the first being the main one",
+        description="observed variable; or several variables with their weights in the loss, of which the first is the main one",
     )
-    train: Period = Field(description="training period")
-    test: Period = Field(description="test period")
+    train: Period = Field(description="training period, [first day, last day]")
+    test: Period = Field(description="test period, [first day, last day]")
     minimum_values: Annotated[int, Field(ge=0)] = Field(
-        0, description="observations in the training and in the test period that a place needs to take part"
+        0, description="observations that a place needs in both the training and the test period"
     )
     folds: Count = Field(1, description="folds of places; 1 unless places are held out")
-    tested_folds: Count | None = Field(None, description="only the first so many folds are run; null for all")
+    tested_folds: Count | None = Field(None, description="number of folds that are run, from the first; null for all")
     options: Any = Field(
-        default_factory=dict, description="keys that the kind of split reads; they may stand beside the others"
+        default_factory=dict, description="keys of the kind of split; they may also be written next to the other keys"
     )
     training_share: Annotated[float, Field(gt=0, le=1)] = Field(
-        1.0, description="share of the training places that are used: nested random subsets"
+        1.0, description="share of the training places that is used; smaller shares are subsets of larger ones"
     )
     training_years: Count | None = Field(
-        None, description="only the last so many years of the training period are used; null for all"
+        None, description="number of years used, from the end of the training period; null for all"
     )
     validation: Literal["places", "period", "none"] = Field(
         "places",
-        description="early stopping on a share of the training places, or of the end of the training period; none holds nothing out and watches the training itself",
+        description="data for early stopping. places: a share of the training places; period: a share at the end of the training period; none: nothing is held out, and the training loss is monitored",
     )
-    validation_share: Part = Field(0.15, description="share held out from training for early stopping")
+    validation_share: Part = Field(0.15, description="share of the training data held out for early stopping")
 
     @model_validator(mode="before")
     @classmethod
@@ -250,16 +261,17 @@ class Split(Settings):
 
 
 class Experiment(Split):
-    """A split and the models that are compared on it."""
+    """A split and the models compared on it."""
 
-    label: str = Field("", description="name in figures")
-    models: list[str] = Field(description="names of the models block")
+    label: str = Field("", description="name in figures and tables")
+    models: list[str] = Field(description="names of the models that are compared")
     minimum_days: Days | None = Field(
-        None, description="days with both series that a metric needs; null for that of the evaluation"
+        None,
+        description="days with simulation and observation that a metric needs; null for that of the block evaluation",
     )
     training: dict[str, Any] = Field(
-        {}, description="overrides of the training block for all models of this experiment"
+        {}, description="keys of the block training that differ for all models of this experiment"
     )
     seeds: Annotated[list[int], Field(min_length=1)] | None = Field(
-        None, description="every model of this experiment is trained once per seed; null for those of the study"
+        None, description="random seeds, one training for each; null for those of the study"
     )

@@ -32,7 +32,7 @@ def arguments(parser):
 def run(args):
     torch.set_num_threads(args.threads)
     settings = settings_from(CanopyStudy, args.settings)
-    tower = davos.build(args.dataset, settings.data.greatest_flag, settings.data.dry_hours)
+    tower = davos.build(args.dataset, settings.data.max_flag, settings.data.dry_hours)
     simulations, tables = learn_canopy(tower, settings)
     tables["evidence"] = evidence(tables["daily"], args.bootstrap_samples)
     record = provenance(

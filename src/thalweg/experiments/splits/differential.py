@@ -20,7 +20,7 @@ YEARS = {  # the half that trains: forcing whose mean ranks the years, and wheth
 class Options(Settings):
     """Which half trains."""
 
-    train_on: Literal["wet", "dry", "cold", "warm"] = Field(description="the half of the years that trains")
+    train_on: Literal["wet", "dry", "cold", "warm"] = Field(description="half of each gauge's years used for training")
 
 
 @kind("same", Options, one_period=True)

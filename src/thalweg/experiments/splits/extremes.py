@@ -15,7 +15,7 @@ class Options(Settings):
     """Where the years divide."""
 
     return_period: Annotated[float, Field(gt=1)] = Field(
-        5, description="years; of each gauge's own log-Pearson III distribution"
+        5, description="return period of the limiting flood in years, from a log-Pearson III distribution of each gauge"
     )
 
 

@@ -10,8 +10,8 @@ from thalweg.schema import Area, Settings
 class Options(Settings):
     """Which areas."""
 
-    train_areas: tuple[Area, Area] = Field(description="smallest and largest area that trains")
-    test_areas: tuple[Area, Area] = Field(description="smallest and largest area that is tested")
+    train_areas: tuple[Area, Area] = Field(description="smallest and largest area of training catchments")
+    test_areas: tuple[Area, Area] = Field(description="smallest and largest area of test catchments")
 
 
 @kind("apart", Options)

@@ -19,7 +19,7 @@ class Options(Settings):
 
     regions: Literal["distance", "hydrologic_units"] = Field(
         "distance",
-        description="clusters of near places, or the seven groups of hydrologic units of the United States (folds: 7)",
+        description="distance: clusters of neighbouring places; hydrologic_units: the seven groups of hydrologic units of the United States (folds: 7)",
     )
 
     def check(self, split):
