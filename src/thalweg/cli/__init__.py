@@ -7,8 +7,8 @@ import sys
 VERBS = {
     "config": "Write or check the default configuration and its JSON schema.",
     "fetch": "Download a dataset of the catalogue, verified and resumable.",
-    "progress": "Show how far the trainings of a study are and how much is left.",
     "record": "Copy a study's tables and figures into docs and its result table into the README.",
+    "study": "Run a study, show how far it is and how much is left, or release what a killed run has locked.",
     "step": "Run one step of the workflow; its rules call these.",
 }
 STEPS = {
@@ -47,7 +47,8 @@ def main(arguments=None):
     )
     verbs = _add(parser, VERBS, "thalweg.cli", arguments)
     _add(verbs["step"], STEPS, "thalweg.cli.steps", arguments[1:] if arguments[:1] == ["step"] else [])
-    parsed = parser.parse_args(arguments)
+    own = arguments.index("--") if arguments[:1] == ["study"] and "--" in arguments else len(arguments)
+    parsed = parser.parse_args(arguments[:own], argparse.Namespace(more=arguments[own + 1 :]))
     try:
         parsed.run(parsed)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
