@@ -23,8 +23,9 @@ import pandas as pd
 import torch
 
 from thalweg.analysis.elasticity import tested, water_balance
+from thalweg.basin.domain import spatial_domain
 from thalweg.evaluation.evidence import compared, correlated, signed_rank
-from thalweg.experiments.run import series_of, spatial_domain
+from thalweg.experiments.run import series_of
 from thalweg.experiments.trained import place_windows, trained_models
 from thalweg.metrics.calendar import period, water_year
 from thalweg.metrics.signatures import baseflow_index

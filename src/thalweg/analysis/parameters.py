@@ -17,12 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
-from thalweg.basin.domain import DataError
+from thalweg.basin.domain import DataError, spatial_domain
 from thalweg.basin.observables import observable
 from thalweg.evaluation.blocks import CONFIDENCE, block_bootstrap, blocks_of
-from thalweg.experiments.run import spatial_domain
 from thalweg.learn.scaling import climate_attributes
 from thalweg.metrics.calendar import period
 
@@ -63,6 +61,8 @@ def rank_correlations(first, second):
 
 
 def _standard_ranks(columns):
+    from scipy.stats import rankdata
+
     ranks = rankdata(columns, axis=0)
     ranks -= ranks.mean(0)
     norm = np.sqrt((ranks**2).sum(0))

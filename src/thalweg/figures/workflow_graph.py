@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path as Outline
-from scipy.optimize import isotonic_regression
 
 from thalweg.figures.style import OKABE_ITO, QUIET, styled
 
@@ -153,6 +152,8 @@ def _layers(labels, edges, source):
 
 def _straightened(layers, chains, place):
     """Move nodes up or down towards their neighbours, keeping the order and the distance of rows in each layer."""
+    from scipy.optimize import isotonic_regression
+
     place_of_arrow = {node for chain in chains for node in chain[1:-1]}
     beside = {}
     for chain in chains:

@@ -6,9 +6,9 @@ from thalweg.analysis.parameters import attribute_all
 from thalweg.basin.domain import read_domain
 from thalweg.cli.evidence import add_arguments, write
 from thalweg.experiments.simulation import read_simulation
-from thalweg.experiments.trained import PhysicsJob
 from thalweg.metrics.calendar import read_splits
 from thalweg.schema import settings_from
+from thalweg.settings.blocks import PhysicsJob
 
 
 def arguments(parser):

@@ -8,9 +8,9 @@ import torch
 from thalweg.analysis.elasticity import respond_all, response_evidence
 from thalweg.cli.evidence import add_arguments, read_daily, write
 from thalweg.evaluation.blocks import block_labels
-from thalweg.experiments.trained import PhysicsJob
 from thalweg.metrics.calendar import read_splits
 from thalweg.schema import settings_from
+from thalweg.settings.blocks import PhysicsJob
 
 
 def arguments(parser):
