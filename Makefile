@@ -17,7 +17,7 @@ study: .venv/installed
 	.venv/bin/thalweg study $(STUDY) --cores $(CORES)
 
 test: .venv/installed
-	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest -m "not long"
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest -n auto -m "not long"
 
 long-test: .venv/installed
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest -m long

@@ -19,6 +19,7 @@ ACTIONS = {
     "unlock": "release the lock of a run on another machine that has ended",
     "report": "only write the report",
 }
+ELSEWHERE = {"--profile", "--executor", "-e"}
 PRETENDS = {"-n", "--dry-run", "--dryrun", "--touch", "-t", "--unlock"}  # after these there is nothing new to report
 
 
@@ -26,7 +27,7 @@ def arguments(parser):
     parser.add_argument("study", help="its name: that of its file in config/studies, or default")
     actions = "; ".join(f"{name}: {text}" for name, text in ACTIONS.items())
     parser.add_argument("action", nargs="?", choices=ACTIONS, default="run", help=actions)
-    parser.add_argument("--cores", default="all", help="jobs that run at a time (default: as many as there are cores)")
+    parser.add_argument("--cores", help="jobs that run at a time (default: as many as this machine has cores)")
     parser.epilog = "What follows -- is given to Snakemake, as in: thalweg study default -- --profile profiles/slurm"
 
 
@@ -64,8 +65,12 @@ def _snakemake(args, results, more):
     cost = sorted(Path("docs", args.study).rglob("cost.csv"))
     if cost:
         settings += ["--logger-thalweg-cost", str(cost[0])]
+    if args.cores or not ELSEWHERE.intersection(
+        args.more
+    ):  # of a cluster, its profile says how many jobs run at a time
+        settings += ["--cores", args.cores or "all"]
     try:
-        main(["--cores", args.cores, *settings, *more, *_of(args.study, args.more)])
+        main([*settings, *more, *_of(args.study, args.more)])
     except SystemExit as end:
         return end.code or 0
 
