@@ -17,10 +17,10 @@ study: .venv/installed
 	.venv/bin/thalweg study $(STUDY) --cores $(CORES)
 
 test: .venv/installed
-	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest -n auto -m "not long"
+	OMP_NUM_THREADS=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest -n auto -m "not long"
 
 long-test: .venv/installed
-	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest -m long
+	OMP_NUM_THREADS=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest -m long
 
 golden: .venv/installed
 	$(MAKE) study STUDY=smoke

@@ -20,7 +20,17 @@ ACTIONS = {
     "report": "only write the report",
 }
 ELSEWHERE = {"--profile", "--executor", "-e"}
-PRETENDS = {"-n", "--dry-run", "--dryrun", "--touch", "-t", "--unlock"}  # after these there is nothing new to report
+NO_REPORT = {
+    "-n",
+    "--dry-run",
+    "--dryrun",
+    "--touch",
+    "-t",
+    "--until",
+    "-U",
+    "--omit-from",
+    "-O",
+}  # nothing whole is made
 
 
 def arguments(parser):
@@ -46,7 +56,7 @@ def run(args):
     if args.action == "report":
         command = [sys.executable, "-m", "snakemake", "--cores", "1", *report, *_of(args.study, args.more)]
         raise SystemExit(subprocess.run(command).returncode)
-    began, makes = time.monotonic(), not PRETENDS.intersection(args.more)
+    began, makes = time.monotonic(), not NO_REPORT.intersection(args.more)
     with running(args.study):
         code = _snakemake(args, results, [*report, "--report-after-run"] if makes else [])
     if makes and code == 0:
