@@ -153,6 +153,8 @@ def test_the_rest_is_estimated_from_the_jobs_done(tmp_path):
     work.start(3, "figure")
     work.fail(3)
     assert work.remaining_seconds() == 5  # the longest job is more than half of the rest
+    work.start(3, "figure")
+    assert work.remaining_seconds() == 7
 
 
 def test_trainings_are_long_and_known_one_by_one(tmp_path):

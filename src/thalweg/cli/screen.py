@@ -51,6 +51,12 @@ class LogHandler(LogHandlerBase):
         self.ticker.start()
 
     def emit(self, record):
+        try:
+            self._show(record)
+        except Exception:  # shown, and the run goes on
+            self.handleError(record)
+
+    def _show(self, record):
         event = getattr(record, "event", None)
         if self.common_settings.dryrun:
             self._print(self.format(record))
@@ -61,9 +67,10 @@ class LogHandler(LogHandlerBase):
             self.work = Work(jobs, self.settings.results, self.settings.cost, self.cores)
             self._print(f"{self.work.total} jobs to run")
         elif event == LogEvent.JOB_INFO and self.work:
+            self.failures.pop(record.jobid, None)  # of an earlier attempt
             self.names[record.jobid] = record.rule_msg or _title(record)
             self.work.start(record.jobid, record.rule_name)
-        elif event == LogEvent.JOB_FINISHED and self.work:
+        elif event == LogEvent.JOB_FINISHED and record.job_id in self.names:
             seconds = self.work.finish(record.job_id)
             self._print(f"{self._state()}  {self.names.pop(record.job_id)} ({duration(seconds)})")
         elif event == LogEvent.JOB_ERROR:

@@ -149,7 +149,7 @@ class Work:
         self.began = clock()
         self.running = {}  # number -> (rule, when it began)
         self.seconds = defaultdict(list)  # of finished jobs, by rule
-        self.failed = Counter()
+        self.failed = {}  # number -> rule
         self._read, self._trainings = -np.inf, None
 
     @property
@@ -161,7 +161,8 @@ class Work:
         return sum(len(seconds) for seconds in self.seconds.values())
 
     def start(self, number, rule):
-        """A job begins."""
+        """A job begins, perhaps once more."""
+        self.failed.pop(number, None)
         self.running[number] = rule, self.clock()
 
     def finish(self, number):
@@ -173,7 +174,7 @@ class Work:
     def fail(self, number):
         """A job has failed; it is not waited for."""
         if number in self.running:
-            self.failed[self.running.pop(number)[0]] += 1
+            self.failed[number] = self.running.pop(number)[0]
 
     def share(self):
         """The share of the work that is done."""
@@ -193,9 +194,9 @@ class Work:
 
     def _left(self):
         """Seconds left of every job that runs or waits."""
-        left, running = [], Counter(rule for rule, _ in self.running.values())
+        left, running, failed = [], Counter(rule for rule, _ in self.running.values()), Counter(self.failed.values())
         for rule, count in self.jobs.items():
-            unfinished = max(count - len(self.seconds[rule]) - self.failed[rule], 0)
+            unfinished = max(count - len(self.seconds[rule]) - failed[rule], 0)
             if rule == TRAINING:
                 left += self._trainings_left(unfinished)
             else:
