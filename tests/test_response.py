@@ -10,16 +10,16 @@ from scipy.optimize import approx_fprime
 
 from conftest import make_domain
 from thalweg.analysis import elasticity as response
+from thalweg.basin.domain import spatial_domain
 from thalweg.evaluation.evidence import compared, correlated, permutation_p
 from thalweg.experiments import trained
-from thalweg.experiments.run import build_model, simulate_experiment, spatial_domain
+from thalweg.experiments.run import build_model, simulate_experiment
 from thalweg.experiments.splits import make_splits
-from thalweg.experiments.trained import PhysicsJob
 from thalweg.figures import elasticity
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import fit_scaling
 from thalweg.learn.windows import Series
-from thalweg.settings.blocks import ProcessModel, SequenceModel, Split, Training, TrainingJob
+from thalweg.settings.blocks import PhysicsJob, ProcessModel, SequenceModel, Split, Training, TrainingJob
 
 TRAINING = Training(spin_up="100 days")
 MEAN = {"discharge": 2.0}

@@ -20,7 +20,6 @@ from thalweg.analysis.internal_fluxes import (
 )
 from thalweg.experiments.run import build_model
 from thalweg.experiments.splits import make_splits
-from thalweg.experiments.trained import PhysicsJob
 from thalweg.figures import untrained
 from thalweg.integrate import integrate
 from thalweg.learn import checkpoint
@@ -28,7 +27,7 @@ from thalweg.learn.scaling import fit_scaling
 from thalweg.metrics.signatures import baseflow_index
 from thalweg.processes import runoff
 from thalweg.processes.runoff.hbv import hbv
-from thalweg.settings.blocks import ProcessModel, Split, Training, TrainingJob
+from thalweg.settings.blocks import PhysicsJob, ProcessModel, Split, Training, TrainingJob
 
 TRAINING = Training(spin_up="366 days")
 SHARED = {"training": TRAINING, "seeds": [0], "validation_share": 0.2, "device": "cpu"}

@@ -18,6 +18,7 @@ from thalweg.datasets.davos import LATITUDE
 from thalweg.evaluation.blocks import block_bootstrap
 from thalweg.evaluation.evidence import EVIDENCE_COLUMNS
 from thalweg.forcing.evapotranspiration import potential_evapotranspiration
+from thalweg.learn import optimisers
 from thalweg.learn.networks import perceptron
 from thalweg.processes.runoff.hbv_canopy import CANOPY, MEMORY, active_leaves
 from thalweg.processes.vegetation.penman_monteith import (
@@ -147,7 +148,7 @@ def learn(train, settings):
     counted = torch.tensor([[float(name in TRAINED[model]) for name in TARGETS] for model, _ in fits])
     first = [0.5 * torch.randn(len(LEARNED), 1, generator=torch.Generator().manual_seed(seed)) for _, seed in fits]
     raw = torch.stack(first).double().requires_grad_()
-    optimiser = torch.optim.Adam([raw], lr=settings.learning_rate)
+    optimiser = optimisers.Adam([raw], lr=settings.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
     drivers = _tensors(train)
     measured = {name: torch.as_tensor(train[name].values.copy()) for name in TARGETS}
@@ -185,7 +186,7 @@ def regression(train, test, seed, settings):
         return torch.as_tensor(((rows[inputs] - mean) / deviation).values, dtype=torch.float32)
 
     network = perceptron(len(inputs), HIDDEN, 2, len(TARGETS))
-    optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
+    optimiser = optimisers.Adam(network.parameters(), lr=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 2 * settings.steps)
     x, y = scaled(train), torch.as_tensor(((train[list(TARGETS)] - level) / spread).values, dtype=torch.float32)
     for _ in range(2 * settings.steps):

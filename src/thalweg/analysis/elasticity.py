@@ -20,21 +20,20 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import torch
-from scipy.optimize import brentq
 
 from thalweg.analysis.question import answered, read_daily
+from thalweg.basin.domain import spatial_domain
 from thalweg.evaluation.blocks import block_labels
-from thalweg.evaluation.evidence import compared, correlated
+from thalweg.evaluation.evidence import ROUNDING, compared, correlated
 from thalweg.experiments.declared import Declared
-from thalweg.experiments.run import spatial_domain
-from thalweg.experiments.trained import PhysicsJob, place_windows, trained_models, whole_series
+from thalweg.experiments.trained import place_windows, trained_models, whole_series
 from thalweg.metrics.calendar import period, read_splits
+from thalweg.settings.blocks import PhysicsJob
 
 STEP = 0.05  # share by which forcing is changed, both ways
 WARMING = 2.0  # K
 HARGREAVES = 17.8  # degC below freezing at which Hargreaves' equation ends
 LONGEST = 3653  # days of the test period that are simulated
-ROUNDING = 1e-3  # elasticity that single precision may leave where there is none
 GREATEST_W = 50.0  # of Fu's curve, where it runs along its limits
 WARMED = ("warming_change", "warming_change_with_potential_evapotranspiration")
 FORCING = ("precipitation", "potential_evapotranspiration")
@@ -219,6 +218,8 @@ def fit_fu(precipitation, potential_evapotranspiration, runoff):
 
     NaN where no w does: unless 0 < runoff < precipitation and evapotranspiration stays below its potential.
     """
+    from scipy.optimize import brentq
+
     if not 0 < runoff < precipitation:
         return np.nan
 

@@ -24,14 +24,16 @@ import torch
 
 from thalweg.analysis.elasticity import tested, water_balance
 from thalweg.analysis.question import answered, read_daily
+from thalweg.basin.domain import spatial_domain
 from thalweg.evaluation.blocks import block_labels
 from thalweg.evaluation.evidence import compared, correlated, signed_rank
 from thalweg.experiments.declared import Declared
-from thalweg.experiments.run import series_of, spatial_domain
-from thalweg.experiments.trained import PhysicsJob, place_windows, trained_models
+from thalweg.experiments.run import series_of
+from thalweg.experiments.trained import place_windows, trained_models
 from thalweg.metrics.calendar import period, read_splits, water_year
 from thalweg.metrics.signatures import baseflow_index
 from thalweg.processes import Variable
+from thalweg.settings.blocks import PhysicsJob
 
 NO_BASEFLOW = ("gr4j",)  # whose routing store takes a fixed share of all water
 SNOW = ("snowpack", "meltwater")  # states of snow, where a process has them

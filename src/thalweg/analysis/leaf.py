@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 import xarray as xr
 
+from thalweg.learn import optimisers
 from thalweg.learn.leaf import Curves, LeafNetwork, curves_of, fit, learned, misfit, train
 from thalweg.processes.vegetation.photosynthesis import (
     RESPONSES,
@@ -386,7 +387,7 @@ def recover(settings):
             observed = made * (1 + noise * _tensor(generator.standard_normal(made.shape)))
             observed[:, out] = float("nan")
             model = _Recovery(np.eye(len(PLANT_TYPES))[types], _scaled(soil, ~out), settings.hidden, seed)
-            optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+            optimiser = optimisers.Adam(model.parameters(), lr=settings.learning_rate)
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.recovery_steps)
             scales = {"assimilation": float(made.std())}
             for _ in range(settings.recovery_steps):

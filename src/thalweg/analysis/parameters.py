@@ -17,18 +17,16 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from thalweg.analysis.question import answered
-from thalweg.basin.domain import DataError, read_domain
+from thalweg.basin.domain import DataError, read_domain, spatial_domain
 from thalweg.basin.observables import observable
 from thalweg.evaluation.blocks import CONFIDENCE, block_bootstrap, blocks_of
 from thalweg.experiments.declared import Declared
-from thalweg.experiments.run import spatial_domain
 from thalweg.experiments.simulation import read_simulation
-from thalweg.experiments.trained import PhysicsJob
 from thalweg.learn.scaling import climate_attributes
 from thalweg.metrics.calendar import period, read_splits
+from thalweg.settings.blocks import PhysicsJob
 
 SIGNIFICANT = 0.05
 
@@ -90,6 +88,8 @@ def rank_correlations(first, second):
 
 
 def _standard_ranks(columns):
+    from scipy.stats import rankdata
+
     ranks = rankdata(columns, axis=0)
     ranks -= ranks.mean(0)
     norm = np.sqrt((ranks**2).sum(0))

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
 
 ALL = "all"
 
@@ -97,6 +96,8 @@ def _median(values):
 
 def rank_correlation(first, second):
     """Spearman's coefficient of two arrays (any,); NaN when either is constant or fewer than three pairs are known."""
+    from scipy.stats import spearmanr
+
     known = np.isfinite(first) & np.isfinite(second)
     first, second = first[known], second[known]
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:

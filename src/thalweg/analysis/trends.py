@@ -11,7 +11,6 @@ the observed ones more closely than those of precipitation do.
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau, theilslopes
 
 from thalweg.analysis.question import answered, read_daily
 from thalweg.evaluation.blocks import block_labels
@@ -55,11 +54,15 @@ def analyse(domain_path, simulations, settings, domain, experiment):
 
 def sen_slope(years, values):
     """Sen's slope of annual values (year,), in their unit per year."""
+    from scipy.stats import theilslopes
+
     return theilslopes(values, years).slope
 
 
 def mann_kendall(years, values):
     """Two-sided p-value of the Mann-Kendall test of annual values (year,); NaN where they are all equal."""
+    from scipy.stats import kendalltau
+
     return kendalltau(years, values).pvalue
 
 

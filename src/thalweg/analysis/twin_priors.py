@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
-from scipy.stats import binomtest
 from tqdm import tqdm
 
 from thalweg.basin.domain import Domain
@@ -384,6 +383,8 @@ def evidence(margins, candidates):
 
 def _of_share(won, chance):
     """Effect, interval and test of a share of generators; p is NaN without a chance to test against."""
+    from scipy.stats import binomtest
+
     row = dict.fromkeys(("effect", "low", "high", "p"), np.nan) | {"n": len(won), "unit": "dimensionless"}
     row["test"] = "share of generators, Clopper-Pearson interval"
     if chance is not None:

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import spearmanr
 
 from thalweg.integrate import integrate
+from thalweg.learn import optimisers
 from thalweg.learn.losses.nse_batch import nse_batch
 from thalweg.learn.river import LEARNED, RiverNetwork
 from thalweg.learn.scaling import fit_scaling
@@ -61,6 +61,8 @@ def recover(domain, period, seeds, steps=150, hidden=16, river_step=6.0, rate=0.
         truth, median of the relative error, median Nash-Sutcliffe efficiency of daily discharge; DataFrame with a row per
         variant, seed, reach and quantity: true and learned.
     """
+    from scipy.stats import spearmanr
+
     units = np.arange(len(domain.unit_ids))
     scaling = fit_scaling(domain, units, period, {"discharge": 1.0})
     series = Series(domain, scaling)
@@ -86,7 +88,7 @@ def recover(domain, period, seeds, steps=150, hidden=16, river_step=6.0, rate=0.
     for variant, given in VARIANTS.items():
         for seed in seeds:
             model = network(seed, {name: known[name] for name in given})
-            optimiser = torch.optim.Adam(model.parameters(), lr=rate)
+            optimiser = optimisers.Adam(model.parameters(), lr=rate)
             for _ in range(steps):
                 optimiser.zero_grad()
                 simulated = model(runoff, drainage, skip)

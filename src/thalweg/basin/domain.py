@@ -452,6 +452,17 @@ def sampled_units(name, forcing, attributes, observed, network=None):
     return Domain(name, forcing, attributes, network, xr.Dataset(places, coords={"place": ids}), observed)
 
 
+def spatial_domain(domain, settings):
+    """The domain as a model sees it: every unit, or each place's catchment as one; a sampled place has but its own unit.
+
+    Args:
+        domain: the :class:`Domain`.
+        settings: of the model; its ``spatial`` is ``lumped`` or not.
+    """
+    catchments = "drainage_area" in domain.places
+    return domain.lumped() if settings.spatial == "lumped" and catchments else domain
+
+
 def known_unit(variable, name, source):
     """Raise DataError or UnitError unless a variable states a unit that pint knows."""
     if variable.attrs.get("units") is None:

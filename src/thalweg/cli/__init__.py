@@ -7,8 +7,8 @@ import sys
 VERBS = {
     "config": "Print, check and document the configuration.",
     "fetch": "Download a dataset of the catalogue, verified and resumable.",
-    "progress": "Show how far the trainings of a study are and how much is left.",
     "record": "Keep a small record of a study in docs/results, and the claims that the README shows.",
+    "study": "Run a study, show how far it is and how much is left, or release what a killed run has locked.",
     "step": "Run one step of the workflow; its rules call these.",
 }
 STEPS = {
@@ -37,7 +37,8 @@ def main(arguments=None):
     )
     verbs = _add(parser, VERBS, "thalweg.cli", arguments)
     _add(verbs["step"], STEPS, "thalweg.cli.steps", arguments[1:] if arguments[:1] == ["step"] else [])
-    parsed = parser.parse_args(arguments)
+    own = arguments.index("--") if arguments[:1] == ["study"] and "--" in arguments else len(arguments)
+    parsed = parser.parse_args(arguments[:own], argparse.Namespace(more=arguments[own + 1 :]))
     try:
         parsed.run(parsed)
     except (ValueError, TypeError, OSError, RuntimeError) as error:

@@ -10,7 +10,6 @@ import warnings
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.cluster.vq import kmeans2
 
 from thalweg.basin.places import SPLIT_SEED, kilometres
 
@@ -47,6 +46,8 @@ def blocks_of(places):
 
 def _clusters(position):
     """The cluster of each position (place, 2)."""
+    from scipy.cluster.vq import kmeans2
+
     wanted = max(FEWEST_BLOCKS, round(len(position) / PLACES_PER_BLOCK))
     count = min(wanted, len(np.unique(position, axis=0)))
     if count == len(position):

@@ -4,11 +4,11 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata, wilcoxon
 
 from thalweg.evaluation.blocks import block_bootstrap
 from thalweg.evaluation.statistics import FEWEST_PAIRS
 
+ROUNDING = 1e-3  # elasticity that single precision may leave where there is none
 EVIDENCE_COLUMNS = (
     *("domain", "experiment", "model", "reference", "quantity"),
     *("effect", "low", "high", "p", "n", "unit", "test"),
@@ -129,6 +129,8 @@ def correlated(simulated, target, trivial, blocks, reference, samples, name, qua
 
 def spearman(first, second):
     """Spearman's rho of two arrays without NaN; 0 where one is constant, which follows nothing."""
+    from scipy.stats import rankdata
+
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return 0.0
     return np.corrcoef(rankdata(first), rankdata(second))[0, 1]
@@ -148,6 +150,8 @@ def _difference(columns):
 
 def permutation_p(first, second, samples, seed=0):
     """Two-sided p of Spearman's rho when the places of one column (place,) are shuffled (Phipson & Smyth 2010)."""
+    from scipy.stats import rankdata
+
     generator = np.random.default_rng(seed)
     first, second = rankdata(first), rankdata(second)
     first, second = first - first.mean(), second - second.mean()
@@ -157,6 +161,8 @@ def permutation_p(first, second, samples, seed=0):
 
 def signed_rank(differences):
     """Two-sided p of Wilcoxon's signed-rank test; NaN with fewer than six differences that are not 0."""
+    from scipy.stats import wilcoxon
+
     nonzero = differences[differences != 0]
     if len(nonzero) < FEWEST_PAIRS:
         return np.nan

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
 
 from thalweg.evaluation.blocks import SAMPLES
 from thalweg.evaluation.statistics import summarise
@@ -116,6 +115,8 @@ def skill_by_distance(skill, splits, models, metric="NSE", samples=SAMPLES, bloc
 
 
 def _rank_correlation(rows):
+    from scipy.stats import spearmanr
+
     return spearmanr(*places_with_distance(rows).to_numpy().T).statistic
 
 

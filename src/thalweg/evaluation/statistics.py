@@ -11,7 +11,6 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata, wilcoxon
 
 from thalweg.evaluation.blocks import SAMPLES, block_bootstrap
 from thalweg.metrics.scores import METRICS
@@ -227,6 +226,8 @@ def signed_rank_p(improvement):
         (float, str): two-sided p, exact up to 50 pairs without equal differences and by the normal approximation otherwise;
         and the reason why it is NaN, empty when it is not.
     """
+    from scipy.stats import wilcoxon
+
     nonzero = np.asarray(improvement)[np.asarray(improvement) != 0]
     if len(nonzero) < FEWEST_PAIRS:
         return np.nan, f"{len(nonzero)} places differ; the test needs {FEWEST_PAIRS}"
@@ -235,6 +236,8 @@ def signed_rank_p(improvement):
 
 
 def _rank_biserial(improvement):
+    from scipy.stats import rankdata
+
     nonzero = improvement[improvement != 0]
     if len(nonzero) == 0:
         return 0.0 if len(improvement) else np.nan

@@ -1,7 +1,9 @@
-"""How far the trainings of a study are, from its checkpoints and finished logs, and how much is left to do."""
+"""How far a study is: its trainings, from checkpoints and finished logs, and all its jobs while the workflow runs."""
 
 import json
 import re
+import time
+from collections import Counter, defaultdict
 from itertools import product
 from pathlib import Path
 
@@ -10,16 +12,21 @@ import pandas as pd
 import yaml
 from safetensors import safe_open
 
+from thalweg.experiments.cost import ALL
 from thalweg.settings.study import TRAINED
 
 RUN = ("domain", "experiment", "model")
+TRAINING = "train"  # the rule whose jobs the table of trainings knows
+JOB_SECONDS = 5.0  # of a job of which nothing is known yet
+STEP_SECONDS = 0.1  # of an optimiser step of which nothing is known yet
+REFRESH = 15.0  # seconds after which the table of trainings is read anew
 
 
 class NoStudy(ValueError):
     """A folder that holds no study."""
 
 
-def progress(results):
+def progress(results, recorded=None):
     """Every training of a study that is to be done, has begun or is done.
 
     A run without its log has the checkpoints of its newest folder: older ones are of other settings, data or code. A
@@ -27,12 +34,13 @@ def progress(results):
 
     Args:
         results: folder of the study; its config.yaml says what is to be trained.
+        recorded: seconds of a training by run, as of :func:`recorded_seconds`.
 
     Returns:
         DataFrame: a row per domain, experiment, model, fold and seed: ``finished`` (bool), ``step``, ``best_loss`` in
         validation, ``seconds`` spent, all 0 or NaN where nothing was written yet, and ``remaining_seconds``, NaN when no
-        training of the study has logged any time: the mean time of finished trainings of the same run, or else model, or
-        else of all, or else that of the steps at most at the pace so far, less what was spent.
+        training of the study has logged any time: the mean time of finished trainings of the same run, or else the recorded
+        time, or else the mean of the same model, or of all, or that of the steps at most at the pace so far, less what was spent.
 
     Raises:
         NoStudy: when there is no config.yaml.
@@ -43,7 +51,7 @@ def progress(results):
     except FileNotFoundError as error:
         raise NoStudy(f"{error.filename} is not there: {results} is not the folder of a study that was begun") from None
     table = pd.DataFrame(_trainings(study, results), columns=[*RUN, "fold", "seed", "steps", *_NOTHING])
-    left = (_expected(table) - table.seconds).clip(lower=0)
+    left = (_expected(table, {} if recorded is None else recorded) - table.seconds).clip(lower=0)
     return table.assign(remaining_seconds=left.mask(table.finished, 0.0))
 
 
@@ -92,9 +100,135 @@ def _checkpoint(path):
     return training, {**{name: values[name] for name in ("finished", "step", "best_loss")}, "seconds": seconds}
 
 
-def _expected(table):
+def _expected(table, recorded):
     """Seconds that each training takes in all."""
     done = table.seconds.where(table.finished)
     pace = (table.seconds.sum() / table.step.sum()) if table.step.sum() else np.nan
-    expected = done.groupby([table[name] for name in RUN]).transform("mean")
+    before = pd.Series([recorded.get(run, np.nan) for run in zip(*(table[name] for name in RUN))], table.index, float)
+    both = done.notna() & before.notna()
+    if both.any():  # another machine, or another load
+        before *= done[both].sum() / before[both].sum()
+    expected = done.groupby([table[name] for name in RUN]).transform("mean").fillna(before)
     return expected.fillna(done.groupby(table.model).transform("mean")).fillna(done.mean()).fillna(pace * table.steps)
+
+
+def recorded_seconds(path):
+    """What a table of cost (:mod:`thalweg.experiments.cost`) says of a study that was finished once.
+
+    Returns:
+        ``(trainings, jobs)``: seconds of one training by ``(domain, experiment, model)``, and seconds of a job by the rule of
+        estimates, such as ``leaf``. Both are empty where there is no such table.
+    """
+    if not path or not Path(path).exists():
+        return {}, {}
+    table = pd.read_csv(path)
+    trainings = table[table.seconds_per_training.notna() & (table.model != ALL)]
+    estimates = table[(table.experiment == ALL) & (table.model != ALL)]
+    return trainings.set_index(list(RUN)).seconds_per_training.to_dict(), estimates.groupby(
+        "model"
+    ).wall_seconds.mean().to_dict()
+
+
+class Work:
+    """The jobs of one run of the workflow: how many are done, which share of the work that is, and how long the rest takes.
+
+    A job is expected to take as long as the mean of those of its rule that are done, or what was recorded, or
+    :data:`JOB_SECONDS`; trainings are known one by one from their logs and checkpoints.
+
+    Args:
+        jobs: number of jobs to run by rule.
+        results: folder of the study.
+        cost: table of cost of an earlier run of the study; may be missing.
+        cores: jobs that can run at a time.
+        clock: function that gives the time in seconds.
+    """
+
+    def __init__(self, jobs, results, cost=None, cores=1, clock=time.monotonic):
+        self.jobs, self.results, self.cores, self.clock = Counter(jobs), results, cores, clock
+        self.recorded, self.estimates = recorded_seconds(cost)
+        self.began = clock()
+        self.running = {}  # number -> (rule, when it began)
+        self.seconds = defaultdict(list)  # of finished jobs, by rule
+        self.failed = {}  # number -> rule
+        self._read, self._trainings = -np.inf, None
+
+    @property
+    def total(self):
+        return sum(self.jobs.values())
+
+    @property
+    def done(self):
+        return sum(len(seconds) for seconds in self.seconds.values())
+
+    def start(self, number, rule):
+        """A job begins, perhaps once more."""
+        self.failed.pop(number, None)
+        self.running[number] = rule, self.clock()
+
+    def finish(self, number):
+        """A job is done; its seconds."""
+        rule, began = self.running.pop(number)
+        self.seconds[rule].append(self.clock() - began)
+        return self.seconds[rule][-1]
+
+    def fail(self, number):
+        """A job has failed; it is not waited for."""
+        if number in self.running:
+            self.failed[number] = self.running.pop(number)[0]
+
+    def share(self):
+        """The share of the work that is done."""
+        spent, left = self._spent(), sum(self._left())
+        return spent / (spent + left) if spent + left else 0.0
+
+    def remaining_seconds(self):
+        """Seconds until the last job is done, if as many run at a time as so far; at least those of the longest."""
+        left, elapsed = self._left(), self.clock() - self.began
+        at_a_time = min(max(self._spent() / elapsed, 1.0), self.cores) if elapsed else self.cores
+        return max(sum(left) / at_a_time, max(left, default=0.0))
+
+    def _spent(self):
+        """Seconds of all jobs that are done or run."""
+        done = sum(sum(seconds) for seconds in self.seconds.values())
+        return done + sum(self.clock() - began for _, began in self.running.values())
+
+    def _left(self):
+        """Seconds left of every job that runs or waits."""
+        left, running, failed = [], Counter(rule for rule, _ in self.running.values()), Counter(self.failed.values())
+        for rule, count in self.jobs.items():
+            unfinished = max(count - len(self.seconds[rule]) - failed[rule], 0)
+            if rule == TRAINING:
+                left += self._trainings_left(unfinished)
+            else:
+                left += (unfinished - running[rule]) * [self._expected(rule)]
+        for rule, began in self.running.values():
+            if rule != TRAINING:
+                spent = self.clock() - began
+                left.append(max(self._expected(rule) - spent, spent / 10))
+        return left
+
+    def _expected(self, rule):
+        return float(np.mean(self.seconds[rule])) if self.seconds[rule] else self.estimates.get(rule, JOB_SECONDS)
+
+    def _trainings_left(self, jobs):
+        """Seconds left of as many jobs that train, the longest first."""
+        runs = self._runs()
+        usual = self._expected(TRAINING)
+        if runs is not None and len(runs):
+            usual = runs.expected.mean()
+        left = [] if runs is None else sorted(runs.remaining_seconds[runs.remaining_seconds > 0], reverse=True)
+        return (left + max(jobs - len(left), 0) * [usual])[:jobs]
+
+    def _runs(self):
+        """Seconds left and in all of every run that is trained; None before the study has written its configuration."""
+        if self.clock() - self._read >= REFRESH:
+            self._read = self.clock()
+            try:
+                table = progress(self.results, self.recorded)
+            except (NoStudy, OSError):  # not there yet, or a file removed while it was read
+                return self._trainings
+            guess = (table.steps - table.step).clip(lower=0) * STEP_SECONDS
+            table["remaining_seconds"] = table.remaining_seconds.fillna(guess)
+            table["expected"] = table.seconds + table.remaining_seconds
+            self._trainings = table.groupby(list(RUN))[["remaining_seconds", "expected"]].sum()
+        return self._trainings

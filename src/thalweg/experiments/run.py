@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from thalweg.basin.domain import DataError
+from thalweg.basin.domain import DataError, spatial_domain
 from thalweg.basin.observables import check_flux, observable, observable_at, observations
 from thalweg.experiments.simulation import Simulation, simulation_of
 from thalweg.learn import checkpoint
@@ -55,12 +55,6 @@ def process_of(settings, domain, target_mean):
     for variable in target_mean:
         check_flux(process, variable, observations(domain, variable).attrs["units"], domain.name)
     return process
-
-
-def spatial_domain(domain, settings):
-    """The domain as the model sees it: every unit, or each place's catchment as one; a sampled place has but its own unit."""
-    catchments = "drainage_area" in domain.places
-    return domain.lumped() if settings.spatial == "lumped" and catchments else domain
 
 
 def build_model(settings, scaling, domain):

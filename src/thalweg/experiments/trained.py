@@ -1,26 +1,14 @@
 """Trained models, loaded again to be simulated under other conditions."""
 
 import torch
-from pydantic import Field
 
 from thalweg.experiments.run import build_model, series_of, task_steps
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import Scaling
 from thalweg.learn.windows import Series
-from thalweg.schema import Count, Settings
-from thalweg.settings.blocks import TrainingJob
 
 WARM_UP = 1096  # days before the test period at least: a year leaves deep stores half empty
 PLACES_AT_ONCE = 100  # whose units are simulated together: bounds the memory that sequences take
-
-
-class PhysicsJob(Settings):
-    """Settings of the steps response, untrained and attribution: the models of one experiment."""
-
-    models: dict[str, TrainingJob]
-    reference: str = Field("lstm", description="model that the others are compared with, where it is among them")
-    minimum_days: Count = Field(365, description="days of observed discharge that a gauge needs")
-    bootstrap_samples: Count = Field(2000, description="resamples and permutations")
 
 
 def trained_models(settings, domain, path, fold=0):
@@ -28,7 +16,7 @@ def trained_models(settings, domain, path, fold=0):
 
     Args:
         settings: of the model (:data:`thalweg.settings.blocks.Model`).
-        domain: as the model sees it (:func:`thalweg.experiments.run.spatial_domain`).
+        domain: as the model sees it (:func:`thalweg.basin.domain.spatial_domain`).
         path: weights that ``thalweg train`` wrote.
         fold: number of the fold.
 

@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy.stats import spearmanr
 
-from thalweg.analysis.elasticity import ROUNDING
+from thalweg.evaluation.evidence import ROUNDING
 from thalweg.experiments.declared import Declared
 from thalweg.figures.style import WIDTH, colour_range, letter, looks, number, styled, wrap
 
@@ -100,6 +99,8 @@ def _plane(axes, points, look, x, y):
 
 
 def _against_fu(axes, points, look, x):
+    from scipy.stats import spearmanr
+
     points = points.dropna(subset=[FU])
     axes.plot(x, x, **LINE)
     _points(axes, points[FU], points[PRECIPITATION], look)

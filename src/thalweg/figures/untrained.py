@@ -3,7 +3,6 @@
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy.stats import spearmanr
 
 from thalweg.experiments.declared import Declared
 from thalweg.figures.style import QUIET, WIDTH, legend_below, letter, looks, number, styled
@@ -91,5 +90,7 @@ def _dot(label, colour):
 
 
 def _note(name, target, simulated, colour):
+    from scipy.stats import spearmanr
+
     rho = spearmanr(target, simulated).statistic if len(target) > 2 else float("nan")
     return _dot(number(rho), colour)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from thalweg.learn import optimisers
 from thalweg.learn.networks import perceptron
 from thalweg.processes.vegetation.photosynthesis import G1, JMAX_RATIO, RESIDUAL_CONDUCTANCE, leaf, medlyn
 
@@ -189,7 +190,7 @@ def train(network, curves, attributes, steps, rate, validation=None):
     groups = [{"params": shared, "weight_decay": WEIGHT_DECAY}]
     if network.offset is not None:
         groups.append({"params": [network.offset], "weight_decay": 0.0})
-    optimiser = torch.optim.AdamW(groups, lr=rate)
+    optimiser = optimisers.AdamW(groups, lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     best, weights = np.inf, None
     for step in range(steps + 1):

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from thalweg.learn import optimisers
+
 MASKED_PATCHES = 0.4  # share of a unit's patches
 MASKED_ATTRIBUTES = 0.3  # probability of each attribute
 HELD_OUT = 0.1  # share of the units
@@ -95,7 +97,7 @@ def pretrain(encoder, attributes, history, steps, seed, label=""):
 def _pretrain(encoder, attributes, history, steps, generator, label):
     device = attributes.device
     model = Reconstruction(encoder).to(device)
-    optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+    optimiser = optimisers.Adam(model.parameters(), lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     order = torch.randperm(len(attributes), generator=generator)
     held_out, seen = order.tensor_split([max(1, round(HELD_OUT * len(order)))])

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from thalweg.learn import checkpoint
+from thalweg.learn import checkpoint, optimisers
 from thalweg.registry import load
 
 FINAL_LEARNING_RATE = 0.05  # share of the first rate at the end of the cosine schedule
@@ -125,7 +125,7 @@ def train(build, task, settings, seed, path, label="", stop=None):
     torch.manual_seed(seed)
     model = build().to(task.training.device)
     generator = torch.Generator().manual_seed(seed)
-    kind = {"adam": torch.optim.Adam, "adadelta": torch.optim.Adadelta}[settings.optimiser]
+    kind = {"adam": optimisers.Adam, "adadelta": optimisers.Adadelta}[settings.optimiser]
     optimiser = kind(model.parameters(), lr=settings.learning_rate)
     best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     progress = Progress()

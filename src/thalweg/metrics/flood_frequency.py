@@ -7,7 +7,6 @@ of daily mean discharge over the water year, which ends on 30 September of the y
 
 import numpy as np
 import pandas as pd
-from scipy.stats import pearson3, skew
 
 from thalweg.metrics.calendar import water_year
 
@@ -43,6 +42,8 @@ def flood(maxima, return_period):
     Returns:
         float, in the unit of the maxima; NaN with fewer than :data:`FEWEST_YEARS` years.
     """
+    from scipy.stats import pearson3
+
     logarithms = _logarithms(maxima)
     if len(logarithms) < FEWEST_YEARS:
         return np.nan
@@ -51,6 +52,8 @@ def flood(maxima, return_period):
 
 def return_period(maxima, discharge):
     """The return period in years of discharges (any shape), in the distribution of annual maxima (year,); NaN likewise."""
+    from scipy.stats import pearson3
+
     logarithms = _logarithms(maxima)
     discharge = np.asarray(discharge, float)
     if len(logarithms) < FEWEST_YEARS:
@@ -66,6 +69,8 @@ def _logarithms(maxima):
 
 
 def _moments(logarithms):
+    from scipy.stats import skew
+
     return skew(logarithms, bias=False), logarithms.mean(), max(logarithms.std(ddof=1), 1e-9)
 
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.signal import lfilter
 
 ALPHA = 0.925  # of the baseflow filter
 REFLECTED = 30  # days mirrored at both ends, and the least length of a record without gaps (Ladson et al. 2013)
@@ -65,6 +64,8 @@ def baseflow_index(discharge):
 
 
 def _baseflow(record):
+    from scipy.signal import lfilter
+
     flow = np.pad(record, REFLECTED, mode="reflect")
     for step in (1, -1, 1):
         flow = flow[::step]

@@ -275,3 +275,12 @@ class Experiment(Split):
     seeds: Annotated[list[int], Field(min_length=1)] | None = Field(
         None, description="random seeds, one training for each; null for those of the study"
     )
+
+
+class PhysicsJob(Settings):
+    """Settings of the steps response, untrained and attribution: the models of one experiment."""
+
+    models: dict[str, TrainingJob]
+    reference: str = Field("lstm", description="model that the others are compared with, where it is among them")
+    minimum_days: Count = Field(365, description="days of observed discharge that a gauge needs")
+    bootstrap_samples: Count = Field(2000, description="resamples and permutations")

@@ -11,9 +11,13 @@ import hashlib
 from functools import cache
 from importlib.util import resolve_name
 
-from thalweg.registry import PACKAGE, source
+from thalweg import registry
+from thalweg.registry import PACKAGE
 
 TEXTS = ("description", "help", "message", "title", "caption")  # arguments that only people read
+
+
+source = cache(registry.source)  # of a run of the workflow, in which sources stay as they are
 
 
 @cache
@@ -55,15 +59,18 @@ def _packages(name):
 
 @cache
 def _tree(path):
-    tree = ast.parse(path.read_text())
+    """The syntax tree of a file without what does not count, and its imports."""
+    tree, imports = ast.parse(path.read_text()), []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports.append(node)
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body[0] = ast.Pass()
         elif isinstance(node, ast.keyword) and node.arg in TEXTS:
             _drop_text(node.value)
         elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             _drop_text(node.exc)
-    return tree
+    return tree, imports
 
 
 def _drop_text(expression):
@@ -76,7 +83,7 @@ def _drop_text(expression):
 
 @cache
 def _code(path):
-    return ast.dump(_tree(path))
+    return ast.dump(_tree(path)[0])
 
 
 @cache
@@ -86,10 +93,10 @@ def _imports(name):
     here = name if path.name == "__init__.py" else name.rpartition(".")[0]
     families = {PACKAGE, name.split(".")[0]}
     names = set()
-    for node in ast.walk(_tree(path)):
+    for node in _tree(path)[1]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             module = resolve_name("." * node.level + (node.module or ""), here)
             names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
     return {name for name in names if name.split(".")[0] in families}

@@ -13,6 +13,7 @@ from thalweg.learn import checkpoint
 from thalweg.metrics.calendar import read_splits
 from thalweg.schema import settings_from
 from thalweg.settings.blocks import TrainingJob
+from thalweg.storage.locks import exclusive
 from thalweg.storage.store import provenance, sidecar, write_json, write_table
 
 
@@ -36,12 +37,14 @@ def run(args):
         code_of("thalweg.cli.steps.train", job.model_dump(mode="json")),
         hashlib.sha256(Path(args.domain).read_bytes()).hexdigest(),
     ]
-    tensors, values, log = train_experiment(
-        read_domain(args.domain), read_splits(args.splits), job, args.checkpoints, key, label="/".join(args.names)
-    )
-    record = provenance(json.loads(args.settings), seed=job.seeds, inputs=[args.domain, args.splits])
-    for position, (name, value) in enumerate(zip(("domain", "experiment", "model"), args.names, strict=True)):
-        log.insert(position, name, value)
-    write_table(log, args.log, record)
-    checkpoint.save(args.weights, tensors, values)
-    write_json(record, sidecar(args.weights))
+    label = "/".join(args.names)
+    with exclusive(Path(args.checkpoints) / "running.lock", f"training {label}"):
+        tensors, values, log = train_experiment(
+            read_domain(args.domain), read_splits(args.splits), job, args.checkpoints, key, label=label
+        )
+        record = provenance(json.loads(args.settings), seed=job.seeds, inputs=[args.domain, args.splits])
+        for position, (name, value) in enumerate(zip(("domain", "experiment", "model"), args.names, strict=True)):
+            log.insert(position, name, value)
+        write_table(log, args.log, record)
+        checkpoint.save(args.weights, tensors, values)
+        write_json(record, sidecar(args.weights))

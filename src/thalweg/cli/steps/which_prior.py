@@ -11,6 +11,7 @@ from thalweg.basin.domain import read_domain
 from thalweg.experiments.code import code_of
 from thalweg.schema import settings_from
 from thalweg.settings.twin import WhichPriorStudy
+from thalweg.storage.locks import exclusive
 from thalweg.storage.store import provenance, write_table
 
 TABLES = {
@@ -37,7 +38,8 @@ def run(args):
     settings = settings_from(WhichPriorStudy, args.settings)
     code = code_of("thalweg.cli.steps.which_prior", settings.model_dump(mode="json", exclude={"priors"}))
     key = [code, hashlib.sha256(Path(args.domain).read_bytes()).hexdigest()]
-    tables = which_prior(read_domain(args.domain), settings, args.checkpoints, key)
+    with exclusive(Path(args.checkpoints) / "running.lock", "which_prior"):
+        tables = which_prior(read_domain(args.domain), settings, args.checkpoints, key)
     record = provenance(json.loads(args.settings), seed=settings.seeds, inputs=[args.domain])
     for name in TABLES:
         write_table(tables[name], getattr(args, name), record)

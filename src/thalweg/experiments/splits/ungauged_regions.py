@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.cluster.vq import kmeans2
 
 from thalweg.basin.domain import DataError
 from thalweg.basin.places import SPLIT_SEED, kilometres
@@ -41,6 +40,8 @@ def ungauged_regions(candidates):
 
 
 def _clusters(position, count, name):
+    from scipy.cluster.vq import kmeans2
+
     _, region = kmeans2(position, count, seed=SPLIT_SEED, minit="++", missing="raise")
     if len(np.unique(region)) < count:
         raise DataError(f"{name}: the places do not form {count} regions; use fewer folds")
