@@ -6,7 +6,6 @@ package itself is installed: a rule names no environment of its own.
 """
 
 import json
-import sys
 from pathlib import Path
 
 import yaml
@@ -43,12 +42,6 @@ include: "workflow/rules/models.smk"
 include: "workflow/rules/estimates.smk"
 include: "workflow/rules/declared.smk"
 include: "workflow/rules/evaluate.smk"
-
-
-if "--report" in sys.argv:
-    from thalweg.figures import inline
-
-    inline.register()
 
 
 report: "workflow/report/study.rst"

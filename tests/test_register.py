@@ -115,9 +115,9 @@ def test_a_wrong_declaration_names_the_file_and_the_mend(tmp_path, monkeypatch, 
 
 def test_the_story_is_in_order_and_of_what_is_drawn(study):
     jobs = register.jobs(study, "figure")
-    told = [Path(one["path"]).relative_to("results/default/figures").parts[0] for one in register.story(jobs)]
+    told = [Path(one.path).relative_to("results/default/figures").parts[0] for one in register.story(jobs)]
     assert 7 <= len(told) <= 9 and told[:2] == ["workflow_graph.png", "claims.png"]
-    assert {one["path"] for one in register.story(jobs)} <= {path for job in jobs for path, *_ in job.outputs}
+    assert {one.path for one in register.story(jobs)} <= {path for job in jobs for path, *_ in job.outputs}
 
 
 def test_declarations_are_plain_values_so_that_no_module_is_imported_for_planning():

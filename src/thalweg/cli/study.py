@@ -72,7 +72,7 @@ def _snakemake(args, results, more):
 
     LoggerPluginRegistry().register_plugin("snakemake_logger_plugin_thalweg", screen)
     settings = ["--logger", "thalweg", "--logger-thalweg-results", str(results)]
-    cost = sorted(Path("docs", args.study).rglob("cost.csv"))
+    cost = sorted(Path("docs/results", args.study).rglob("cost.csv"))
     if cost:
         settings += ["--logger-thalweg-cost", str(cost[0])]
     if args.cores or not ELSEWHERE.intersection(

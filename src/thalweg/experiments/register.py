@@ -4,9 +4,11 @@ Modules are read, not imported, so that planning needs neither matplotlib nor to
 """
 
 import ast
+import base64
 import inspect
 import json
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from thalweg.experiments import plan
 from thalweg.experiments.code import code_of
@@ -92,16 +94,26 @@ def evidence(found):
     return [path for job in found for path, end, _ in job.outputs if end == "evidence"]
 
 
+@dataclass(frozen=True)
+class Picture:
+    """A figure on the first page of the report."""
+
+    path: str
+    title: str
+    caption: str
+
+    @property
+    def uri(self):
+        """Its content, for a page that holds it; read when the page is written."""
+        return f"data:image/png;base64,{base64.b64encode(Path(self.path).read_bytes()).decode()}"
+
+
 def story(found):
-    """The figures that lead through a study, in order, from the jobs of its figures: path, title and caption of each."""
+    """The figures that lead through a study, in order, from the jobs of its figures: a list of :class:`Picture`."""
     first = {}
     for job in found:
-        first.setdefault(stem(job.of), (job.outputs[0][0], job.declared))
-    return [
-        {"path": first[name][0], "title": first[name][1].title, "caption": first[name][1].caption}
-        for name in STORY
-        if name in first
-    ]
+        first.setdefault(stem(job.of), Picture(job.outputs[0][0], job.declared.title, job.declared.caption))
+    return [first[name] for name in STORY if name in first]
 
 
 def declaration(kind, name):
