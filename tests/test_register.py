@@ -51,16 +51,21 @@ def test_outputs_are_made_once_and_what_is_read_is_made_by_somebody(study, kind)
 
 def test_a_kind_of_figure_is_one_job_and_a_heavy_analysis_one_for_each_place(study):
     (job,) = [job for job in register.jobs(study, "figure") if job.of == "hydrographs"]
-    assert len(job.outputs) == len(PLACES["mapped_experiments"][1](study)) == len(json.loads(job.calls)) > 1
+    assert len(job.outputs) == len(PLACES["hydrograph_experiments"][1](study)) == len(json.loads(job.calls)) > 1
     heavy = [job for job in register.jobs(study, "analysis") if job.of == "elasticity"]
     assert [len(job.outputs) for job in heavy] == [2] * len(plan.later_periods(study))
 
 
+def test_the_report_of_the_default_study_shows_about_forty_figures(study):
+    shown = [path for job in register.jobs(study, "figure") if job.declared.shown for path, *_ in job.outputs]
+    assert len(shown) <= 44
+
+
 def test_calls_longer_than_a_command_line_are_several_jobs(study, monkeypatch):
-    monkeypatch.setattr(register, "LONGEST", 3000)
+    monkeypatch.setattr(register, "LONGEST", 2000)
     jobs = [job for job in register.jobs(study, "figure") if job.of == "hydrographs"]
     assert len(jobs) > 1 and jobs[1].name == "figure_hydrographs_2"
-    assert sum(len(job.outputs) for job in jobs) == len(plan.mapped_experiments(study))
+    assert sum(len(job.outputs) for job in jobs) == len(plan.hydrograph_experiments(study))
 
 
 def test_evidence_goes_to_the_claims(study):

@@ -39,8 +39,8 @@ def table(path, title, category, **labels):
 
 
 def reported(path, job, place, end):
-    """An output of a figure or an analysis, which the report shows unless it is a table that others read."""
-    if job.kind == "analysis" and end not in job.declared.shown:
+    """An output of a figure or an analysis, which the report shows unless it is for others to read, or a diagnostic."""
+    if end not in job.declared.shown:
         return path
     title = f"{job.declared.title}, {end}" if end else job.declared.title
     place = {"domain": "all"} | place

@@ -24,7 +24,7 @@ class Declared:
         given: keyword of the function -> a function of :mod:`thalweg.experiments.plan`, whose value it is given.
         category: of the report.
         tables: of an analysis, the ends of their names; "evidence" is what claims rest on.
-        shown: of an analysis, the tables that the report shows.
+        shown: the tables that the report shows; of a figure, () for one that it does not show.
         each: a job for each place; otherwise one for all of them.
         memory, runtime: of a job.
 

@@ -290,9 +290,28 @@ def for_a_year(settings):
     return (settings.test[1] - settings.test[0]).days >= YEAR - 1
 
 
+def first_of_each(found, parts=1):
+    """The first of the tuples that agree in their first ``parts``: one for each domain, unless told otherwise."""
+    first = {}
+    for one in found:
+        first.setdefault(one[:parts], one)
+    return list(first.values())
+
+
+def hydrograph_experiments(study):
+    """The first main experiment of each domain."""
+    return first_of_each(main_experiments(study))
+
+
 def mapped_experiments(study):
-    """Main experiments of which maps of skill and hydrographs are drawn."""
-    return main_experiments(study)
+    """Experiments whose skill is shown as maps: of a domain with ungauged tests the first main one and the first ungauged one."""
+    tested = ungauged(study)
+    return [
+        (domain, name)
+        for domain, first in hydrograph_experiments(study)
+        if domain in tested
+        for name in dict.fromkeys((first, tested[domain][0]))
+    ]
 
 
 def later_periods(study):
@@ -336,6 +355,11 @@ def ungauged(study):
 def attributed_discharge(study):
     """Experiments of discharge whose parameters are compared with attributes: in later years, and in folds."""
     return with_some(study, [*later_periods(study), *repeated_in_folds(study)], with_attributes)
+
+
+def attributed_in_time(study):
+    """Of these, those in later years."""
+    return with_some(study, later_periods(study), with_attributes)
 
 
 def attributed(study):
@@ -521,15 +545,14 @@ def ranked_processes(study):
 
 
 def mapped(study):
-    """Runs in later years whose parameters are shown as maps."""
-    return [
+    """The run of each domain in later years whose parameters are shown as maps: of its first such experiment and model."""
+    found = [
         (domain, name, model)
-        for domain, name in experiments_where(study, lambda settings: of_discharge(settings) and for_a_year(settings))
+        for domain, name in later_periods(study)
         for model in with_attributes(study, domain, name)
-        if name == "temporal"
-        and study.models[model].routing == "unit_hydrograph"
-        and study.models[model].process in MAPPED
+        if study.models[model].routing == "unit_hydrograph" and study.models[model].process in MAPPED
     ]
+    return first_of_each(found)
 
 
 def mapped_parameters(study, model):
@@ -549,6 +572,12 @@ def of_samples(experiment):
 def sampled(study):
     """Experiments at sampled places."""
     return experiments_where(study, of_samples)
+
+
+def first_sampled(study):
+    """The first experiment about each variable that is sampled in a domain."""
+    found = [(domain, study.experiments[domain][name].first, name) for domain, name in sampled(study)]
+    return [(domain, name) for domain, _, name in first_of_each(found, parts=2)]
 
 
 def sampled_variables(study):

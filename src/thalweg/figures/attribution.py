@@ -15,7 +15,7 @@ COLOURS = "RdBu_r"
 
 
 FIGURE = Declared(
-    of="attributed_discharge",
+    of="attributed_in_time",
     reads={"attribution_csv": "table:parameters"},
     given={"labels": "drawn_labels", "models": "drawn_trained"},
     title="parameters and attributes",

@@ -17,7 +17,7 @@ RANKS = {"best": 1.0, "median": 0.5, "worst": 0.0}
 
 
 FIGURE = Declared(
-    of="mapped_experiments",
+    of="hydrograph_experiments",
     reads={"domain_path": "domain", "skill_csv": "skill", "simulations": "simulations:drawn"},
     given={"labels": "labels"},
     title="hydrographs",

@@ -21,6 +21,7 @@ FIGURE = Declared(
     reads={"training_csvs": "training_logs"},
     given={"labels": "labels", "unit": "loss_unit"},
     title="learning curves",
+    shown=(),
     caption="Training and validation loss by optimiser step. The weights of the lowest validation loss are used.",
 )
 

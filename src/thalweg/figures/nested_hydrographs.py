@@ -16,7 +16,7 @@ MOST_GAUGES = 4
 
 
 FIGURE = Declared(
-    of="rivers",
+    of="first_rivers",
     reads={"domain_path": "domain", "skill_csv": "skill", "simulations": "simulations:compared_with_river"},
     given={"labels": "labels"},
     title="a flood at nested gauges",

@@ -18,7 +18,7 @@ WIDE = 50  # greatest over least value of an attribute with a unit from which it
 
 
 FIGURE = Declared(
-    of="described_by_attributes",
+    of="first_described",
     reads={"attribution_csv": "table:parameters", "domain_path": "domain", "simulation_path": "simulation"},
     title="parameters against attributes",
     caption="Learned parameters against the attribute that each follows most closely by rank correlation; points are means "

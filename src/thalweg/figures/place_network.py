@@ -27,7 +27,7 @@ DIRECTIONS = 24
 
 
 FIGURE = Declared(
-    of="on_networks",
+    of="first_on_networks",
     reads={"domain_path": "domain", "skill_csv": "skill", "map_folder": "data:map"},
     given={"model": "first_model", "variable": "first_variable"},
     title="network of sampled places",

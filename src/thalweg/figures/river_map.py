@@ -19,7 +19,7 @@ UNIT = "s/m$^{1/3}$"
 
 
 FIGURE = Declared(
-    of="routed",
+    of="first_routed",
     reads={"domain_path": "domain", "simulation_path": "simulation", "map_folder": "data:map"},
     title="learned roughness",
     caption="Manning's n learned from discharge, mean over seeds and folds: on the network (grey where no gauge lies "

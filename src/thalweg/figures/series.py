@@ -25,7 +25,7 @@ CROWDED = 400  # samples in a panel above which marks shrink
 
 
 FIGURE = Declared(
-    of="sampled",
+    of="first_sampled",
     reads={"domain_path": "domain", "skill_csv": "skill", "simulations": "simulations:models_of"},
     given={"labels": "labels"},
     title="samples and simulations",

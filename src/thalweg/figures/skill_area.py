@@ -17,7 +17,7 @@ FARTHEST = 92  # percentile of the differences' sizes that the axis reaches to
 
 
 FIGURE = Declared(
-    of="rivers",
+    of="first_rivers",
     reads={"domain_path": "domain", "skill_csv": "skill", "by_area_csv": "table:river:skill"},
     given={"labels": "labels", "models": "compared_with_river"},
     title="skill and drainage area",
