@@ -138,11 +138,19 @@ def test_the_models_of_an_experiment_by_what_they_are(both):
     assert plan.routed_models(both, *later) == ["hbv-river"]
     assert plan.compared_with_river(both, *later) == ["hbv-river", "hbv"]
     assert plan.drawn_trained(both, *later) == ["hbv", "lstm", "hbv-river"]
-    assert plan.mapped(both) == [] and plan.mapped_parameters(both, "hbv")[0] == "BETA"
+    assert plan.mapped(both) == [("rivers", "later", "hbv")] and plan.mapped_parameters(both, "hbv")[0] == "BETA"
     assert plan.shared_models(both, "rivers", ["later", "floods"]) == ["hbv", "lstm"]
     assert plan.reference(both, *later) == "lstm"
     assert plan.reference(both, "sites", "nitrate") == "stream-lstm"
     assert plan.reference(study({"rivers": {"later": {**LATER, "models": ["hbv"]}}}), *later) == ""
+
+
+def test_figures_of_a_kind_are_of_one_experiment_for_each_domain(both):
+    assert plan.hydrograph_experiments(both) == [("rivers", "later")]
+    assert plan.mapped_experiments(both) == [("rivers", "later"), ("rivers", "pub")]
+    assert plan.first_sampled(both) == [("sites", "temperature"), ("sites", "nitrate")]
+    assert plan.first_of_each([("a", 1), ("a", 2), ("b", 3)]) == [("a", 1), ("b", 3)]
+    assert plan.first_of_each([("a", 1, "x"), ("a", 2, "y"), ("a", 2, "z")], parts=2) == [("a", 1, "x"), ("a", 2, "y")]
 
 
 def test_experiments_that_differ_in_how_much_they_train_on_are_a_series(both):
