@@ -1,4 +1,4 @@
-"""A canopy beside a flux tower: the year, the hours of the day, every day, and errors beside those of baselines."""
+"""A canopy against a flux tower: the year, the hours of the day, every day, and errors of days of models and baselines."""
 
 import pandas as pd
 from matplotlib.figure import Figure

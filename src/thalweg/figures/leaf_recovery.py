@@ -1,4 +1,4 @@
-"""What is learned of leaves that are known, because they were made: Vcmax25 and the soil-water stress exponent."""
+"""Twin experiment of leaves: learned against true Vcmax25 and soil-water stress exponent of synthetic leaves."""
 
 from itertools import cycle
 

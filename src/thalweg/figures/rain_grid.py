@@ -17,7 +17,7 @@ from thalweg.datasets.cevennes import rain
 from thalweg.figures.style import OBSERVED, OKABE_ITO, WIDTH, letter, styled
 
 KILOMETRE = 1000.0  # metres
-RAIN = "YlGnBu"  # light to dark, told apart with the common kinds of colour blindness
+RAIN = "YlGnBu"  # light to dark, also for readers with colour blindness
 MARGIN = 2  # km around the catchment
 MAP_WIDTH, TALLEST_MAP, MAP_LABELS, SERIES_HEIGHT = 2.9, 3.9, 0.6, 2.5  # inch
 GAUGE_COLOURS = (OBSERVED, *OKABE_ITO[1:])
@@ -25,9 +25,9 @@ GAUGE_COLOURS = (OBSERVED, *OKABE_ITO[1:])
 
 @styled
 def draw(domain_path, dataset_folder, catchment):
-    """The rain grid of the wettest time step beside the mean of each sub-catchment; rain and discharge below.
+    """The rain grid of the wettest time step and the mean of each sub-catchment; rain and discharge below.
 
-    The wettest step is that with the greatest rain over the whole catchment.
+    The wettest step is that with the largest rain over the whole catchment.
 
     Args:
         domain_path: netCDF of the regridded domain.

@@ -1,4 +1,4 @@
-"""What is learned of a river that is known, because it was made."""
+"""Twin experiment of a river: learned against true properties of a synthetic river."""
 
 from itertools import cycle
 

@@ -1,4 +1,4 @@
-"""Skill of models against the drainage area of the gauge, and what routing through the river changes."""
+"""Skill of models against the drainage area of the gauge, and the effect of routing through the river."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from thalweg.analysis.river import AREA_CLASSES, area_class
 from thalweg.basin.domain import read_domain
 from thalweg.evaluation.statistics import read_skill
-from thalweg.figures.style import QUIET, WIDTH, legend_below, letter, looks, styled
+from thalweg.figures.style import MOST_LINES, QUIET, WIDTH, legend_below, letter, looks, styled, wrap
 from thalweg.metrics.scores import METRICS
 
 LEAST = -0.5  # where the axis of skill begins at the lowest
@@ -24,7 +24,7 @@ def draw(domain_path, skill_csv, by_area_csv, domain, experiment, models, metric
         skill_csv: skill table.
         by_area_csv: table of :func:`thalweg.analysis.river.skill_by_area` after the column routed.
         domain, experiment: which rows of both.
-        models: models drawn, the routed one first.
+        models: models of which the first four are drawn, the routed one first.
         metric: of :data:`thalweg.metrics.scores.METRICS`, one that is 1 at best.
         labels: model -> label, in the study's order.
 
@@ -34,7 +34,7 @@ def draw(domain_path, skill_csv, by_area_csv, domain, experiment, models, metric
     Raises:
         ValueError: naming the first model without skill.
     """
-    place = read_domain(domain_path)
+    place, models = read_domain(domain_path), list(models)[:MOST_LINES]
     area = dict(zip(place.place_ids, place.places.drainage_area.values))
     skill = read_skill(skill_csv)
     skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == metric)]
@@ -70,13 +70,15 @@ def draw(domain_path, skill_csv, by_area_csv, domain, experiment, models, metric
         beyond = int((difference.abs() > reach).to_numpy().sum())
         note = f"; {beyond} values lie off the axis" if beyond else ""
         panels[1].set(ylim=(-reach, reach), ylabel=f"difference of {metric} [{unit}]")
-        letter(panels[1], 1, f"{look[routed].label} minus each other model (above 0: it is better){note}")
+        letter(
+            panels[1], 1, wrap(f"{look[routed].label} minus each other model (above 0: routing is better){note}", WIDTH)
+        )
     panels[-1].set(xscale="log", xlabel="drainage area [km²]")
     for axes in panels:
         for first, _ in list(AREA_CLASSES.values())[1:]:
             axes.axvline(first, color="0.85", linewidth=0.6, zorder=0)
     handles = [
-        Line2D([], [], color=each.colour, marker="o", markersize=3, linewidth=2, label=each.label)
+        Line2D([], [], color=each.colour, marker=each.marker, markersize=3, linewidth=2, label=each.label)
         for each in look.values()
     ]
     legend_below(figure, handles)
@@ -85,10 +87,11 @@ def draw(domain_path, skill_csv, by_area_csv, domain, experiment, models, metric
 
 def _points(axes, size, values, look, medians):
     """A point per gauge, and a bar at the median (Series by class) of each class of drainage area, as wide as its gauges."""
-    axes.scatter(size, values, s=9, color=look.colour, alpha=0.5, linewidths=0)
+    axes.scatter(size, values, s=8, color=look.colour, marker=look.marker, alpha=0.45, linewidths=0)
     classes = area_class(size)
     for name in AREA_CLASSES:
         part = (classes == name) & np.isfinite(values)
         if part.any():
             ends = size[part].min(), size[part].max()
-            axes.plot(ends, [medians[name]] * 2, color=look.colour, linewidth=2)
+            axes.plot(ends, [medians[name]] * 2, color="white", linewidth=3.4, zorder=3)
+            axes.plot(ends, [medians[name]] * 2, color=look.colour, linewidth=2, zorder=3)

@@ -1,4 +1,4 @@
-"""Skill at held-out places against the distance to the nearest place that trained: how much of it comes from near by."""
+"""Skill at held-out places against the distance to the nearest training place."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -47,7 +47,7 @@ def draw(table_csv, skill_csv, split_csvs, labels=None):
         for order, (model, each) in enumerate(look.items()):
             _places(axes, rows[rows.model == model], each)
             _medians(axes, medians[medians.model == model], each, 1.03 ** (order - (len(look) - 1) / 2))
-        axes.set(xscale="log", xlabel="distance to the nearest place that trained [km]")
+        axes.set(xscale="log", xlabel="distance to the nearest training place [km]")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_locator(NullLocator())

@@ -1,4 +1,4 @@
-"""Skill of models against how much they are trained on: the share of the catchments, or years of record."""
+"""Skill of models against the amount of training data: share of the catchments, or years of record."""
 
 import pandas as pd
 from matplotlib.figure import Figure
