@@ -72,7 +72,7 @@ def draw(attribution_csv, labels=None, models=None):
         shrink=0.5,
         aspect=30,
     )
-    bar.set_label("Spearman's ρ [dimensionless]; dots: beyond chance; frames: hypotheses, solid where confirmed")
+    bar.set_label("Spearman's ρ [dimensionless]; dots: family-wise p < 0.05; frames: hypotheses, solid where confirmed")
     return figure
 
 

@@ -90,4 +90,4 @@ def _against_fu(axes, points, look, x):
     axes.plot(x, x, **LINE)
     _points(axes, points[FU], points[PRECIPITATION], look)
     fu = _limits(points[FU]) if len(points) else x
-    axes.set(xlim=fu, ylim=x, xlabel=f"{SYMBOLS[PRECIPITATION]} of Fu's curve [dimensionless]")
+    axes.set(xlim=fu, ylim=x, xlabel=f"{SYMBOLS[PRECIPITATION]} of Fu's curve\n[dimensionless]")

@@ -134,8 +134,8 @@ def last_days(run, place, most_days):
 
 def catchment_precipitation(place, gauge, time):
     """Mean over the catchment of a gauge (time,)."""
-    weights = place.catchment_weights[list(place.place_ids).index(gauge)]
-    return place.forcing.precipitation.sel(time=time).values @ weights
+    weights = place.catchment_weights[[list(place.place_ids).index(gauge)]]
+    return (weights @ place.forcing.precipitation.sel(time=time).values.T)[0]
 
 
 def draw_run(axes, run, look):

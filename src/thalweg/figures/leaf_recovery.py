@@ -43,5 +43,5 @@ def draw(leaves_csv, recovery_csv):
             axes.set(xlabel=f"true {label}")
             letter(axes, position, f"{100 * noise:g} % noise")
             position += 1
-        row[0].set_ylabel("learned")
+        row[0].set_ylabel(f"learned {label}")
     return figure

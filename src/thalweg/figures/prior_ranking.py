@@ -9,6 +9,7 @@ from itertools import combinations
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from thalweg.figures.style import OKABE_ITO, QUIET, WIDTH, letter, styled
 from thalweg.metrics.scores import METRICS
@@ -73,6 +74,7 @@ def draw(summary_csv, comparison_csv, domain, experiment, models, metric="NSE", 
     letter(right, 1, f"difference from {(labels or {}).get(order[0], order[0])}")
     for axes in (left, right):
         axes.grid(True, axis="x")
+        axes.xaxis.set_major_locator(MaxNLocator(5))
     return figure
 
 

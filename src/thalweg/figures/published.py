@@ -63,7 +63,7 @@ def draw(skill_csv, dataset_folder, published_csv, domain, experiment, models, m
         statement(axes, stated, "median")
         letter(axes, position, wrap((labels or {}).get(model, model), (WIDTH - 0.6) / len(shown) - 0.3))
         if position == 0:
-            axes.set_ylabel("share of gauges below [dimensionless]")
+            axes.set_ylabel("share of gauges [dimensionless]")
     legend_below(
         figure,
         [Line2D([], [], color=look[name].colour, linestyle=look[name].dashes, label=name) for name in compared],

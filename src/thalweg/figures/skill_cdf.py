@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from thalweg.evaluation.statistics import read_skill
 from thalweg.figures.style import (
@@ -22,7 +23,7 @@ from thalweg.figures.style import (
 from thalweg.metrics.scores import METRICS
 
 LEAST = -0.5  # where the axis of a metric that is 1 at best begins
-MOST_COLUMNS = 3
+MOST_COLUMNS, MORE_COLUMNS = 3, 4  # of up to nine panels, and of more
 
 
 @styled
@@ -60,17 +61,16 @@ def draw(skill_csv, summary_csv, metric="NSE", labels=None, shown=None):
     summary = pd.read_csv(summary_csv)
 
     groups = list(skill.groupby(["domain", "experiment"], sort=False))
-    rows = -(-len(groups) // MOST_COLUMNS)
+    rows = -(-len(groups) // (MOST_COLUMNS if len(groups) <= 9 else MORE_COLUMNS))
     columns = -(-len(groups) // rows)
     width = WIDTH if columns > 1 else 0.55 * WIDTH
-    figure = Figure(figsize=(width, 2.2 * rows + 0.4), layout="constrained")
+    figure = Figure(figsize=(width, 2.1 * rows + 0.5), layout="constrained")
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axes in panels[len(groups) :]:
         axes.remove()
     for position, ((domain, experiment), group) in enumerate(groups):
         axes = panels[position]
-        gauges = f"{group.place.nunique()} gauges"
-        letter(axes, position, wrap(f"{domain}, {experiment} ({gauges})", (width - 0.7) / columns - 0.2))
+        letter(axes, position, wrap(f"{domain}, {experiment}", (width - 0.7) / columns - 0.35))
         stated = []
         for (model, each), line in zip(look.items(), lines_of(look)):
             values = group[group.model == model].groupby("place").value.mean().dropna()
@@ -81,9 +81,10 @@ def draw(skill_csv, summary_csv, metric="NSE", labels=None, shown=None):
                 stated.append(line)
         axes.set(xlim=limits, ylim=(0, 1))
         axes.grid(True)
-        statement(axes, stated, "median", loc="best")
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        statement(axes, stated, f"median of\n{group.place.nunique()} gauges", loc="best")
         if position % columns == 0:
-            axes.set_ylabel("share of gauges below [dimensionless]", fontsize=7)
+            axes.set_ylabel("share of gauges [dimensionless]")
         if position >= len(groups) - columns:
             axes.set_xlabel(f"{metric.replace('_', ' ')} [{METRICS[metric].unit}]")
             axes.tick_params(labelbottom=True)

@@ -12,7 +12,7 @@ from thalweg.figures.style import LETTER_WIDTH, QUIET, WIDTH, colour_range, numb
 from thalweg.metrics.scores import METRICS
 
 SIGNIFICANCE = 0.05  # of p-values after Holm's correction
-CELL = (0.3, 0.185)  # inch, of the smallest; cells are wider where there is room, up to
+CELL = (0.26, 0.185)  # inch, of the smallest; cells are wider where there is room, up to
 WIDEST = 0.5  # inch
 COLOURS = ListedColormap(colormaps["YlGnBu"](np.linspace(0, 0.5, 256)))  # light: black text is read on all of them
 COLOUR_PERCENTILES = (10, 100)
@@ -51,7 +51,7 @@ def draw(summary_csv, comparison_csv, metrics=("NSE", "KGE"), labels=None):
     columns = list(summary[["domain", "experiment"]].drop_duplicates().itertuples(index=False, name=None))
 
     names = [labels.get(model, model) for model in models]
-    beside = 0.92 * LETTER_WIDTH * max(map(len, names)) + 0.8
+    beside = 0.83 * LETTER_WIDTH * max(map(len, names)) + 0.75
     cell = np.clip((WIDTH - beside) / len(columns), CELL[0], WIDEST)
     experiments = LETTER_WIDTH * max(len(experiment) for _, experiment in columns)
     height = len(metrics) * (CELL[1] * len(models) + 0.6) + experiments + 0.3

@@ -87,7 +87,8 @@ def looks(models, labels=None):
     Args:
         models: names of models to be drawn.
         labels: name -> label of all models of the study, in the study's order, which decides the colours. Models that
-            are not in it follow in alphabetical order under their own name.
+            are not in it follow in alphabetical order under their own name. Where there are more than 21, the looks
+            start again, and a model whose look is already taken has the next free one.
 
     Returns:
         dict: model -> Look, in the study's order.
@@ -97,20 +98,23 @@ def looks(models, labels=None):
     """
     labels = dict(labels or {})
     order = [*labels, *sorted(set(models) - set(labels))]
+    drawn = [model for model in order if model in set(models)]
     several = [
         (shade(colour, lightness), dashes, marker)
         for shift, marker, lightness in ((0, "o", 0), (3, "^", -0.45), (5, "s", 0.45))
         for colour, dashes in zip(OKABE_ITO, DASHES[shift:] + DASHES[:shift])
     ]
-    if len(order) > len(several):
-        order = [model for model in order if model in set(models)]
-    if len(order) > len(several):
+    if len(drawn) > len(several):
         raise ValueError(
-            f"{len(order)} models, but only {len(several)} can be distinguished; model {order[len(several)]!r} "
+            f"{len(drawn)} models, but only {len(several)} can be distinguished; model {drawn[len(several)]!r} "
             "is the first without a look of its own: draw fewer models in one figure"
         )
-    all_looks = {model: Look(labels.get(model, model), *look) for model, look in zip(order, several)}
-    return {model: look for model, look in all_looks.items() if model in set(models)}
+    taken = {}
+    for model in drawn:
+        own = order.index(model) % len(several)
+        free = next(i % len(several) for i in range(own, own + len(several)) if i % len(several) not in taken.values())
+        taken[model] = free
+    return {model: Look(labels.get(model, model), *several[position]) for model, position in taken.items()}
 
 
 def shade(colour, lightness):
@@ -277,13 +281,15 @@ def save(figure, path, provenance):
 
 
 def _write_png(figure, path, texts):
-    """A PNG of at most ``PALETTE`` colours, a third of the size of one of all colours; white stays white."""
+    """A PNG of at most ``PALETTE`` colours, each the mean of those that it stands for: a third of the size of one of all."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH)
-    image = Image.open(drawn).convert("RGB").quantize(PALETTE, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    palette = np.array(image.getpalette()).reshape(-1, 3)
-    palette[palette.sum(1).argmax()] = 255
-    image.putpalette(palette.ravel().tolist())
+    full = Image.open(drawn).convert("RGB")
+    image = full.quantize(PALETTE, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    index, pixels = np.asarray(image).ravel(), np.asarray(full).reshape(-1, 3)
+    count = np.maximum(np.bincount(index, minlength=PALETTE), 1)
+    palette = [np.bincount(index, band, PALETTE) / count for band in pixels.T]
+    image.putpalette(np.rint(np.stack(palette, axis=1)).astype(int).ravel().tolist())
     chunks = PngImagePlugin.PngInfo()
     for name, text in texts.items():
         chunks.add_text(name, text)

@@ -30,7 +30,7 @@ ROWS = {  # flux -> column of the estimate, axis of the flux, axis of the estima
     "baseflow_index": (
         "filtered_baseflow_index",
         "simulated baseflow index\n[dimensionless]",
-        "of filtered discharge [dimensionless]",
+        "of filtered discharge\n[dimensionless]",
     ),
 }
 
