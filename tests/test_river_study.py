@@ -254,8 +254,8 @@ def test_the_step_writes_three_tables_with_provenance(tables):
 # The figures
 
 
-def test_river_map_colours_the_reaches_that_learned_and_greys_the_others(files):
-    figure = river_map.draw(files / "delaware.nc", files / "simulations" / "routed.nc")
+def test_river_map_colours_the_reaches_that_learned_and_greys_the_others(files, tables):
+    figure = river_map.draw(files / "delaware.nc", files / "simulations" / "routed.nc", tables[2])
     network, stated, orders = (axes for axes in figure.axes if axes.get_label() != "<colorbar>")
     grey, coloured = (each for each in network.collections if isinstance(each, LineCollection))
     assert len(coloured.get_segments()) == len(grey.get_segments()) == 8  # o and x are outlets
@@ -266,14 +266,16 @@ def test_river_map_colours_the_reaches_that_learned_and_greys_the_others(files):
         "2\n(2 reaches)",
         "3\n(2 reaches)",
     ]
+    medians = [line.get_ydata()[0] for line in orders.lines if len(line.get_xdata()) == 2]
+    assert medians == pytest.approx(list(pd.read_csv(tables[2]).learned[:3]))
     save(figure, files / "river_map")
 
 
-def test_river_map_names_a_model_without_a_river(files, parameters):
+def test_river_map_names_a_model_without_a_river(files, parameters, tables):
     run = read_simulation(files / "simulations" / "routed.nc")
     write_run(files / "dry.nc", run, parameters.drop_vars("roughness"))
     with pytest.raises(ValueError, match="'roughness' is missing"):
-        river_map.draw(files / "delaware.nc", files / "dry.nc")
+        river_map.draw(files / "delaware.nc", files / "dry.nc", tables[2])
 
 
 def test_skill_by_area_is_drawn_with_medians_and_differences(files, tables):
