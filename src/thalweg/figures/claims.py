@@ -20,8 +20,8 @@ LONG_UNIT = 4  # letters of a unit that still fits behind an effect
 SYMBOL, TEXT, FOREST, EFFECT, METRIC, COUNT = 0.12, 0.24, 3.62, 5.0, WIDTH - 0.32, WIDTH - 0.06
 # Inch from the upper edge, or of height.
 TITLE, COUNTS, COLUMNS, TOP, BOTTOM = 0.12, 0.38, 0.62, 0.72, 0.55
-LINE, GAP, HEADING = 0.115, 0.06, 0.29
-LETTER, SMALL_LETTER, BOLD_LETTER = 0.0535, 0.047, 0.081  # inch, mean width at 7, 6 and 8 points
+LINE, GAP, HEADING = 0.105, 0.035, 0.23
+LETTER, SMALL_LETTER, BOLD_LETTER = 0.0497, 0.047, 0.081  # inch, mean width at 6.5, 6 and 8 points
 GREY = "0.45"
 
 
@@ -56,7 +56,7 @@ def draw(claims_csv, title=""):
     figure = Figure(figsize=(WIDTH, height))
 
     def write(x, y, text, **look):
-        figure.text(x / WIDTH, 1 - y / height, text, **{"va": "center", "fontsize": 7, **look})
+        figure.text(x / WIDTH, 1 - y / height, text, **{"va": "center", "fontsize": 6.5, **look})
 
     _head(write, table.verdict.value_counts(), title)
     axes = figure.add_axes((FOREST / WIDTH, BOTTOM / height, (EFFECT - 0.1 - FOREST) / WIDTH, (end - TOP) / height))

@@ -1,5 +1,7 @@
 """Observed and simulated discharge at the gauges with the best, the median and the worst skill."""
 
+from textwrap import shorten
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -92,10 +94,10 @@ def skill_at_gauges(skill_csv, domain, experiment, models):
     return skill.groupby(["model", "place"]).value.mean().unstack("model").reindex(columns=list(models))
 
 
-def gauge_name(place, gauge):
-    """Name, where there is one, id and drainage area of a gauge."""
+def gauge_name(place, gauge, longest=60):
+    """Name, where there is one and up to ``longest`` letters of it, id and drainage area of a gauge."""
     station = place.places.sel(place=gauge)
-    name = f"{station.name.item()}, " if "name" in place.places else ""
+    name = f"{shorten(station.name.item(), longest, placeholder=' …')}, " if "name" in place.places else ""
     return f"{name}{gauge}, {station.drainage_area.item():.0f} km²"
 
 

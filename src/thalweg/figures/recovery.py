@@ -60,6 +60,7 @@ def draw(reaches_csv, table_csv):
                 transform=axes.transAxes,
                 ha="right",
                 fontsize=6,
+                zorder=2.3,
                 bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1},
             )
             position += 1

@@ -29,7 +29,8 @@ def draw(domain_path, skill_csv, by_area_csv, domain, experiment, models, metric
         labels: model -> label, in the study's order.
 
     Returns:
-        matplotlib Figure. A point is a gauge's mean over seeds and folds; a bar is the median of a class of area.
+        matplotlib Figure. A faint point is a gauge's mean over seeds and folds; a large one is the median of a class of
+        area, with its 95 % interval.
 
     Raises:
         ValueError: naming the first model without skill.
@@ -56,7 +57,8 @@ def draw(domain_path, skill_csv, by_area_csv, domain, experiment, models, metric
     figure = Figure(figsize=(WIDTH, 5.2 if others else 2.9), layout="constrained")
     panels = figure.subplots(1 + bool(others), 1, sharex=True, squeeze=False)[:, 0]
     for model in models:
-        _points(panels[0], size, skill[model].to_numpy(), look[model], classes.loc[model]["median"])
+        _points(panels[0], size, skill[model].to_numpy(), look[model])
+    _medians(panels[0], size, look, classes, ["median", "low", "high"])
     low = max(LEAST, skill[models].min(axis=None) - 0.05)
     panels[0].set(ylim=(low, 1), ylabel=f"{metric} [{unit}]")
     below = int((skill[models] < low).to_numpy().sum())
@@ -65,7 +67,9 @@ def draw(domain_path, skill_csv, by_area_csv, domain, experiment, models, metric
     if others:
         panels[1].axhline(0, color=QUIET, linewidth=0.8)
         for model in others:
-            _points(panels[1], size, difference[model].to_numpy(), look[model], classes.loc[model].improvement)
+            _points(panels[1], size, difference[model].to_numpy(), look[model])
+        rest = {model: each for model, each in look.items() if model != routed}
+        _medians(panels[1], size, rest, classes, ["improvement", "improvement_low", "improvement_high"])
         reach = 1.05 * np.nanpercentile(np.abs(difference), FARTHEST)
         beyond = int((difference.abs() > reach).to_numpy().sum())
         note = f"; {beyond} values lie off the axis" if beyond else ""
@@ -78,20 +82,38 @@ def draw(domain_path, skill_csv, by_area_csv, domain, experiment, models, metric
         for first, _ in list(AREA_CLASSES.values())[1:]:
             axes.axvline(first, color="0.85", linewidth=0.6, zorder=0)
     handles = [
-        Line2D([], [], color=each.colour, marker=each.marker, markersize=3, linewidth=2, label=each.label)
+        Line2D([], [], color=each.colour, marker=each.marker, markersize=4, linewidth=1.3, label=each.label)
         for each in look.values()
     ]
     legend_below(figure, handles)
     return figure
 
 
-def _points(axes, size, values, look, medians):
-    """A point per gauge, and a bar at the median (Series by class) of each class of drainage area, as wide as its gauges."""
-    axes.scatter(size, values, s=8, color=look.colour, marker=look.marker, alpha=0.45, linewidths=0)
+def _points(axes, size, values, look):
+    """A faint point per gauge."""
+    axes.scatter(size, values, s=7, color=look.colour, marker=look.marker, alpha=0.3, linewidths=0, zorder=1)
+
+
+def _medians(axes, size, look, table, columns):
+    """The median of each class of drainage area with its interval, the models beside each other, within the gauges' areas."""
     classes = area_class(size)
-    for name in AREA_CLASSES:
-        part = (classes == name) & np.isfinite(values)
-        if part.any():
-            ends = size[part].min(), size[part].max()
-            axes.plot(ends, [medians[name]] * 2, color="white", linewidth=3.4, zorder=3)
-            axes.plot(ends, [medians[name]] * 2, color=look.colour, linewidth=2, zorder=3)
+    for order, (model, each) in enumerate(look.items()):
+        rows = (
+            table.loc[model].reindex([name for name in AREA_CLASSES if (classes == name).any()]).dropna(subset=columns)
+        )
+        ends = [(size[classes == name].min(), size[classes == name].max()) for name in rows.index]
+        at = [first * (last / first) ** ((order + 1) / (len(look) + 1)) for first, last in ends]
+        middle, low, high = (rows[column] for column in columns)
+        axes.errorbar(
+            at,
+            middle,
+            yerr=[middle - low, high - middle],
+            linestyle="",
+            marker=each.marker,
+            markersize=5,
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            elinewidth=1.3,
+            color=each.colour,
+            zorder=3,
+        )

@@ -66,7 +66,7 @@ def draw(summary_csv, comparison_csv, metrics=("NSE", "KGE"), labels=None):
             frames = _frames(cells["median"], _at(tests, *here))
             for model, median in cells["median"].items():
                 _cell(axes, column, models.index(model), median, frames.get(model), scale)
-        _axes(axes, names, columns)
+        _axes(axes, names, columns, cell)
         name = metric.replace("_", " ")
         axes.set_title(f"({chr(ord('a') + position)}) median {name} over gauges", loc="left", pad=16)
         figure.colorbar(scale, ax=axes, label=f"{name} [{METRICS[metric].unit}]", extend=extend, aspect=25, pad=0.01)
@@ -107,25 +107,19 @@ def _cell(axes, column, row, median, frame, scale):
     axes.text(column, row, number(median), fontweight="bold" if frame is BEST else "normal", **middle)
 
 
-def _axes(axes, names, columns):
-    """Names of models and experiments, and a line between domains, whose names stand above their experiments."""
+def _axes(axes, names, columns, cell):
+    """Names of models and experiments, and a line between domains, whose names stand above or, if too long, below."""
+    domains = [domain for domain, _ in columns]
+    fits = {domain: LETTER_WIDTH * len(domain) < cell * domains.count(domain) for domain in domains}
+    labels = [experiment if fits[domain] else f"{domain}, {experiment}" for domain, experiment in columns]
     axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(names) - 0.5, -0.5))
     axes.set_yticks(range(len(names)), names)
-    axes.set_xticks(range(len(columns)), [experiment for _, experiment in columns], rotation=90)
+    axes.set_xticks(range(len(columns)), labels, rotation=90)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    domains = [domain for domain, _ in columns]
-    for domain in dict.fromkeys(domains):
+    for domain, inside in fits.items():
         first = domains.index(domain)
-        crowded = domains.count(domain) * 3 < len(domain) / 2
-        axes.text(
-            first - 0.45,
-            -0.6,
-            domain,
-            ha="right" if crowded and first else "left",
-            va="bottom",
-            fontsize=7,
-            style="italic",
-        )
+        if inside:
+            axes.text(first - 0.45, -0.6, domain, ha="left", va="bottom", fontsize=7, style="italic")
         if first:
             axes.axvline(first - 0.5, color="0.4", linewidth=0.8)

@@ -229,9 +229,14 @@ def dates(axes, first, last):
 
 def legend_below(figure, handles):
     """One legend for all panels, below them, in as many columns as fit."""
-    longest = max(len(handle.get_label()) for handle in handles)
-    columns = int(figure.get_figwidth() / (longest * LETTER_WIDTH + 0.5))
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(max(columns, 1), len(handles)))
+    names = [len(handle.get_label()) for handle in handles]
+
+    def width(columns):
+        rows = -(-len(names) // columns)
+        return sum(0.88 * LETTER_WIDTH * max(names[first : first + rows]) + 0.5 for first in range(0, len(names), rows))
+
+    columns = next((each for each in range(len(names), 1, -1) if width(each) < figure.get_figwidth()), 1)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
 def colour_range(values, low=2, high=98):
