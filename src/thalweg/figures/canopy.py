@@ -56,7 +56,7 @@ def draw(daily_csv, cycle_csv, skill_csv, summary_csv):
             axes.axhline(0, color="0.85", linewidth=0.6, zorder=0)
         letter(year, 3 * row, title)
         letter(clock, 3 * row + 1, "May to September")
-        letter(points, 3 * row + 2, f"{len(days)} days, {days.share.mean():.0%} measured")
+        letter(points, 3 * row + 2, f"{len(days)} days, {100 * days.share.mean():.0f} % measured")
         year.set(ylabel=f"{title}\n[{unit}]", xticks=range(1, 13), xticklabels=MONTHS, xlabel="month")
         clock.set(xlabel="hour of the day", xticks=range(6, 21, 3))
         points.scatter(days.measured, days.canopy, s=3, linewidths=0, alpha=0.4, color=colours["canopy"])

@@ -126,7 +126,7 @@ def _series(axes, mean, missing, wettest, unit, domain):
     locator = AutoDateLocator()
     below.xaxis.set_major_locator(locator)
     below.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    below.legend(loc="upper right", title="gauge (triangles above), stated area")
+    below.legend(loc="upper right", title="gauge (triangle above), stated area")
     for panel in axes:
         panel.axvline(wettest, color="0.5", linewidth=0.6, dashes=(4, 2), zorder=0)
     below.set_xlabel("time")

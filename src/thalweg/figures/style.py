@@ -41,7 +41,7 @@ TALLEST = 9.3  # inch, a page below which a caption fits
 LETTER_WIDTH = 0.066  # inch, mean of the text in titles and legends
 DOTS_PER_INCH = 200
 PALETTE = 256  # colours of a PNG
-DENSE = 1500  # vertices of an artist or points of a scatter above which it is an image within a PDF
+DENSE_POINTS, DENSE_VERTICES = 600, 1500  # of an artist, above which it is an image within a PDF
 DENSE_DOTS_PER_INCH = 300  # of that image
 
 SETTINGS = {
@@ -94,14 +94,14 @@ def looks(models, labels=None):
         dict: model -> Look, in the study's order.
 
     Raises:
-        ValueError: when there are more models than looks: each colour as it is, darker and lighter, with other dashes and markers.
+        ValueError: when there are more models than looks: each colour as it is, darker, and again with other dashes and markers.
     """
     labels = dict(labels or {})
     order = [*labels, *sorted(set(models) - set(labels))]
     drawn = [model for model in order if model in set(models)]
     several = [
-        (shade(colour, lightness), dashes, marker)
-        for shift, marker, lightness in ((0, "o", 0), (3, "^", -0.45), (5, "s", 0.45))
+        (darker(colour, share), dashes, marker)
+        for shift, marker, share in ((0, "o", 0), (3, "^", 0.45), (5, "s", 0))
         for colour, dashes in zip(OKABE_ITO, DASHES[shift:] + DASHES[:shift])
     ]
     if len(drawn) > len(several):
@@ -117,10 +117,9 @@ def looks(models, labels=None):
     return {model: Look(labels.get(model, model), *several[position]) for model, position in taken.items()}
 
 
-def shade(colour, lightness):
-    """A colour nearer to white (up to 1) or to black (down to -1)."""
-    values = np.array(to_rgb(colour))
-    return to_hex(values + (1 - values) * lightness if lightness > 0 else values * (1 + lightness))
+def darker(colour, share):
+    """A colour mixed with a share of black."""
+    return to_hex((1 - share) * np.array(to_rgb(colour)))
 
 
 def letter(axes, position, text):
@@ -223,7 +222,7 @@ def dates(axes, first, last):
     """Dates below a panel, from the first to the last."""
     locator = AutoDateLocator(maxticks=9)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, offset_formats=["", *["%Y"] * 5]))
     axes.set_xlim(first, last)
 
 
@@ -305,8 +304,8 @@ def _rasterise(figure):
     """Make images of dense lines and points, which would make a PDF large and slow; axes and text stay vectors."""
     for artist in figure.findobj(lambda each: isinstance(each, (Collection, Line2D))):
         if isinstance(artist, Line2D):
-            count = len(artist.get_xdata(orig=False))
+            points, vertices = 0, len(artist.get_xdata(orig=False))
         else:
-            count = max(len(artist.get_offsets()), sum(len(shape.vertices) for shape in artist.get_paths()))
-        if count > DENSE:
+            points, vertices = len(artist.get_offsets()), sum(len(shape.vertices) for shape in artist.get_paths())
+        if points > DENSE_POINTS or vertices > DENSE_VERTICES:
             artist.set_rasterized(True)
