@@ -12,7 +12,7 @@ from thalweg.cli import main
 from thalweg.evaluation.blocks import read_blocks
 from thalweg.evaluation.skill_tables import read_distances, skill_by_distance, skill_by_training_data
 from thalweg.evaluation.statistics import COLUMNS, compare, summarise
-from thalweg.figures import skill_distance, skill_overview, sparse_data, style
+from thalweg.figures import learning_curves, skill_cdf, skill_distance, skill_overview, sparse_data, style
 
 LABELS = {"hbv": "δHBV", "lstm": "LSTM", "gr4j": "GR4J"}
 GAUGES = [f"{number:02d}" for number in range(48)]
@@ -288,3 +288,54 @@ def test_overview_of_sixteen_models_in_eighteen_experiments_fits_a_page(tmp_path
     widest = max(text.get_window_extent().width for text in axes.texts if text.get_text() == "0.50")
     assert widest < cell
     assert figure.get_figwidth() <= style.WIDTH + 0.01 and figure.get_figheight() <= style.TALLEST
+
+
+# A large study
+
+EXPERIMENTS = [f"catchments-{number}" for number in range(18)]
+MODELS = {f"m{number:02d}": f"model with a long name {number}" for number in range(16)}
+
+
+def overlaps(texts):
+    boxes = [text.get_window_extent() for text in texts if text.get_text()]
+    return [(a, b) for position, a in enumerate(boxes) for b in boxes[:position] if a.overlaps(b)]
+
+
+def is_readable(figure):
+    """It fits a page, nothing is written off it, and titles and labels of axes are clear of each other."""
+    figure.draw_without_rendering()
+    assert figure.get_figwidth() <= style.WIDTH + 0.01 and figure.get_figheight() <= style.TALLEST + 0.01
+    titles = [axes.title if axes.get_title() else axes._left_title for axes in figure.axes]
+    labels = [axis.label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+    assert not overlaps([*titles, *labels])
+    page = figure.bbox.padded(1)
+    for text in [*titles, *labels, *(text for holder in figure.legends for text in holder.get_texts())]:
+        box = text.get_window_extent()
+        assert not text.get_text() or (page.contains(*box.min) and page.contains(*box.max)), text.get_text()
+    return True
+
+
+def test_the_distribution_of_a_large_study_is_readable(tmp_path):
+    table = []
+    for position, experiment in enumerate(EXPERIMENTS):
+        for model in list(MODELS)[position % 4 :]:
+            table += rows(experiment, model, 0.6 + QUALITY)
+    path = write(tmp_path / "skill.csv", table)
+    summarise(pd.read_csv(path, dtype={"place": str}), 5).to_csv(tmp_path / "summary.csv", index=False)
+    figure = skill_cdf.draw(path, tmp_path / "summary.csv", labels=MODELS)
+    assert is_readable(figure)
+    assert {len(axes.lines) for axes in figure.axes} == {style.MOST_LINES}
+
+
+def test_learning_curves_of_a_large_study_are_readable(tmp_path):
+    log = [
+        ("camels-us", experiment, model, fold, 0, step, 1 / step, 2 / step, 1.0)
+        for experiment in EXPERIMENTS
+        for model in MODELS
+        for fold in range(3)
+        for step in (10, 20, 30)
+    ]
+    pd.DataFrame(log, columns=list(learning_curves.COLUMNS)).to_csv(tmp_path / "log.csv", index=False)
+    figure = learning_curves.draw([tmp_path / "log.csv"], MODELS)
+    assert is_readable(figure)
+    assert {len(axes.lines) for axes in figure.axes} == {style.MOST_LINES}

@@ -48,7 +48,7 @@ def draw(daily_csv, cycle_csv, skill_csv, summary_csv):
     for row, (name, (title, unit, digits)) in enumerate(FLUXES.items()):
         days, hours = daily[daily.variable == name], cycle[cycle.variable == name]
         year, clock, points = panels[row]
-        months = days.groupby(days.date.dt.month).mean(numeric_only=True)
+        months = days.groupby(days.date.dt.month).mean(numeric_only=True).reindex(range(1, 13))
         for axes, table, x in ((year, months, months.index), (clock, hours, hours.hour)):
             axes.plot(x, table.measured, color=OBSERVED, marker="o", markersize=2, linewidth=0.8)
             for model, dashes in DRAWN.items():

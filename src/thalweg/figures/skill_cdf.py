@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from thalweg.evaluation.statistics import read_skill
 from thalweg.figures.style import (
     MOST_LINES,
+    TALLEST,
     WIDTH,
     colour_range,
     legend_below,
@@ -64,7 +65,8 @@ def draw(skill_csv, summary_csv, metric="NSE", labels=None, shown=None):
     rows = -(-len(groups) // (MOST_COLUMNS if len(groups) <= 9 else MORE_COLUMNS))
     columns = -(-len(groups) // rows)
     width = WIDTH if columns > 1 else 0.55 * WIDTH
-    figure = Figure(figsize=(width, 2.1 * rows + 0.5), layout="constrained")
+    below = 0.4 + 0.15 * (len(look) // 3)
+    figure = Figure(figsize=(width, min(2.1 * rows, TALLEST - below) + below), layout="constrained")
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axes in panels[len(groups) :]:
         axes.remove()
@@ -83,11 +85,10 @@ def draw(skill_csv, summary_csv, metric="NSE", labels=None, shown=None):
         axes.grid(True)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         statement(axes, stated, f"median of\n{group.place.nunique()} gauges", loc="best")
-        if position % columns == 0:
-            axes.set_ylabel("share of gauges [dimensionless]")
         if position >= len(groups) - columns:
             axes.set_xlabel(f"{metric.replace('_', ' ')} [{METRICS[metric].unit}]")
             axes.tick_params(labelbottom=True)
+    figure.supylabel("share of gauges [dimensionless]", fontsize=8)
     legend_below(figure, lines_of(look))
     return figure
 
