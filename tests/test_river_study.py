@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PathCollection
 
 from thalweg.analysis.river import (
     AREA_CLASSES,
@@ -284,12 +284,13 @@ def test_skill_by_area_is_drawn_with_medians_and_differences(files, tables):
     above, below = figure.axes
     assert above.get_xscale() == below.get_xscale() == "log"
     assert below.get_xlabel() == "drainage area [km²]"
-    assert [len(each.get_offsets()) for each in above.collections] == [9, 9, 9]
+    points = [each for each in above.collections if isinstance(each, PathCollection)]
+    assert [len(each.get_offsets()) for each in points] == [9, 9, 9]
     assert np.asarray(below.collections[0].get_offsets())[:, 1].min() == pytest.approx(0.1)
     table = pd.read_csv(tables[1]).set_index(["metric", "model", "area_class"]).loc["NSE"]
     for axes, model, column in ((above, "routed", "median"), (below, "hydrograph", "improvement")):
-        bars = [line.get_ydata()[0] for line in axes.lines if line.get_linewidth() == 2]
-        assert bars[:3] == pytest.approx(list(table.loc[model][column][list(AREA_CLASSES)]))
+        medians = axes.containers[list(LABELS).index(model) - (axes is below)].lines[0].get_ydata()
+        assert medians == pytest.approx(list(table.loc[model][column][list(AREA_CLASSES)]))
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(LABELS.values())
     save(figure, files / "skill_area")
     assert len(skill_area.draw(*arguments, ["routed"]).axes) == 1

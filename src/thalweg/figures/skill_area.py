@@ -99,7 +99,9 @@ def _medians(axes, size, look, table, columns):
     classes = area_class(size)
     for order, (model, each) in enumerate(look.items()):
         rows = (
-            table.loc[model].reindex([name for name in AREA_CLASSES if (classes == name).any()]).dropna(subset=columns)
+            table.loc[model]
+            .reindex([name for name in AREA_CLASSES if (classes == name).any()])
+            .dropna(subset=columns[0])
         )
         ends = [(size[classes == name].min(), size[classes == name].max()) for name in rows.index]
         at = [first * (last / first) ** ((order + 1) / (len(look) + 1)) for first, last in ends]
@@ -107,7 +109,7 @@ def _medians(axes, size, look, table, columns):
         axes.errorbar(
             at,
             middle,
-            yerr=[middle - low, high - middle],
+            yerr=[(middle - low).fillna(0), (high - middle).fillna(0)],  # none of a single block
             linestyle="",
             marker=each.marker,
             markersize=5,
