@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.collections import LineCollection, PathCollection, PolyCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from thalweg.basin.domain import Domain
-from thalweg.evaluation.statistics import COLUMNS
+from thalweg.evaluation.statistics import COLUMNS, summarise
 from thalweg.experiments.simulation import Simulation
 from thalweg.figures import (
     hydrographs,
@@ -121,10 +124,21 @@ def skill_table(experiments=("temporal",), models=tuple(LABELS), metric="NSE"):
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def write_skill(folder, name, skill):
+    """A skill table and its summary, whose medians the figures state."""
+    skill.to_csv(folder / f"{name}.csv", index=False)
+    summarise(skill, 50).to_csv(folder / f"{name}-summary.csv", index=False)
+    return folder / f"{name}.csv", folder / f"{name}-summary.csv"
+
+
 @pytest.fixture(scope="module")
-def skill_csv(folder):
-    skill_table(("temporal", "pub")).to_csv(folder / "skill.csv", index=False)
-    return folder / "skill.csv"
+def scores(folder):
+    return write_skill(folder, "skill", skill_table(("temporal", "pub")))
+
+
+@pytest.fixture(scope="module")
+def skill_csv(scores):
+    return scores[0]
 
 
 def panels(figure):
@@ -146,8 +160,8 @@ def points(axes):
 # The map of skill
 
 
-def test_skill_map_has_a_panel_per_model_with_rivers_gauges_and_units(domain_path, skill_csv):
-    figure = skill_map.draw(domain_path, skill_csv, "delaware", "temporal", list(LABELS), labels=LABELS)
+def test_skill_map_has_a_panel_per_model_with_rivers_gauges_and_units(domain_path, scores):
+    figure = skill_map.draw(domain_path, *scores, "delaware", "temporal", list(LABELS), labels=LABELS)
     assert len(panels(figure)) == 3
     first = panels(figure)[0]
     assert first.get_title(loc="left") == "(a) δHBV\nmedian 0.41, 7 gauges"
@@ -167,26 +181,27 @@ def test_skill_map_has_a_panel_per_model_with_rivers_gauges_and_units(domain_pat
 
 
 def test_skill_map_of_a_bias_is_centred_on_the_best_value(domain_path, folder):
-    skill_table(metric="FHV").to_csv(folder / "bias.csv", index=False)
-    figure = skill_map.draw(domain_path, folder / "bias.csv", "delaware", "temporal", ["hbv"], metric="FHV")
+    paths = write_skill(folder, "bias", skill_table(metric="FHV"))
+    figure = skill_map.draw(domain_path, *paths, "delaware", "temporal", ["hbv"], metric="FHV")
     low, high = points(panels(figure)[0])[-1].get_clim()
     assert low == -high
     assert bars(figure) == ["FHV [percent], delaware, temporal"]
 
 
-def test_skill_map_draws_the_coast_it_is_given(domain_path, skill_csv, folder):
+def test_skill_map_draws_the_coast_it_is_given(domain_path, scores, folder):
     boundary_files(folder / "map")
     figure = skill_map.draw(
-        domain_path, skill_csv, "delaware", "temporal", ["hbv"], labels=LABELS, map_folder=folder / "map"
+        domain_path, *scores, "delaware", "temporal", ["hbv"], labels=LABELS, map_folder=folder / "map"
     )
-    assert len(panels(figure)[0].patches) == 2
+    coast = next(each for each in panels(figure)[0].collections if isinstance(each, PolyCollection))
+    assert len(coast.get_paths()) == 2
     with pytest.raises(FileNotFoundError, match="thalweg fetch map"):
-        skill_map.draw(domain_path, skill_csv, "delaware", "temporal", ["hbv"], map_folder=folder / "nowhere")
+        skill_map.draw(domain_path, *scores, "delaware", "temporal", ["hbv"], map_folder=folder / "nowhere")
 
 
-def test_skill_map_names_a_model_without_skill(domain_path, skill_csv):
+def test_skill_map_names_a_model_without_skill(domain_path, scores):
     with pytest.raises(ValueError, match="no NSE of model 'prms' in delaware/temporal; there is of hbv, lstm"):
-        skill_map.draw(domain_path, skill_csv, "delaware", "temporal", ["prms"])
+        skill_map.draw(domain_path, *scores, "delaware", "temporal", ["prms"])
 
 
 def boundary_files(folder):
@@ -219,40 +234,48 @@ def test_boundaries_are_clipped_and_in_drawing_order(folder):
 # The distribution of skill
 
 
-def test_skill_cdf_has_a_panel_per_experiment_a_line_per_model_and_states_medians(skill_csv):
-    figure = skill_cdf.draw(skill_csv, labels=LABELS)
-    assert [axes.get_title(loc="left") for axes in figure.axes] == [
-        "(a) delaware, temporal (8 gauges)",
-        "(b) delaware, pub (8 gauges)",
-    ]
+def test_skill_cdf_has_a_panel_per_experiment_and_a_line_per_model(scores):
+    figure = skill_cdf.draw(*scores, labels=LABELS)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["(a) delaware, temporal", "(b) delaware, pub"]
     axes = figure.axes[0]
     assert axes.get_xlabel() == "NSE [dimensionless]"
-    assert axes.get_ylabel() == "share of gauges below [dimensionless]"
-    assert legend(axes.get_legend()) == ["0.41", "0.21", "0.01"]
-    assert legend(figure.legends[0]) == list(LABELS.values())
-    assert len(axes.lines) == 3 * (2 + 1)  # two seeds and their mean
-    x, y = axes.lines[2].get_data()
+    assert len(axes.lines) == 3
+    x, y = axes.lines[0].get_data()
     assert (y[0], y[-1]) == (0, 1)
     assert np.all(np.diff(x) >= 0) and np.all(np.diff(y) >= 0)
 
 
-def test_skill_cdf_states_the_share_left_of_the_axis(folder):
+def test_skill_cdf_states_the_medians_of_the_summary(scores, folder):
+    summary = pd.read_csv(scores[1])
+    summary.assign(median=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]).to_csv(folder / "stated.csv", index=False)
+    first, second = skill_cdf.draw(scores[0], folder / "stated.csv", labels=LABELS).axes
+    assert legend(first.get_legend()) + legend(second.get_legend()) == ["0.10", "0.20", "0.30", "0.40", "0.50", "0.60"]
+
+
+def test_skill_cdf_enters_at_the_share_left_of_the_axis(folder):
     skill = skill_table(models=("hbv",))
     skill.loc[skill.place == "01", "value"] = -30.0
-    skill.to_csv(folder / "low.csv", index=False)
-    axes = skill_cdf.draw(folder / "low.csv").axes[0]
-    assert axes.get_xlim() == (-1, 1)
-    assert legend(axes.get_legend()) == ["0.41 (14 %)"]
-    assert axes.get_legend().get_title().get_text() == "median (share below −1)"
+    axes = skill_cdf.draw(*write_skill(folder, "low", skill)).axes[0]
+    assert axes.get_xlim() == (skill_cdf.LEAST, 1)
+    x, y = axes.lines[0].get_data()
+    assert y[x < skill_cdf.LEAST].max() == pytest.approx(1 / 7)
+
+
+def test_skill_cdf_draws_the_first_four_models_of_each_experiment(folder):
+    models = [f"m{number}" for number in range(6)]
+    paths = write_skill(folder, "many", skill_table(("temporal", "pub"), models))
+    shown = [("delaware", "temporal", models[1:]), ("delaware", "pub", models[:2])]
+    first, second = skill_cdf.draw(*paths, shown=shown).axes
+    assert [len(axes.lines) for axes in (first, second)] == [4, 2]
 
 
 def test_skill_cdf_of_a_model_without_values_says_so(folder):
     skill = skill_table(models=("hbv", "lstm"))
     skill.loc[skill.model == "lstm", "value"] = np.nan
-    skill.to_csv(folder / "none.csv", index=False)
-    assert legend(skill_cdf.draw(folder / "none.csv").axes[0].get_legend())[1] == "no value"
+    paths = write_skill(folder, "none", skill)
+    assert legend(skill_cdf.draw(*paths).axes[0].get_legend())[1] == "no value"
     with pytest.raises(ValueError, match="no row has metric 'KGE'; there are NSE"):
-        skill_cdf.draw(folder / "none.csv", metric="KGE")
+        skill_cdf.draw(*paths, metric="KGE")
 
 
 # Hydrographs
@@ -290,11 +313,39 @@ def test_hydrographs_show_best_median_and_worst_gauge(domain_path, simulations, 
     assert titles[0] == "(a) best: River at town 07, 07, 280 km²"
     assert titles[1].startswith("(b) median: River at town 04") and titles[2].startswith("(c) worst: River at town 01")
     rain, flow = figure.axes[:2]
-    assert (rain.get_ylabel(), flow.get_ylabel()) == ("precipitation\n[mm/day]", "discharge\n[mm/day]")
     assert rain.yaxis_inverted() and not flow.yaxis_inverted()
-    assert legend(flow.get_legend()) == ["NSE 0.71", "NSE 0.51"]
-    assert legend(figure.legends[0]) == ["observed", "δHBV", "LSTM"]
-    assert "NSE of δHBV" in figure.get_suptitle()
+    assert rain.get_xlim() == flow.get_xlim()
+    assert legend(flow.get_legend()) == ["NSE", "0.71", "0.51"]
+
+
+def test_hydrographs_of_many_models_draw_four_within_the_page(domain_path, simulations, folder):
+    models = [f"a model with a long name, number {number}" for number in range(9)]
+    skill = skill_table(models=models)
+    skill.to_csv(folder / "nine.csv", index=False)
+    paths = dict.fromkeys(models, simulations["hbv"])
+    figure = hydrographs.draw(domain_path, paths, folder / "nine.csv", "delaware", "temporal")
+    figure.draw_without_rendering()
+    flow = figure.axes[1]
+    assert len([line for line in flow.lines if len(line.get_xdata()) > 2]) == style.MOST_LINES + 1
+    page = figure.bbox.padded(1)
+    for holder in (figure.legends[0], *(axes.get_legend() for axes in figure.axes[1::2])):
+        box = holder.get_window_extent()
+        assert page.contains(*box.min) and page.contains(*box.max)
+        assert not any(
+            box.overlaps(axis.label.get_window_extent()) for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)
+        )
+
+
+def test_hydrographs_leave_out_days_that_are_not_tested(domain_path, simulations, skill_csv, folder):
+    run = xr.open_dataset(simulations["hbv"], engine="h5netcdf").load()
+    run.simulated[:, :, :, 150:250] = np.nan
+    write_netcdf(run, folder / "gap.nc", {})
+    figure = hydrographs.draw(domain_path, {"hbv": folder / "gap.nc"}, skill_csv, "delaware", "temporal")
+    line = figure.axes[1].lines[0]
+    assert len(line.get_xdata()) == 335, "from the first to the last tested day"
+    assert np.isnan(line.get_ydata()).sum() == 100
+    late = hydrographs.draw(domain_path, {"hbv": folder / "gap.nc"}, skill_csv, "delaware", "temporal", most_days=180)
+    assert len(late.axes[1].lines[0].get_xdata()) == 116, "it does not begin with days without a line"
 
 
 def test_hydrographs_draw_seed_mean_and_range_of_the_tested_days(domain_path, simulations, skill_csv):
@@ -312,8 +363,8 @@ def test_hydrographs_show_rain_over_the_whole_catchment(domain_path, simulations
     figure = hydrographs.draw(domain_path, simulations, skill_csv, "delaware", "temporal")
     with xr.open_datatree(domain_path, engine="h5netcdf") as tree:
         rain, area = tree["forcing"].precipitation.values[31:, :7], tree["attributes"].area.values[:7]
-    drawn = [bar.get_height() for bar in figure.axes[0].patches]
-    assert drawn == pytest.approx(rain @ area / area.sum())
+    drawn = figure.axes[0].collections[0].get_paths()[0].vertices[:, 1]
+    assert sorted(set(drawn) - {0}) == pytest.approx(sorted(set(rain @ area / area.sum()) - {0}))
 
 
 def test_hydrographs_of_few_gauges_draw_each_once(domain_path, simulations, folder):
@@ -321,7 +372,7 @@ def test_hydrographs_of_few_gauges_draw_each_once(domain_path, simulations, fold
     skill[skill.place == "02"].to_csv(folder / "single.csv", index=False)
     figure = hydrographs.draw(domain_path, simulations, folder / "single.csv", "delaware", "temporal")
     assert len(figure.axes) == 2
-    assert legend(figure.axes[1].get_legend())[1] == "no NSE"
+    assert legend(figure.axes[1].get_legend())[2] == "none"
     with pytest.raises(ValueError, match="model 'hbv' has no NSE at any gauge in delaware/pub"):
         hydrographs.draw(domain_path, simulations, folder / "single.csv", "delaware", "pub")
 
@@ -391,19 +442,32 @@ def training_log(path, model, experiments=("temporal", "pub"), folds=2):
     return path
 
 
-def test_learning_curves_have_two_panels_per_experiment_and_mark_the_best_step(folder):
+def test_learning_curves_have_two_panels_per_experiment_with_means_and_ranges(folder):
     paths = [training_log(folder / f"{model}.csv", model) for model in ("hbv", "lstm")]
+    log = pd.read_csv(paths[0])
+    log.loc[log.seed == 1, "training_loss"] *= 3
+    log.to_csv(paths[0], index=False)
     figure = learning_curves.draw(paths, LABELS)
     assert len(figure.axes) == 4
     above, below = figure.axes[0], figure.axes[2]
-    assert above.get_title(loc="left") == "(a) delaware, temporal"
-    assert above.get_ylabel() == "training loss\n[dimensionless]"
-    assert below.get_ylabel() == "validation loss\n[dimensionless]"
-    assert below.get_xlabel() == "optimiser step"
-    assert len(above.lines) == 2 * 2 * 2
-    dots = [line for line in below.lines if line.get_marker() == "o"]
-    assert {line.get_xdata()[0] for line in dots} == {30}
-    assert legend(figure.legends[0]) == ["δHBV (8 runs, median 100 s)", "LSTM (8 runs, median 100 s)"]
+    assert (above.get_ylabel(), below.get_ylabel()) == (
+        "training loss\n[dimensionless]",
+        "validation loss\n[dimensionless]",
+    )
+    assert len(above.lines) == len(below.lines) == 2
+    assert above.lines[0].get_ydata() == pytest.approx([20 / step for step in range(10, 60, 10)])
+    band = above.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == pytest.approx((10 / 50, 30 / 10))
+
+
+def test_learning_curves_leave_out_experiments_logged_once_and_models_beyond_four(folder):
+    paths = [training_log(folder / f"m{number}.csv", f"m{number}", ("temporal",)) for number in range(6)]
+    once = training_log(folder / "once.csv", "m0", ("pub",))
+    log = pd.read_csv(once)
+    log[log.step == 10].to_csv(once, index=False)
+    figure = learning_curves.draw([*paths, once])
+    assert [len(axes.lines) for axes in figure.axes] == [4, 4]
+    assert [axes.lines[0].get_marker() for axes in learning_curves.draw([once]).axes] == ["o", "o"]
 
 
 def test_learning_curves_draw_a_run_without_validation(folder):
@@ -434,6 +498,10 @@ def test_a_model_looks_the_same_whichever_models_are_drawn_with_it():
     assert len({(look.colour, str(look.dashes)) for look in many.values()}) == 21
     with pytest.raises(ValueError, match="only 21"):
         style.looks([f"m{number}" for number in range(22)])
+    labels = {f"m{number:02d}": "" for number in range(40)}
+    few = style.looks(["m00", "m21", "m30"], labels)
+    assert few["m30"] == style.looks(["m30"], labels)["m30"], "of a large study"
+    assert few["m00"] == many["m00"]._replace(label="") and few["m21"] == many["m01"]._replace(label="")
 
 
 def test_colours_span_the_bulk_of_the_values():
@@ -442,23 +510,45 @@ def test_colours_span_the_bulk_of_the_values():
     assert style.colour_range(np.array([np.nan])) == (0, 1, "neither")
 
 
-def test_saved_figures_carry_their_provenance_and_leave_nothing_behind(folder, skill_csv):
+def test_saved_figures_carry_their_provenance_and_leave_nothing_behind(folder, scores):
     target = folder / "saved" / "skill_cdf.v1"
-    png, pdf = style.save(skill_cdf.draw(skill_csv, labels=LABELS), target, RECORD)
+    png, pdf = style.save(skill_cdf.draw(*scores, labels=LABELS), target, RECORD)
     assert (png.name, pdf.name) == ("skill_cdf.v1.png", "skill_cdf.v1.pdf")
     assert sorted(path.name for path in target.parent.iterdir()) == [pdf.name, png.name]
     with Image.open(png) as image:
         assert json.loads(image.text["provenance"]) == RECORD
         assert image.width == pytest.approx(style.WIDTH * style.DOTS_PER_INCH, abs=2)
+        assert image.mode == "P" and image.getpixel((1, 1)) in range(style.PALETTE)
+        assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
     assert b"2.0.4" in pdf.read_bytes()
     assert pdf.read_bytes().startswith(b"%PDF")
 
 
+def test_dense_figures_stay_small(folder):
+    figure = Figure()
+    axes = figure.subplots()
+    axes.scatter(*np.random.default_rng(0).normal(size=(2, 50_000)), s=4, color=style.OKABE_ITO[0])
+    axes.plot(np.random.default_rng(1).normal(size=50_000))
+    png, pdf = style.save(figure, folder / "dense", {})
+    assert png.stat().st_size < 400_000 and pdf.stat().st_size < 1_000_000
+
+
+def test_colours_of_saved_figures_are_those_that_were_drawn(folder):
+    figure = Figure()
+    for position, colour in enumerate([*style.OKABE_ITO, "0.93"]):
+        figure.add_artist(Rectangle((position / 8, 0), 1 / 8, 1, color=colour, linewidth=0))
+    png, _ = style.save(figure, folder / "colours", {})
+    with Image.open(png) as image:
+        image = image.convert("RGB")
+        found = [image.getpixel(((2 * i + 1) * image.width // 16, image.height // 2)) for i in range(8)]
+    assert found == [tuple(round(255 * v) for v in to_rgb(colour)) for colour in [*style.OKABE_ITO, "0.93"]]
+
+
 @pytest.mark.parametrize("kind", ["map", "hydrographs", "parameters", "curves"])
-def test_every_figure_can_be_saved(kind, domain_path, skill_csv, simulations, folder):
+def test_every_figure_can_be_saved(kind, domain_path, scores, simulations, folder):
     figure = {
-        "map": lambda: skill_map.draw(domain_path, skill_csv, "delaware", "pub", list(LABELS), labels=LABELS),
-        "hydrographs": lambda: hydrographs.draw(domain_path, simulations, skill_csv, "delaware", "temporal"),
+        "map": lambda: skill_map.draw(domain_path, *scores, "delaware", "pub", list(LABELS), labels=LABELS),
+        "hydrographs": lambda: hydrographs.draw(domain_path, simulations, scores[0], "delaware", "temporal"),
         "parameters": lambda: parameter_map.draw(domain_path, parameters(folder / "p.nc", GAUGES)[0]),
         "curves": lambda: learning_curves.draw([training_log(folder / "log.csv", "hbv")]),
     }[kind]()

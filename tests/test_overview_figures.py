@@ -10,7 +10,7 @@ from conftest import analyse
 from thalweg.evaluation.blocks import read_blocks
 from thalweg.evaluation.skill_tables import read_distances, skill_by_distance, skill_by_training_data
 from thalweg.evaluation.statistics import COLUMNS, compare, summarise
-from thalweg.figures import skill_distance, skill_overview, sparse_data, style
+from thalweg.figures import learning_curves, skill_cdf, skill_distance, skill_overview, sparse_data, style
 
 LABELS = {"hbv": "δHBV", "lstm": "LSTM", "gr4j": "GR4J"}
 GAUGES = [f"{number:02d}" for number in range(48)]
@@ -212,19 +212,25 @@ def cells(axes):
 def test_overview_has_a_row_per_model_a_column_per_experiment_and_marks_the_best(overview):
     figure = skill_overview.draw(*overview, labels=LABELS)
     nse, kge = panels(figure)
-    assert nse.get_title(loc="left") == "(a) median NSE over gauges, 95 % interval"
-    assert kge.get_title(loc="left") == "(b) median KGE over gauges, 95 % interval"
     assert [text.get_text() for text in nse.get_yticklabels()] == ["δHBV", "LSTM", "GR4J"]
-    assert [text.get_text() for text in nse.get_xticklabels()] == ["temporal", "pub"]
+    assert [text.get_text() for text in kge.get_xticklabels()] == ["temporal", "pub"]
     text = cells(nse)
-    assert text[0, 0][0] == "0.700 ●"
-    assert text[0, 1][0].endswith("○")
-    assert text[0, 2][0] == "0.600"
-    assert text[1, 0][0] == "0.500" and text[1, 1][0] == "0.600 ●"
+    assert text[0, 0] == ["0.70"] and text[0, 2] == ["0.60"]
+    assert text[1, 0] == ["0.50"] and text[1, 1] == ["0.60"]
     assert (1, 2) not in text  # GR4J is not in this experiment
-    low, high = (float(value) for value in text[0, 2][1].split(" to "))
-    assert low < 0.6 < high
-    assert sum(isinstance(patch, Rectangle) for patch in nse.patches) == 5
+    assert frames(nse) == {(0, 0): "best", (0, 1): "not distinguished", (1, 1): "best"}
+    assert sum(isinstance(patch, Rectangle) for patch in nse.patches) == 5 + 3
+
+
+def frames(axes):
+    """(column, row) -> what the frame of the cell says."""
+    return {
+        (round(box.get_x() + 0.46), round(box.get_y() + 0.42)): "best"
+        if box.get_linestyle() in ("-", "solid")
+        else "not distinguished"
+        for box in axes.patches
+        if box.get_facecolor()[3] == 0
+    }
 
 
 def test_overview_of_models_that_could_not_be_tested_calls_none_worse(tmp_path):
@@ -239,8 +245,7 @@ def test_overview_of_models_that_could_not_be_tested_calls_none_worse(tmp_path):
     summarise(skill, 50).to_csv(tmp_path / "summary.csv", index=False)
     compare(skill, "NSE", 50).to_csv(tmp_path / "comparison.csv", index=False)
     figure = skill_overview.draw(tmp_path / "summary.csv", tmp_path / "comparison.csv", metrics=["NSE"], labels=LABELS)
-    text = cells(panels(figure)[0])
-    assert text[0, 0][0] == "0.700 ●" and text[0, 1][0] == "0.400 ○"
+    assert frames(panels(figure)[0]) == {(0, 0): "best", (0, 1): "not distinguished"}
 
 
 def test_overview_names_a_metric_that_is_not_there(overview):
@@ -248,8 +253,8 @@ def test_overview_names_a_metric_that_is_not_there(overview):
         skill_overview.draw(*overview, metrics=["FHV"])
 
 
-def test_overview_takes_fourteen_models_in_fourteen_experiments(tmp_path):
-    names = [f"model-{number}" for number in range(14)]
+def test_overview_of_sixteen_models_in_eighteen_experiments_fits_a_page(tmp_path):
+    names = [f"model-{number}" for number in range(16)]
     table = [
         {
             "domain": "a",
@@ -261,7 +266,7 @@ def test_overview_takes_fourteen_models_in_fourteen_experiments(tmp_path):
             "low": 0.4,
             "high": 0.6,
         }
-        for column in range(14)
+        for column in range(18)
         for name in names
     ]
     pd.DataFrame(table).to_csv(tmp_path / "summary.csv", index=False)
@@ -271,6 +276,58 @@ def test_overview_takes_fourteen_models_in_fourteen_experiments(tmp_path):
     png, _ = style.save(figure, tmp_path / "overview", {})
     assert png.stat().st_size > 2000
     (axes,) = panels(figure)
-    cell = axes.get_window_extent().width / 14
-    widest = max(text.get_window_extent().width for text in axes.texts)
+    cell = axes.get_window_extent().width / 18
+    widest = max(text.get_window_extent().width for text in axes.texts if text.get_text() == "0.50")
     assert widest < cell
+    assert figure.get_figwidth() <= style.WIDTH + 0.01 and figure.get_figheight() <= style.TALLEST
+
+
+# A large study
+
+EXPERIMENTS = [f"catchments-{number}" for number in range(18)]
+MODELS = {f"m{number:02d}": f"model with a long name {number}" for number in range(16)}
+
+
+def overlaps(texts):
+    boxes = [text.get_window_extent() for text in texts if text.get_text()]
+    return [(a, b) for position, a in enumerate(boxes) for b in boxes[:position] if a.overlaps(b)]
+
+
+def is_readable(figure):
+    """It fits a page, nothing is written off it, and titles and labels of axes are clear of each other."""
+    figure.draw_without_rendering()
+    assert figure.get_figwidth() <= style.WIDTH + 0.01 and figure.get_figheight() <= style.TALLEST + 0.01
+    titles = [axes.title if axes.get_title() else axes._left_title for axes in figure.axes]
+    labels = [axis.label for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+    assert not overlaps([*titles, *labels])
+    page = figure.bbox.padded(1)
+    for text in [*titles, *labels, *(text for holder in figure.legends for text in holder.get_texts())]:
+        box = text.get_window_extent()
+        assert not text.get_text() or (page.contains(*box.min) and page.contains(*box.max)), text.get_text()
+    return True
+
+
+def test_the_distribution_of_a_large_study_is_readable(tmp_path):
+    table = []
+    for position, experiment in enumerate(EXPERIMENTS):
+        for model in list(MODELS)[position % 4 :]:
+            table += rows(experiment, model, 0.6 + QUALITY)
+    path = write(tmp_path / "skill.csv", table)
+    summarise(pd.read_csv(path, dtype={"place": str}), 5).to_csv(tmp_path / "summary.csv", index=False)
+    figure = skill_cdf.draw(path, tmp_path / "summary.csv", labels=MODELS)
+    assert is_readable(figure)
+    assert {len(axes.lines) for axes in figure.axes} == {style.MOST_LINES}
+
+
+def test_learning_curves_of_a_large_study_are_readable(tmp_path):
+    log = [
+        ("camels-us", experiment, model, fold, 0, step, 1 / step, 2 / step, 1.0)
+        for experiment in EXPERIMENTS
+        for model in MODELS
+        for fold in range(3)
+        for step in (10, 20, 30)
+    ]
+    pd.DataFrame(log, columns=list(learning_curves.COLUMNS)).to_csv(tmp_path / "log.csv", index=False)
+    figure = learning_curves.draw([tmp_path / "log.csv"], MODELS)
+    assert is_readable(figure)
+    assert {len(axes.lines) for axes in figure.axes} == {style.MOST_LINES}

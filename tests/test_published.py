@@ -134,12 +134,14 @@ def test_the_verb_writes_medians_and_no_score_of_a_single_catchment(folder, tmp_
     assert not any(gauge in written for gauge in GAUGES)
     assert not any(f",{score}," in written for score in DHBV)
 
-    arguments = {"domain": "us", "experiment": "temporal", "models": ["hbv"], "test": EARLIER["test"]}
-    drawn = figure.draw(tmp_path / "skill.csv", folder, **arguments, ungauged=False, labels={"hbv": "HBV"})
+    files = tmp_path / "skill.csv", folder, tmp_path / "published.csv"
+    drawn = figure.draw(*files, "us", "temporal", ["hbv"], labels={"hbv": "HBV"})
     (axes,) = drawn.axes
     curves = [line for line in axes.lines if len(line.get_xdata()) == 10]
     assert len(curves) == 4
     np.testing.assert_allclose(curves[0].get_xdata(), 0.1)
+    stated = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert stated[0] == "0.10", "the median difference of the table"
     assert "elsewhere" not in written
-    with pytest.raises(ValueError, match="both a NSE of 'gr4j'"):
-        figure.draw(tmp_path / "skill.csv", folder, **arguments | {"models": ["gr4j"]}, ungauged=False)
+    with pytest.raises(ValueError, match="no NSE of 'gr4j' in us/temporal is compared"):
+        figure.draw(*files, "us", "temporal", ["gr4j"])

@@ -1,6 +1,7 @@
 """What declares itself: figures and analyses of the package and of others, their jobs, and the figure of the workflow."""
 
 import ast
+import inspect
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from thalweg.experiments import plan, register
 from thalweg.experiments.places import PLACES
 from thalweg.experiments.stages import stages
 from thalweg.figures import workflow_graph
-from thalweg.registry import names, source
+from thalweg.registry import load, names, source
 from thalweg.schema import ConfigError
 from thalweg.settings.files import read_study
 
@@ -29,6 +30,17 @@ def test_every_one_of_the_package_declares_itself_and_says_what_it_is(kind):
         declared = register.declaration(kind, name)
         assert declared.title and declared.caption.endswith(".") and len(declared.caption) > 20, name
     assert len(names(kind)) >= 10
+
+
+@pytest.mark.parametrize(("kind", "function"), [("figure", "draw"), ("analysis", "analyse")])
+def test_functions_take_what_their_declaration_gives_them(kind, function):
+    for name in names(kind):
+        declared = register.declaration(kind, name)
+        given = {*declared.reads, *declared.given}
+        taken = inspect.signature(getattr(load(kind, name), function)).parameters
+        needed = {one for one, parameter in taken.items() if parameter.default is inspect.Parameter.empty}
+        assert given <= set(taken), name
+        assert needed <= given | set(PLACES[declared.of][0]), name
 
 
 def test_a_file_that_draws_is_declared():

@@ -11,7 +11,7 @@ from scipy.optimize import approx_fprime
 from conftest import make_domain
 from thalweg.analysis import elasticity as response
 from thalweg.basin.domain import spatial_domain
-from thalweg.evaluation.evidence import compared, correlated, permutation_p
+from thalweg.evaluation.evidence import compared, correlated, evidence_table, permutation_p
 from thalweg.experiments import trained
 from thalweg.experiments.run import build_model, simulate_experiment
 from thalweg.experiments.splits import make_splits
@@ -200,7 +200,7 @@ def test_a_model_routed_through_the_river_answers_too(tmp_path):
     assert (table.elasticity_potential_evapotranspiration < 0).all()
 
 
-def test_the_figure_states_deviation_and_wrong_signs(tmp_path):
+def test_the_figure_states_what_the_evidence_has(tmp_path):
     table = pd.DataFrame(
         {
             "model": ["a"] * 4 + ["b"] * 4 + ["no PET"] * 4,
@@ -210,15 +210,26 @@ def test_the_figure_states_deviation_and_wrong_signs(tmp_path):
             "fu_elasticity_precipitation": [1.4, 2.1, 2.2, 2.9] * 3,
         }
     )
+    effects = {"elasticity_sum_deviation": 1.25, "sign_violations": 0.5, "elasticity_to_budyko": 0.75}
+    rows = [
+        {"model": model, "reference": reference, "quantity": quantity, "effect": effect * factor, "n": 4}
+        for model, reference, factor in (("b", "", 1), ("a", "", 0), ("a", "b", 2))
+        for quantity, effect in effects.items()
+    ]
+    evidence_table(rows, "synthetic", "temporal").to_csv(tmp_path / "evidence.csv", index=False)
     table.to_csv(tmp_path / "elasticity.csv", index=False)
-    figure = elasticity.draw(tmp_path / "elasticity.csv", labels={"b": "LSTM", "a": "HBV"})
+    files = tmp_path / "elasticity.csv", tmp_path / "evidence.csv"
+    figure = elasticity.draw(*files, labels={"b": "LSTM", "a": "HBV"})
     texts = [[text.get_text() for text in axes.texts] for axes in figure.axes]
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["(a) LSTM", "(b) HBV", "", ""]
-    assert texts[0] == ["median deviation 1.25\nwrong sign 50 %"]
-    assert texts[1] == ["median deviation 0.00\nwrong sign 0 %"]
-    assert texts[2] == ["ρ = 1.00, n = 4"]
+    assert texts == [
+        ["median deviation 1.25\nwrong sign 50 %"],
+        ["median deviation 0.00\nwrong sign 0 %"],
+        ["ρ = 0.75, n = 4"],
+        ["ρ = 0.00, n = 4"],
+    ]
+    assert len(figure.axes[0].collections[-1].get_offsets()) == 4
     with pytest.raises(ValueError, match="none of no PET"):
-        elasticity.draw(tmp_path / "elasticity.csv", models=["no PET"])
+        elasticity.draw(*files, models=["no PET"])
 
 
 def test_violations_are_counted_by_sign():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PathCollection
 
 from conftest import analyse
 from thalweg.analysis.river import (
@@ -252,8 +252,8 @@ def test_the_step_writes_three_tables_with_provenance(tables):
 # The figures
 
 
-def test_river_map_colours_the_reaches_that_learned_and_greys_the_others(files):
-    figure = river_map.draw(files / "delaware.nc", files / "simulations" / "routed.nc")
+def test_river_map_colours_the_reaches_that_learned_and_greys_the_others(files, tables):
+    figure = river_map.draw(files / "delaware.nc", files / "simulations" / "routed.nc", tables[2])
     network, stated, orders = (axes for axes in figure.axes if axes.get_label() != "<colorbar>")
     grey, coloured = (each for each in network.collections if isinstance(each, LineCollection))
     assert len(coloured.get_segments()) == len(grey.get_segments()) == 8  # o and x are outlets
@@ -264,14 +264,16 @@ def test_river_map_colours_the_reaches_that_learned_and_greys_the_others(files):
         "2\n(2 reaches)",
         "3\n(2 reaches)",
     ]
+    medians = [line.get_ydata()[0] for line in orders.lines if len(line.get_xdata()) == 2]
+    assert medians == pytest.approx(list(pd.read_csv(tables[2]).learned[:3]))
     save(figure, files / "river_map")
 
 
-def test_river_map_names_a_model_without_a_river(files, parameters):
+def test_river_map_names_a_model_without_a_river(files, parameters, tables):
     run = read_simulation(files / "simulations" / "routed.nc")
     write_run(files / "dry.nc", run, parameters.drop_vars("roughness"))
     with pytest.raises(ValueError, match="'roughness' is missing"):
-        river_map.draw(files / "delaware.nc", files / "dry.nc")
+        river_map.draw(files / "delaware.nc", files / "dry.nc", tables[2])
 
 
 def test_skill_by_area_is_drawn_with_medians_and_differences(files, tables):
@@ -280,12 +282,14 @@ def test_skill_by_area_is_drawn_with_medians_and_differences(files, tables):
     above, below = figure.axes
     assert above.get_xscale() == below.get_xscale() == "log"
     assert below.get_xlabel() == "drainage area [km²]"
-    assert [len(each.get_offsets()) for each in above.collections] == [9, 9, 9]
+    points = [each for each in above.collections if isinstance(each, PathCollection)]
+    assert [len(each.get_offsets()) for each in points] == [9, 9, 9]
     assert np.asarray(below.collections[0].get_offsets())[:, 1].min() == pytest.approx(0.1)
     table = pd.read_csv(tables[1]).set_index(["metric", "model", "area_class"]).loc["NSE"]
     for axes, model, column in ((above, "routed", "median"), (below, "hydrograph", "improvement")):
-        bars = [line.get_ydata()[0] for line in axes.lines if line.get_linewidth() == 2]
-        assert bars[:3] == pytest.approx(list(table.loc[model][column][list(AREA_CLASSES)]))
+        drawn = [name for name in LABELS if axes is above or name != "routed"]
+        medians = axes.containers[drawn.index(model)].lines[0].get_ydata()
+        assert medians == pytest.approx(list(table.loc[model][column][list(AREA_CLASSES)]))
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(LABELS.values())
     save(figure, files / "skill_area")
     assert len(skill_area.draw(*arguments, ["routed"]).axes) == 1

@@ -9,6 +9,7 @@ from conftest import analyse, make_domain
 from thalweg.analysis.trends import annual_flows, flow_trends, mann_kendall, sen_slope, trend_evidence
 from thalweg.evaluation.evidence import read_evidence
 from thalweg.figures import trends as figure
+from thalweg.figures.style import number
 from thalweg.storage.store import write_netcdf
 
 DAYS = pd.date_range("1990-10-01", "2000-09-30")
@@ -147,8 +148,11 @@ def test_the_verb_writes_slopes_and_evidence_and_a_figure_is_drawn_of_them(files
     assert {"trend_correlation", "trend_correlation_high", "trend_correlation_low", "trend_bias"} <= set(
         evidence.quantity
     )
-    drawn = figure.draw(files / "trends.csv", labels={"lstm": "LSTM", "hbv": "HBV"})
-    assert [axes.get_title(loc="left")[:3] for axes in drawn.axes] == ["(a)", "(b)", "(c)"]
-    assert all(len(axes.collections) == 2 for axes in drawn.axes)
+    paths = files / "trends.csv", files / "evidence.csv"
+    drawn = figure.draw(*paths, labels={"lstm": "LSTM", "hbv": "HBV"})
+    assert [axes.get_title(loc="left") for axes in drawn.axes] == ["(a) LSTM", "(b) HBV", "", "", "", ""]
+    assert all(len(axes.collections[0].get_offsets()) == 8 for axes in drawn.axes)
+    own = evidence[(evidence.reference == "") & (evidence.model == "lstm")].set_index("quantity").effect
+    assert drawn.axes[0].texts[0].get_text() == f"ρ = {number(own['trend_correlation'])}, n = 8"
     with pytest.raises(ValueError, match="no gauge has trends of gr4j"):
-        figure.draw(files / "trends.csv", models=["gr4j"])
+        figure.draw(*paths, models=["gr4j"])

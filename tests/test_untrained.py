@@ -18,6 +18,7 @@ from thalweg.analysis.internal_fluxes import (
     untrained_evidence,
     with_snow_water,
 )
+from thalweg.evaluation.evidence import evidence_table
 from thalweg.experiments.run import build_model
 from thalweg.experiments.splits import make_splits
 from thalweg.figures import untrained
@@ -173,9 +174,23 @@ def test_the_figure_states_rank_correlations_and_leaves_out_what_is_not_there(tm
         }
     )
     table.to_csv(tmp_path / "untrained.csv", index=False)
-    figure = untrained.draw(tmp_path / "untrained.csv", labels={"hbv": "HBV", "gr4j": "GR4J"})
-    legends = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes]
-    assert legends == [["1.00", "1.00", "\N{MINUS SIGN}1.00"], ["1.00"]]
+    effects = {"hbv": 0.9, "gr4j": -0.5, "budyko": 0.25}
+    quantities = "evapotranspiration_rank_correlation", "baseflow_index_rank_correlation"
+    rows = [
+        {"model": model, "reference": "", "quantity": quantity, "effect": effect, "n": 4}
+        for model, effect in effects.items()
+        for quantity in quantities
+    ]
+    evidence_table(rows, "synthetic", "temporal").to_csv(tmp_path / "evidence.csv", index=False)
+    figure = untrained.draw(
+        tmp_path / "untrained.csv", tmp_path / "evidence.csv", labels={"hbv": "HBV", "gr4j": "GR4J"}
+    )
+    assert [axes.texts[0].get_text() for axes in figure.axes] == [
+        "ρ = 0.90\n(Budyko 0.25)",
+        "ρ = \N{MINUS SIGN}0.50",
+        "ρ = 0.90",
+        "the process has none",
+    ]
     table.assign(balance_evapotranspiration=np.nan).to_csv(tmp_path / "none.csv", index=False)
     with pytest.raises(ValueError, match="no gauge has both"):
-        untrained.draw(tmp_path / "none.csv")
+        untrained.draw(tmp_path / "none.csv", tmp_path / "evidence.csv")

@@ -24,7 +24,7 @@ from thalweg.analysis.twin_priors import (
 )
 from thalweg.basin.places import SPLIT_SEED
 from thalweg.cli.steps import which_prior as verb
-from thalweg.evaluation.statistics import compare
+from thalweg.evaluation.statistics import compare, summarise
 from thalweg.figures import prior_ranking, which_prior
 from thalweg.learn.scaling import fit_scaling
 from thalweg.learn.windows import Series
@@ -281,19 +281,22 @@ def ranking_files(folder, shifts):
         )
         for model, shift in shifts.items()
     )
-    skill.to_csv(folder / "skill.csv", index=False)
+    summarise(skill, samples=100).to_csv(folder / "summary.csv", index=False)
     compare(skill, "NSE", samples=100).to_csv(folder / "comparison.csv", index=False)
-    return folder / "skill.csv", folder / "comparison.csv"
+    return folder / "summary.csv", folder / "comparison.csv"
 
 
-def test_the_ranking_puts_the_best_first_and_joins_what_is_not_told_apart(tmp_path):
+def test_the_ranking_puts_the_best_first_and_joins_what_is_not_distinguished(tmp_path):
     files = ranking_files(tmp_path, {"worst": 0.1, "good": 0.8, "as good": 0.8, "middle": 0.5})
     left, right = prior_ranking.draw(*files, "x", "temporal", ["worst", "good", "as good", "middle"]).axes
     names = [label.get_text() for label in left.get_yticklabels()]
     assert set(names[:2]) == {"good", "as good"} and names[2:] == ["middle", "worst"]
     bars = [line.get_ydata() for line in left.lines if line.get_linewidth() > 2]
     assert len(bars) == 1 and bars[0] == pytest.approx([-0.25, 1.25])
-    assert len(right.texts) == 4
+    summary = pd.read_csv(files[0]).set_index("model")["median"]
+    drawn = [line.get_xdata()[0] for line in left.lines if line.get_marker() == "o"]
+    assert drawn == pytest.approx(sorted(summary, reverse=True))
+    assert len([line for line in right.lines if line.get_marker() == "o"]) == 3
 
 
 def test_the_ranking_refuses_models_without_scores(tmp_path):

@@ -412,16 +412,6 @@ def shown(study):
     return [[*run, drawn(study, *run)] for run in main_experiments(study)]
 
 
-def test_period(study, domain, experiment):
-    """First and last day of an experiment's test."""
-    return list(map(str, study.experiments[domain][experiment].test))
-
-
-def is_ungauged(study, domain, experiment):
-    """Whether places are held out of an experiment's training."""
-    return study.experiments[domain][experiment].held_out
-
-
 def first_model(study, domain, experiment):
     """The first model of an experiment."""
     return study.experiments[domain][experiment].models[0]

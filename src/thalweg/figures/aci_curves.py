@@ -26,7 +26,7 @@ FIGURE = Declared(
 
 @styled
 def draw(points_csv, fits_csv, panels=8):
-    """A panel per curve, from the least to the greatest Vcmax25, evenly spaced among the C3 curves of a dataset.
+    """A panel per curve, from the smallest to the largest Vcmax25, evenly spaced among the C3 curves of a dataset.
 
     Args:
         points_csv: measured and modelled points, of :func:`thalweg.analysis.leaf.run_study`.
@@ -57,8 +57,8 @@ def draw(points_csv, fits_csv, panels=8):
     for axes in grid[-1]:
         axes.set_xlabel("c$_i$ [µmol mol$^{-1}$]")
     circle = {"color": OBSERVED, "marker": "o", "linewidth": 0, "markersize": 3.5}
-    handles = [Line2D([], [], label="trained on", **circle)]
-    handles += [Line2D([], [], label="held out", markerfacecolor="white", **circle)]
+    handles = [Line2D([], [], label="training point", **circle)]
+    handles += [Line2D([], [], label="held-out point", markerfacecolor="white", **circle)]
     handles += [Line2D([], [], color=c, linestyle=dashes, label=label) for label, c, dashes in MODELS.values()]
     legend_below(figure, handles)
     return figure

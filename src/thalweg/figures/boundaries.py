@@ -14,6 +14,7 @@ import shapely
 RESOLUTIONS = ("i", "l")  # intermediate (1 km) and low (5 km); the finest that is there is used
 LAND_LEVELS = (1, 3)
 WATER_LEVELS = (2, 4)
+FINEST = 1 / 1200  # of the box's longer side: detail that no map on a page shows
 
 
 def read_boundaries(folder, extent):
@@ -25,13 +26,14 @@ def read_boundaries(folder, extent):
 
     Returns:
         list of (bool, array): whether the polygon is land, and its outline (point, 2) of longitude and latitude clipped
-        to the box, in the order in which to draw them.
+        to the box and simplified, in the order in which to draw them; polygons smaller than any detail are left out.
 
     Raises:
         FileNotFoundError: when the folder holds none of the files.
     """
     metadata, points = _files(folder)
     west, south, east, north = extent
+    finest = FINEST * max(east - west, north - south)
     shapes = []
     for line in metadata.read_text().splitlines():
         level, _, _, lowest, highest, offset, length, _ = line.split()
@@ -40,11 +42,11 @@ def read_boundaries(folder, extent):
         outline = np.fromfile(points, "<f4", int(length) // 4, offset=int(offset)).reshape(-1, 2)
         if outline[:, 0].min() > east or outline[:, 0].max() < west:
             continue
-        clipped = shapely.clip_by_rect(shapely.make_valid(shapely.Polygon(outline)), *extent)
+        clipped = shapely.clip_by_rect(shapely.make_valid(shapely.Polygon(outline)), *extent).simplify(finest)
         shapes += [
             (int(level), np.array(part.exterior.coords))
             for part in shapely.get_parts(clipped)
-            if part.geom_type == "Polygon"
+            if part.geom_type == "Polygon" and part.area > finest**2
         ]
     return [(level in LAND_LEVELS, outline) for level, outline in sorted(shapes, key=lambda shape: shape[0])]
 

@@ -1,4 +1,4 @@
-"""The claims and their verdicts, on one page: those that fail in the same place and as plainly as those that hold."""
+"""The claims and their verdicts: those that fail are shown like those that hold."""
 
 import textwrap
 
@@ -14,15 +14,15 @@ from thalweg.units import unit_text
 COLOURS = {"supported": OKABE_ITO[0], "not supported": OKABE_ITO[1], "undecided": "0.35", "not tested": "0.55"}
 MARKERS = {"supported": ("o", 5), "not supported": ("X", 6), "undecided": ("D", 4.2)}  # and size, points
 TICKS = (1, 10, 100)
-LEAST_LIMIT, GREATEST_LIMIT = 5, 100  # of the axis, in margins
+SMALLEST_LIMIT, LARGEST_LIMIT = 5, 100  # of the axis, in margins
 
 # Inch from the left edge.
 LONG_UNIT = 4  # letters of a unit that still fits behind an effect
 SYMBOL, TEXT, FOREST, EFFECT, METRIC, COUNT = 0.12, 0.24, 3.62, 5.0, WIDTH - 0.32, WIDTH - 0.06
 # Inch from the upper edge, or of height.
 TITLE, COUNTS, COLUMNS, TOP, BOTTOM = 0.12, 0.38, 0.62, 0.72, 0.55
-LINE, GAP, HEADING = 0.115, 0.06, 0.29
-LETTER, SMALL_LETTER, BOLD_LETTER = 0.0535, 0.047, 0.081  # inch, mean width at 7, 6 and 8 points
+LINE, GAP, HEADING = 0.105, 0.035, 0.23
+LETTER, SMALL_LETTER, BOLD_LETTER = 0.0497, 0.047, 0.081  # inch, mean width at 6.5, 6 and 8 points
 GREY = "0.45"
 
 
@@ -48,7 +48,7 @@ def draw(claims_csv, title=""):
 
     Args:
         claims_csv: verdicts of :func:`thalweg.evaluation.claims.judge`.
-        title: said above the verdicts.
+        title: above the verdicts.
 
     Returns:
         matplotlib Figure. Verdicts differ in colour and in symbol.
@@ -69,7 +69,7 @@ def draw(claims_csv, title=""):
     figure = Figure(figsize=(WIDTH, height))
 
     def write(x, y, text, **look):
-        figure.text(x / WIDTH, 1 - y / height, text, **{"va": "center", "fontsize": 7, **look})
+        figure.text(x / WIDTH, 1 - y / height, text, **{"va": "center", "fontsize": 6.5, **look})
 
     _head(write, table.verdict.value_counts(), title)
     axes = figure.add_axes((FOREST / WIDTH, BOTTOM / height, (EFFECT - 0.1 - FOREST) / WIDTH, (end - TOP) / height))
@@ -125,10 +125,10 @@ def _head(write, counts, title):
         x += BOLD_LETTER * len(text) + 0.15
     names = {"color": GREY, "fontsize": 6}
     middle = (FOREST + EFFECT - 0.1) / 2
-    write(middle - 0.06, COLUMNS, "\N{LEFTWARDS ARROW} against it", ha="right", **names)
+    write(middle - 0.06, COLUMNS, "\N{LEFTWARDS ARROW} contrary", ha="right", **names)
     write(middle + 0.06, COLUMNS, "as claimed \N{RIGHTWARDS ARROW}", **names)
     write(EFFECT, COLUMNS, "effect (95 % interval)", **names)
-    write(METRIC, COLUMNS, "in", ha="right", **names)
+    write(METRIC, COLUMNS, "metric", ha="right", **names)
     write(COUNT, COLUMNS, "n", ha="right", **names)
 
 
@@ -136,7 +136,7 @@ def _axis(axes, rows):
     """The axis of all claims, in margins from the threshold; returns its limit."""
     gains = [np.array(gain(row)) / row["margin"] for row in rows if row["verdict"] != "not tested"]
     reach = np.nanmax(np.abs(gains)) if gains else 0
-    limit = float(np.clip(1.15 * reach, LEAST_LIMIT, GREATEST_LIMIT))
+    limit = float(np.clip(1.15 * reach, SMALLEST_LIMIT, LARGEST_LIMIT))
     ticks = np.array([tick for tick in TICKS if limit / 30 < tick <= limit])
     axes.set_xscale("asinh", linear_width=1)
     axes.set_xlim(-limit, limit)
@@ -148,7 +148,7 @@ def _axis(axes, rows):
     axes.axvline(0, color="black", linewidth=0.7)
     axes.axvline(1, color="0.5", linewidth=0.6, linestyle=(0, (2, 2)))
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("distance from the threshold,\nin units of the least effect that matters", fontsize=6.5)
+    axes.set_xlabel("distance from the threshold,\nin units of the smallest effect that matters", fontsize=6.5)
     return limit
 
 

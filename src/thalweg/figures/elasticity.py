@@ -1,14 +1,12 @@
 """Elasticities of runoff of trained models, against each other and against those of Fu's curve."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thalweg.evaluation.evidence import ROUNDING
+from thalweg.evaluation.evidence import read_evidence
 from thalweg.experiments.declared import Declared
-from thalweg.figures.style import WIDTH, colour_range, letter, looks, number, styled, wrap
+from thalweg.figures.style import MOST_LINES, WIDTH, colour_range, effect_of, letter, looks, note, number, styled, wrap
 
-MOST_COLUMNS = 4
 PRECIPITATION, POTENTIAL = "elasticity_precipitation", "elasticity_potential_evapotranspiration"
 FU = "fu_elasticity_precipitation"
 SYMBOLS = {PRECIPITATION: r"$\epsilon_P$", POTENTIAL: r"$\epsilon_{PET}$"}
@@ -17,7 +15,7 @@ LINE = {"color": "0.3", "linewidth": 0.8, "zorder": 1}
 
 FIGURE = Declared(
     of="trained_in_time",
-    reads={"elasticity_csv": "table:elasticity"},
+    reads={"elasticity_csv": "table:elasticity", "evidence_csv": "table:elasticity:evidence"},
     given={"labels": "drawn_labels", "models": "drawn_trained"},
     title="elasticity of runoff",
     caption="Elasticities of simulated runoff to precipitation and potential evapotranspiration, a point per gauge, mean over "
@@ -27,50 +25,54 @@ FIGURE = Declared(
 
 
 @styled
-def draw(elasticity_csv, labels=None, models=None):
+def draw(elasticity_csv, evidence_csv, labels=None, models=None):
     """Two panels per model, a point per gauge: the two elasticities, and that to precipitation against Fu's.
 
     Args:
         elasticity_csv: table of :func:`thalweg.analysis.elasticity.respond_all`.
+        evidence_csv: rows of :func:`thalweg.analysis.elasticity.response_evidence` of the same experiment.
         labels: model -> label, in the study's order.
-        models: those drawn; None for all.
+        models: of which the first four with both elasticities are drawn; None for those of the table.
 
     Returns:
-        matplotlib Figure. Points are means over seeds. The line of the first panel is eps_P + eps_PET = 1, on which all of
-        Fu's curves lie whatever their w; the shaded half planes hold wrong signs. The panel states the median of
-        abs(eps_P + eps_PET - 1) and the share of gauges with a wrong sign. The line of the second panel is equality; it
-        states Spearman's rho and the number of gauges.
+        matplotlib Figure. Points are means over seeds. The line of the upper panels is eps_P + eps_PET = 1, on which all of
+        Fu's curves lie whatever their w; the shaded half planes hold wrong signs. These panels state the median of
+        abs(eps_P + eps_PET - 1) and the share of gauges with a wrong sign. The line of the lower panels is equality; they
+        state Spearman's rho and the number of gauges.
 
     Raises:
-        ValueError: when no model drawn has both elasticities.
+        ValueError: when no model has both elasticities.
     """
-    table = pd.read_csv(elasticity_csv, dtype={"place": str})
-    models = list(table.model.unique()) if models is None else models
+    table, evidence = pd.read_csv(elasticity_csv, dtype={"place": str}), read_evidence(evidence_csv)
+    models = list(table.model.unique()) if models is None else list(models)
     means = table[table.model.isin(models)].groupby(["model", "place"])[[PRECIPITATION, POTENTIAL, FU]].mean()
     means = means.dropna(subset=[PRECIPITATION, POTENTIAL])
     if means.empty:
         raise ValueError(
             f"{elasticity_csv}: none of {', '.join(models)} has elasticities; draw models that have weights"
         )
-    drawn = means.index.unique("model")
+    drawn = [model for model in models if model in means.index.unique("model")][:MOST_LINES]
+    means = means.loc[drawn]
     look = looks(drawn, labels)
     x, y = (_limits(means[name]) for name in (PRECIPITATION, POTENTIAL))
 
-    columns = min(len(look), MOST_COLUMNS)
-    blocks = -(-len(look) // columns)
-    figure = Figure(figsize=(WIDTH * max(columns, 2) / MOST_COLUMNS, 3.9 * blocks), layout="constrained")
-    panels = figure.subplots(2 * blocks, columns, squeeze=False)
+    columns = max(len(look), 2)
+    figure = Figure(figsize=(WIDTH * columns / MOST_LINES, 3.9), layout="constrained")
+    panels = figure.subplots(2, len(look), squeeze=False, sharey="row")
     for position, (model, each) in enumerate(look.items()):
-        row, column = divmod(position, columns)
+        above, below = panels[:, position]
         points = means.loc[model]
-        _plane(panels[2 * row, column], points, each, x, y)
-        _against_fu(panels[2 * row + 1, column], points, each, x)
-        for axes, name in ((panels[2 * row, column], POTENTIAL), (panels[2 * row + 1, column], PRECIPITATION)):
-            if column == 0:
-                axes.set_ylabel(f"{SYMBOLS[name]} [dimensionless]")
-        letter(panels[2 * row, column], position, wrap(each.label, 1.4))
-    for axes in panels.reshape(blocks, 2, columns)[-1, :, len(look) - columns * (blocks - 1) :].ravel():
-        axes.remove()
+        _plane(above, points, each, x, y)
+        deviation, wrong = (
+            effect_of(evidence, model, name)["effect"] for name in ("elasticity_sum_deviation", "sign_violations")
+        )
+        note(above, f"median deviation {number(deviation)}\nwrong sign {100 * wrong:.0f} %", 0.03, "bottom")
+        _against_fu(below, points, each, x)
+        rank = effect_of(evidence, model, "elasticity_to_budyko")
+        note(below, f"ρ = {number(rank['effect'])}, n = {rank['n']:.0f}", 0.97, "top")
+        letter(above, position, wrap(each.label, 1.3))
+    for axes, name in zip(panels[:, 0], (POTENTIAL, PRECIPITATION)):
+        axes.set_ylabel(f"{SYMBOLS[name]} [dimensionless]")
     return figure
 
 
@@ -83,7 +85,7 @@ def _limits(values):
 
 
 def _points(axes, x, y, look):
-    axes.scatter(x, y, s=8, linewidths=0, alpha=0.6, color=look.colour, zorder=2)
+    axes.scatter(x, y, s=8, linewidths=0, alpha=0.6, color=look.colour, marker=look.marker, zorder=2)
     axes.grid(True)
 
 
@@ -93,22 +95,12 @@ def _plane(axes, points, look, x, y):
     axes.plot(x, [1 - value for value in x], **LINE)
     _points(axes, points[PRECIPITATION], points[POTENTIAL], look)
     axes.set(xlim=x, ylim=y, xlabel=f"{SYMBOLS[PRECIPITATION]} [dimensionless]")
-    deviation = (points[PRECIPITATION] + points[POTENTIAL] - 1).abs().median()
-    wrong = np.mean((points[PRECIPITATION] < -ROUNDING) | (points[POTENTIAL] > ROUNDING))
-    _note(axes, f"median deviation {number(deviation)}\nwrong sign {100 * wrong:.0f} %", height=0.17)
 
 
 def _against_fu(axes, points, look, x):
-    from scipy.stats import spearmanr
 
     points = points.dropna(subset=[FU])
     axes.plot(x, x, **LINE)
     _points(axes, points[FU], points[PRECIPITATION], look)
     fu = _limits(points[FU]) if len(points) else x
-    axes.set(xlim=fu, ylim=x, xlabel=r"$\epsilon_P$, Fu [dimensionless]")
-    rho = spearmanr(points[FU], points[PRECIPITATION]).statistic if len(points) > 2 else np.nan
-    _note(axes, f"ρ = {number(rho)}, n = {len(points)}")
-
-
-def _note(axes, text, height=0.97):
-    axes.text(0.03, height, text, transform=axes.transAxes, va="top", fontsize=6, zorder=3)
+    axes.set(xlim=fu, ylim=x, xlabel=f"{SYMBOLS[PRECIPITATION]} of Fu's curve\n[dimensionless]")

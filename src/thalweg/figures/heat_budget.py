@@ -8,17 +8,15 @@ from thalweg.basin.domain import read_domain, require
 from thalweg.experiments.declared import Declared
 from thalweg.experiments.simulation import read_simulation
 from thalweg.figures.series import place_name, skill_at_places
-from thalweg.figures.style import DASHES, OBSERVED, OKABE_ITO, QUIET, WIDTH, letter, number, styled
+from thalweg.figures.style import DASHES, OBSERVED, OKABE_ITO, QUIET, WIDTH, letter, styled
 from thalweg.units import unit_text
 
 # Each line as the fluxes that it is the sum of: W/m2 into the water.
 TERMS = {
     "short wave": ["shortwave"],
     "long wave, in and out": ["longwave_in", "longwave_out"],
-    "evaporation": ["evaporation"],
-    "convection": ["convection"],
-    "bed conduction": ["bed_conduction"],
-    "friction": ["friction"],
+    "evaporation, convection": ["evaporation", "convection"],
+    "bed conduction, friction": ["bed_conduction", "friction"],
 }
 TEMPERATURES = {"water_temperature": "water, simulated", "equilibrium_temperature": "equilibrium"}
 FLUXES = [flux for fluxes in TERMS.values() for flux in fluxes]
@@ -51,7 +49,7 @@ def draw(simulation_path, domain_path, skill_csv=None, place=None, metric="RMSE"
 
     Returns:
         matplotlib Figure. Lines are running means over 31 days of the mean of each day of the year (29 February left
-        out); the legend states annual means. Points are the mean of all samples on the same day of the year.
+        out). Points are the mean of all samples on the same day of the year.
 
     Raises:
         ValueError: when neither a place nor a skill table is given, the place has no internals, or they are shorter than
@@ -79,9 +77,9 @@ def draw(simulation_path, domain_path, skill_csv=None, place=None, metric="RMSE"
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.25, 1])
     above.axhline(0, color=QUIET, linewidth=0.5)
     for (name, values), colour, dashes in zip(terms.items(), OKABE_ITO, DASHES):
-        above.plot(YEAR, values, color=colour, linestyle=dashes, label=_with_mean(name, values, 0))
+        above.plot(YEAR, values, color=colour, linestyle=dashes, label=name)
     net = sum(terms.values())
-    above.plot(YEAR, net, color=OBSERVED, linewidth=2, label=_with_mean("net", net, 0))
+    above.plot(YEAR, net, color=OBSERVED, linewidth=2, label="net")
     above.set_ylabel(f"heat into the water\n[{unit_text(run.shortwave.attrs['units'])}]")
     letter(above, 0, "terms of the heat budget, above 0 where they warm the water")
 
@@ -89,7 +87,7 @@ def draw(simulation_path, domain_path, skill_csv=None, place=None, metric="RMSE"
     series = {"air": air, **{label: run[name] for name, label in TEMPERATURES.items()}}
     for (name, values), colour, dashes in zip(series.items(), (QUIET, OKABE_ITO[0], OKABE_ITO[1]), ("-", *DASHES)):
         values = _mean_year(values, simulation_path)
-        below.plot(YEAR, values, color=colour, linestyle=dashes, label=_with_mean(name, values, 1))
+        below.plot(YEAR, values, color=colour, linestyle=dashes, label=name)
     if "water_temperature" in domain.observed:
         observed = domain.observed.water_temperature.assign_coords(place=domain.place_ids)
         sampled = _calendar_mean(observed.sel(place=place))
@@ -102,14 +100,14 @@ def draw(simulation_path, domain_path, skill_csv=None, place=None, metric="RMSE"
             markerfacecolor="none",
             markeredgecolor=OBSERVED,
             markeredgewidth=0.4,
-            label=_with_mean("water, sampled", sampled, 1),
+            label="water, sampled",
             zorder=1,
         )
     below.set_ylabel(f"temperature\n[{unit_text(air.attrs['units'])}]")
     letter(below, 1, "temperatures")
     for axes in (above, below):
         axes.grid(True)
-        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), title="annual mean in brackets", alignment="left")
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         axes.tick_params(axis="x", which="minor", length=0, labelsize=7)
     _months(below)
     figure.align_ylabels([above, below])
@@ -145,10 +143,6 @@ def _mean_year(values, source):
         raise ValueError(f"{source}: no value on any {first:%d %B}; a mean year needs a whole year: simulate longer")
     half = WINDOW // 2
     return np.convolve(np.concatenate([mean[-half:], mean, mean[:half]]), np.ones(WINDOW) / WINDOW, "valid")
-
-
-def _with_mean(name, values, digits):
-    return f"{name} ({number(np.nanmean(values), digits)})"
 
 
 def _months(axes):

@@ -1,4 +1,4 @@
-"""Vcmax and Jmax of leaves: fitted, published, and predicted where whole groups of curves were held out."""
+"""Vcmax and Jmax of leaves: fitted, published, and predicted for held-out groups of curves."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from thalweg.experiments.declared import Declared
-from thalweg.figures.style import OBSERVED, OKABE_ITO, QUIET, WIDTH, legend_below, letter, number, styled
+from thalweg.figures.style import OBSERVED, OKABE_ITO, QUIET, WIDTH, legend_below, letter, note, number, styled
 
 UNIT = "[µmol m$^{-2}$ s$^{-1}$]"
 SYMBOLS = {"Vcmax": "V$_{cmax}$", "Jmax": "J$_{max}$", "Vcmax25": "V$_{cmax25}$"}
@@ -31,7 +31,7 @@ FIGURE = Declared(
 
 @styled
 def draw(fits_csv, parameters_csv, skill_csv, attribute, experiment, attribute_label=None):
-    """Fits against the data's own, where there are some; Vcmax25 against an attribute; predicted Vcmax25 against fitted.
+    """Fits against published ones, where the data have them; Vcmax25 against an attribute; predicted against fitted Vcmax25.
 
     Args:
         fits_csv: parameters of every curve.
@@ -70,7 +70,7 @@ def draw(fits_csv, parameters_csv, skill_csv, attribute, experiment, attribute_l
         values = predicted[name].reindex(fits.curve).to_numpy()
         axes.scatter(fits.Vcmax25, values, s=8, color=COLOURS[name], linewidths=0, alpha=0.6)
     _identity(axes, fits.Vcmax25)
-    axes.set(xlabel=f"fitted {SYMBOLS['Vcmax25']} {UNIT}", ylabel="predicted")
+    axes.set(xlabel=f"fitted {SYMBOLS['Vcmax25']} {UNIT}", ylabel=f"predicted {UNIT}")
     letter(axes, len(published) + 1, f"predicted for held-out {experiment}")
     handles = [
         Line2D([], [], color=COLOURS[name], marker="o", linewidth=0, markersize=4, label=_stated(name, skill.loc[name]))
@@ -87,20 +87,10 @@ def _stated(name, row):
 
 def _published(axes, fits, name):
     known = fits[fits[f"reference_{name}"].notna()]
-    theirs, ours = known[f"reference_{name}"], known[name]
-    axes.scatter(theirs, ours, s=8, color=OKABE_ITO[0], linewidths=0, alpha=0.6)
-    _identity(axes, theirs)
-    r2 = np.corrcoef(np.log(theirs), np.log(ours))[0, 1] ** 2
-    ratio = (ours / theirs).median()
-    axes.text(
-        0.03,
-        0.97,
-        f"{len(known)} curves\nr² of logarithms {number(r2)}\nmedian ratio {number(ratio)}",
-        transform=axes.transAxes,
-        va="top",
-        fontsize=7,
-    )
-    axes.set(xlabel=f"published fit {UNIT}", ylabel="fitted here")
+    axes.scatter(known[f"reference_{name}"], known[name], s=8, color=OKABE_ITO[0], linewidths=0, alpha=0.6)
+    _identity(axes, known[f"reference_{name}"])
+    note(axes, f"{len(known)} curves")
+    axes.set(xlabel=f"published fit {UNIT}", ylabel=f"fitted here {UNIT}")
 
 
 def _identity(axes, values):

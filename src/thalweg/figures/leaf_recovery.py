@@ -1,4 +1,4 @@
-"""What is learned of leaves that are known, because they were made: Vcmax25 and the soil-water stress exponent."""
+"""Twin experiment of leaves: learned against true Vcmax25 and soil-water stress exponent of synthetic leaves."""
 
 from itertools import cycle
 
@@ -53,5 +53,5 @@ def draw(leaves_csv, recovery_csv):
             axes.set(xlabel=f"true {label}")
             letter(axes, position, f"{100 * noise:g} % noise")
             position += 1
-        row[0].set_ylabel("learned")
+        row[0].set_ylabel(f"learned {label}")
     return figure

@@ -1,18 +1,18 @@
-"""How training went: loss on the training and on the validation gauges or days."""
+"""The course of training: loss on the training and on the validation gauges or days."""
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
 from thalweg.experiments.declared import Declared
-from thalweg.figures.style import WIDTH, legend_below, letter, looks, styled
+from thalweg.figures.style import MOST_LINES, WIDTH, legend_below, letter, lines_of, looks, styled, wrap
 
 COLUMNS = (
     *("domain", "experiment", "model", "fold", "seed", "step"),
     *("training_loss", "validation_loss", "seconds"),
 )
-MOST_COLUMNS = 4
+LOSSES = {"training_loss": "training loss", "validation_loss": "validation loss"}
+MOST_COLUMNS, MOST_EXPERIMENTS = 3, 9  # on a page
 TICKS = (1, 1.5, 2, 3, 4, 6, 8)  # within a decade; losses often span less than one
 
 
@@ -28,16 +28,17 @@ FIGURE = Declared(
 
 @styled
 def draw(training_csvs, labels=None, unit="dimensionless"):
-    """Two panels per domain and experiment: training loss above, validation loss below; a line per fold and seed.
+    """Two panels per domain and experiment: training loss above, validation loss below; a line per model.
 
     Args:
-        training_csvs: paths of training logs with the columns of :data:`COLUMNS`; ``seconds`` since the start.
+        training_csvs: paths of training logs with the columns of :data:`COLUMNS`; of each experiment the first four models
+            are drawn.
         labels: model -> label, in the study's order.
         unit: of the loss; NSE- and KGE-losses have none.
 
     Returns:
-        matplotlib Figure. A dot is the lowest validation loss of a run, where its parameters are taken from. The legend
-        gives the number of runs and the median time of one.
+        matplotlib Figure of the first nine experiments whose losses were logged at two steps or more. A line is the mean
+        over folds and seeds, the band behind it their range.
 
     Raises:
         ValueError: naming the first file and the column that it lacks, or when there is no row.
@@ -45,39 +46,40 @@ def draw(training_csvs, labels=None, unit="dimensionless"):
     log = pd.concat([_read(path) for path in training_csvs], ignore_index=True) if training_csvs else pd.DataFrame()
     if log.empty:
         raise ValueError("there is no training log with a step in it; train a model first")
-    look = looks(log.model.unique(), labels)
-
     groups = list(log.groupby(["domain", "experiment"], sort=False))
+    groups = ([each for each in groups if each[1].step.nunique() > 1] or groups)[:MOST_EXPERIMENTS]
+    drawn = {place: list(group.model.unique()[:MOST_LINES]) for place, group in groups}
+    look = looks([model for models in drawn.values() for model in models], labels)
+
     columns = min(len(groups), MOST_COLUMNS)
     blocks = -(-len(groups) // columns)
     width = WIDTH if columns > 1 else 0.55 * WIDTH
-    figure = Figure(figsize=(width, 3.6 * blocks + 0.5), layout="constrained")
-    panels = figure.subplots(2 * blocks, columns, sharex=True, sharey="row", squeeze=False)
+    figure = Figure(figsize=(width, 2.9 * blocks + 0.4), layout="constrained")
+    panels = figure.subplots(2 * blocks, columns, squeeze=False)
     for position in range(blocks * columns):
-        above, below = panels[2 * (position // columns) : 2 * (position // columns) + 2, position % columns]
+        pair = panels[2 * (position // columns) : 2 * (position // columns) + 2, position % columns]
         if position >= len(groups):
-            above.remove()
-            below.remove()
+            for axes in pair:
+                axes.remove()
             continue
-        (domain, experiment), group = groups[position]
-        letter(above, position, f"{domain}, {experiment}")
-        for (model, _, _), run in group.groupby(["model", "fold", "seed"], sort=False):
-            _run(above, below, run.sort_values("step"), look[model].colour)
-        above.set_ylabel(f"training loss\n[{unit}]")
-        below.set(ylabel=f"validation loss\n[{unit}]", xlabel="optimiser step")
-        for axes in (above, below):
+        place, group = groups[position]
+        letter(pair[0], position, wrap(", ".join(place), (width - 0.6) / columns - 0.3))
+        for axes, loss in zip(pair, LOSSES):
+            for model in drawn[place]:
+                _line(axes, group[group.model == model].dropna(subset=loss).groupby("step")[loss], look[model])
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(LogLocator(subs=TICKS))
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.yaxis.set_minor_locator(NullLocator())
-            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            axes.set_xlim(0, 1.02 * group.step.max())
             axes.grid(True, which="major")
-            axes.label_outer()
-    handles = [
-        Line2D([], [], color=each.colour, marker="o", markersize=3, label=_legend(each.label, log[log.model == model]))
-        for model, each in look.items()
-    ]
-    legend_below(figure, handles)
+            if position % columns == 0:
+                axes.set_ylabel(f"{LOSSES[loss]}\n[{unit}]")
+        pair[0].tick_params(labelbottom=False)
+        pair[1].set_xlabel("optimiser step")
+    figure.align_ylabels(panels[:, 0])
+    legend_below(figure, lines_of(look))
     return figure
 
 
@@ -89,17 +91,11 @@ def _read(path):
     return log
 
 
-def _run(above, below, run, colour):
-    above.plot(run.step, run.training_loss, color=colour, linewidth=0.7, alpha=0.6)
-    validated = run.dropna(subset="validation_loss")
-    if validated.empty:
+def _line(axes, runs, look):
+    """Mean and range of a loss by step (grouped); a mark where there is only one step."""
+    if len(runs) == 0:
         return
-    below.plot(validated.step, validated.validation_loss, color=colour, linewidth=0.7, alpha=0.6)
-    best = validated.loc[validated.validation_loss.idxmin()]
-    below.plot(best.step, best.validation_loss, "o", color=colour, markersize=3, markeredgewidth=0)
-
-
-def _legend(label, log):
-    seconds = log.groupby(["domain", "experiment", "fold", "seed"]).seconds.max()
-    runs = f"{len(seconds)} runs" if len(seconds) > 1 else "1 run"
-    return f"{label} ({runs}, median {seconds.median():.0f} s)"
+    mean, low, high = runs.mean(), runs.min(), runs.max()
+    axes.fill_between(mean.index, low, high, color=look.colour, alpha=0.2, linewidth=0)
+    marker = look.marker if len(mean) == 1 else ""
+    axes.plot(mean.index, mean, color=look.colour, linestyle=look.dashes, marker=marker, markersize=3.5)

@@ -1,7 +1,7 @@
 """What every map of a domain has: extent, axes in degrees at the right aspect, coast, rivers, scale bar."""
 
 import numpy as np
-from matplotlib.collections import LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from thalweg.figures.boundaries import read_boundaries
@@ -59,8 +59,11 @@ def base(axes, extent, coast=None):
         axis.set_major_formatter(FuncFormatter(_degrees(positive, negative)))
     if coast is not None:
         axes.set_facecolor(WATER)
-        for land, outline in coast:
-            axes.fill(*outline.T, facecolor=LAND if land else WATER, edgecolor="0.6", linewidth=0.3, zorder=0)
+        colours = [LAND if land else WATER for land, _ in coast]
+        shapes = PolyCollection(
+            [outline for _, outline in coast], facecolors=colours, edgecolors="0.6", linewidths=0.3, zorder=0
+        )
+        axes.add_collection(shapes, autolim=False)
 
 
 def _degrees(positive, negative):

@@ -2,15 +2,25 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from thalweg.basin.domain import read_domain
-from thalweg.evaluation.statistics import read_skill
 from thalweg.experiments.declared import Declared
-from thalweg.figures.hydrographs import METRIC, draw_run, read_run
-from thalweg.figures.style import OBSERVED, QUIET, WIDTH, legend_below, letter, looks, styled
+from thalweg.figures.hydrographs import METRIC, draw_run, gauge_name, read_run, skill_at_gauges
+from thalweg.figures.style import (
+    MOST_LINES,
+    OBSERVED,
+    QUIET,
+    WIDTH,
+    dates,
+    legend_below,
+    letter,
+    lines_of,
+    looks,
+    skill_above,
+    styled,
+)
 
 MOST_GAUGES = 4
 
@@ -28,30 +38,27 @@ FIGURE = Declared(
 
 @styled
 def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, before=10, after=20):
-    """A row per gauge, from the smallest to the largest catchment on one path down the river, around its greatest flood.
+    """A row per gauge, from the smallest to the largest catchment on one path down the river, around its largest flood.
 
     Args:
         domain_path: domain netCDF.
-        simulations: model -> simulation netCDF of discharge.
+        simulations: model -> simulation netCDF of discharge, of which the first four are drawn.
         skill_csv: skill table, for the NSE of the whole test period.
         domain, experiment: which rows of it.
         labels: model -> label, in the study's order.
-        before, after: days drawn before and after the greatest observed discharge at the largest gauge.
+        before, after: days drawn before and after the largest observed discharge at the largest gauge.
 
     Returns:
         matplotlib Figure. The path is the one with the most gauges, of those where any model is better than the observed
         mean: below a reservoir, which no model knows, none is. A line is the mean over seeds (and folds), the band
-        behind it their range.
+        behind it their range. A dashed vertical line marks the observed peak.
 
     Raises:
         ValueError: when no gauge of the domain is simulated.
     """
     place = read_domain(domain_path)
-    skill = read_skill(skill_csv)
-    skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == METRIC)]
-    skill = skill[skill.variable == "discharge"]
-    skill = skill.groupby(["model", "place"]).value.mean().unstack("model").reindex(columns=list(simulations))
-    skill = skill.dropna()
+    simulations = dict(list(simulations.items())[:MOST_LINES])
+    skill = skill_at_gauges(skill_csv, domain, experiment, simulations).dropna()
     if skill.empty:
         raise ValueError(
             f"{skill_csv}: no gauge has {METRIC} of every model in {domain}/{experiment}; evaluate it first"
@@ -59,21 +66,18 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, b
     natural = skill.index[skill.max(axis=1) > 0]
     chosen = nested_gauges(place, set(natural if len(natural) else skill.index))
     runs = {model: read_run(path, chosen) for model, path in simulations.items()}
-    observed = next(iter(runs.values())).observed
+    first = next(iter(runs.values()))
+    observed = first.observed.where(first.simulated.notnull().any(["fold", "seed", "place"]))
     time = _flood(observed.sel(place=chosen[-1]), before, after)
     look = looks(list(simulations), labels)
 
-    figure = Figure(figsize=(WIDTH, 1.6 * len(chosen) + 0.8), layout="constrained")
-    figure.suptitle(
-        f"{domain}, {experiment}: a flood at gauges along one river, from upstream to downstream", x=0.01, ha="left"
-    )
+    figure = Figure(figsize=(WIDTH, 1.6 * len(chosen) + 0.7), layout="constrained")
+    figure.suptitle(f"{domain}, {experiment}: a flood at gauges from upstream to downstream", x=0.01, ha="left")
     panels = figure.subplots(len(chosen), 1, sharex=True, squeeze=False)[:, 0]
     for position, (axes, gauge) in enumerate(zip(panels, chosen)):
-        station = place.places.sel(place=gauge)
-        name = f"{station.name.item()}, " if "name" in place.places else ""
-        letter(axes, position, f"{name}{gauge}, {station.drainage_area.item():.0f} km²")
-        for model in look:
-            draw_run(axes, runs[model].sel(place=gauge, time=time), look[model], skill[model].get(gauge, np.nan))
+        letter(axes, position, gauge_name(place, gauge, longest=36))
+        for model, run in runs.items():
+            draw_run(axes, run.sel(place=gauge, time=time), look[model])
         flow = observed.sel(place=gauge, time=time)
         axes.plot(time, flow, color=OBSERVED, linewidth=1.0, marker=".", markersize=3, zorder=4)
         if flow.notnull().any():
@@ -82,14 +86,10 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, b
             )
         axes.set_ylim(bottom=0)
         axes.set_ylabel("discharge\n[mm/day]")
-        axes.legend(loc="upper right", frameon=True, edgecolor="none")
-    locator = AutoDateLocator(maxticks=10)
-    panels[-1].xaxis.set_major_locator(locator)
-    panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    panels[-1].set_xlabel("date")
-    panels[-1].set_xlim(time[0], time[-1])
-    handles = [Line2D([], [], color=each.colour, linestyle=each.dashes, label=each.label) for each in look.values()]
-    legend_below(figure, [Line2D([], [], color=OBSERVED, marker=".", markersize=3, label="observed"), *handles])
+        skill_above(axes, METRIC, look, {model: skill[model].get(gauge, np.nan) for model in look})
+    dates(panels[-1], time[0], time[-1])
+    figure.align_ylabels(panels)
+    legend_below(figure, [Line2D([], [], color=OBSERVED, marker=".", markersize=3, label="observed"), *lines_of(look)])
     return figure
 
 
@@ -126,7 +126,7 @@ def nested_gauges(place, usable, most=MOST_GAUGES):
 
 
 def _flood(observed, before, after):
-    """The days around the greatest discharge (time,)."""
+    """The days around the largest discharge (time,)."""
     time = pd.DatetimeIndex(observed.time)
     peak = int(np.nanargmax(observed.values)) if observed.notnull().any() else 0
     return time[max(peak - before, 0) : peak + after + 1]

@@ -1,4 +1,4 @@
-"""Learned parameters on the map, and how much they depend on the seed."""
+"""Maps of learned parameters and of their standard deviation over seeds."""
 
 import numpy as np
 import xarray as xr

@@ -8,9 +8,9 @@ from matplotlib.ticker import PercentFormatter
 
 from thalweg.analysis.flood_peaks import CLASSES
 from thalweg.experiments.declared import Declared
-from thalweg.figures.style import WIDTH, legend_below, looks, styled
+from thalweg.figures.style import MOST_LINES, WIDTH, legend_below, looks, styled
 
-SPREAD = 0.5  # of the room of a class, over which its models stand
+SPREAD = 0.5  # of the width of a class, over which its models are spread
 
 
 FIGURE = Declared(
@@ -31,7 +31,7 @@ def draw(peaks_csv, labels=None, models=None):
     Args:
         peaks_csv: table of :func:`thalweg.analysis.flood_peaks.errors_by_class`.
         labels: model -> label, in the study's order.
-        models: those drawn; None for all.
+        models: those drawn, of which the first four are; None for those of the table.
 
     Returns:
         matplotlib Figure. Bars are 95 % intervals of the block bootstrap; below the classes stand the numbers of peaks and of
@@ -41,7 +41,7 @@ def draw(peaks_csv, labels=None, models=None):
         ValueError: when there is no peak of a model drawn.
     """
     table = pd.read_csv(peaks_csv)
-    models = list(table.model.unique()) if models is None else models
+    models = list(table.model.unique() if models is None else models)[:MOST_LINES]
     table = table[table.model.isin(models)]
     if table.empty:
         raise ValueError(f"{peaks_csv}: there is no peak of {', '.join(models)}; test whole water years")
@@ -58,8 +58,8 @@ def draw(peaks_csv, labels=None, models=None):
             np.arange(len(classes)) + shift,
             rows.median_error,
             yerr=spread,
-            fmt="o",
-            markersize=3.5,
+            fmt=each.marker,
+            markersize=4,
             elinewidth=1,
             color=each.colour,
         )
@@ -75,7 +75,7 @@ def draw(peaks_csv, labels=None, models=None):
     legend_below(
         figure,
         [
-            Line2D([], [], marker="o", markersize=3.5, linestyle="-", linewidth=1, color=each.colour, label=each.label)
+            Line2D([], [], marker=each.marker, markersize=4, linewidth=1, color=each.colour, label=each.label)
             for each in look.values()
         ],
     )

@@ -1,4 +1,4 @@
-"""The network of sampled places: where they stand, which drains to which, how large the river is there, and the skill."""
+"""The network of sampled places: position, downstream place, discharge, and skill."""
 
 import numpy as np
 from matplotlib import colormaps
@@ -221,7 +221,7 @@ def _colours(metric, skill):
 
 
 def _discharge_legend(axes, discharge):
-    """Marks of the least, a middling and the greatest mean discharge, above the map."""
+    """Marks of the smallest, the median and the largest mean discharge, above the map."""
     shown = np.unique([_round(value) for value in np.quantile(discharge.values, [0, 0.5, 1])])
     diameter = _diameters(shown, discharge.values)
     unit = unit_text(discharge.attrs["units"])
@@ -249,7 +249,7 @@ def _round(value):
 
 
 def _numbers(figure, axes, places, order, diameter, lines):
-    """Write the number of each place beside its mark."""
+    """Write the number of each place next to its mark."""
     figure.draw_without_rendering()
     points = 72 / figure.dpi
     at = axes.transData.transform(np.column_stack([places.longitude.values, places.latitude.values])) * points
@@ -283,7 +283,7 @@ def _numbers(figure, axes, places, order, diameter, lines):
 
 
 def place_labels(at, radius, size, segments, box):
-    """Centres of labels beside round marks, clear of marks, lines, other labels and the edge, as near as they can be.
+    """Centres of labels next to round marks, clear of marks, lines, other labels and the edge, as near as they can be.
 
     A greedy search over DIRECTIONS and distances FARTHER, the most crowded label first; all in points.
 

@@ -1,29 +1,28 @@
-"""Priors ranked on real discharge, and which of them the data tell apart.
+"""Processes in the order of their median skill, and which of them the paired tests distinguish.
 
-After the critical-difference diagrams of Demšar (2006, Journal of Machine Learning Research 7, 1-30), with paired tests
-corrected after Holm in the place of Nemenyi's, whose result would depend on which other models are in the pool (Benavoli et
+After the critical-difference diagrams of Demšar (2006, Journal of Machine Learning Research 7, 1-30), with medians for mean ranks
+and paired tests corrected after Holm for Nemenyi's, whose result would depend on which other models are in the pool (Benavoli et
 al. 2016, Journal of Machine Learning Research 17(5), 1-10).
 """
 
 from itertools import combinations
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from thalweg.evaluation.statistics import as_score, read_skill
 from thalweg.experiments.declared import Declared
-from thalweg.figures.style import OKABE_ITO, QUIET, WIDTH, letter, number, styled
+from thalweg.figures.style import OKABE_ITO, QUIET, WIDTH, letter, styled
 from thalweg.metrics.scores import METRICS
 
 SIGNIFICANT = 0.05
 COLOUR = OKABE_ITO[0]
-BAR_STEP = 0.12  # between bars, of mean rank
+BAR_STEP = 0.03  # between bars, as a share of the axis
 
 
 FIGURE = Declared(
     of="ranked_processes",
-    reads={"skill_csv": "skill", "comparison_csv": "comparison"},
+    reads={"summary_csv": "summary", "comparison_csv": "comparison"},
     given={"labels": "labels", "models": "compared_processes"},
     title="ranking of priors",
     caption="Priors on observed discharge: mean ranks over gauges (1 is best), and the paired difference of each prior from "
@@ -34,77 +33,87 @@ FIGURE = Declared(
 
 
 @styled
-def draw(skill_csv, comparison_csv, domain, experiment, models, metric="NSE", labels=None):
-    """Mean ranks of models over gauges, and by how much each is behind the first at the same gauges.
+def draw(summary_csv, comparison_csv, domain, experiment, models, metric="NSE", labels=None):
+    """Medians of models over gauges, and the difference of each from the first at the same gauges.
 
     Args:
-        skill_csv: skill table.
+        summary_csv: of :func:`thalweg.evaluation.statistics.summarise`.
         comparison_csv: of :func:`thalweg.evaluation.statistics.compare`.
         domain, experiment: of the tables.
-        models: names of the models to be ranked.
+        models: names of the models to be compared.
         metric: compared in both tables.
         labels: model -> label.
 
     Returns:
-        matplotlib Figure. Ranks are of each gauge's mean over seeds and folds. Bars join models of which no two are told
-        apart (corrected p of 0.05 or more); grey differences are those from which the first is not told apart.
+        matplotlib Figure. Horizontal bars are 95 % intervals of the block bootstrap. Vertical bars join models of which no
+        two are distinguished (corrected p of 0.05 or more); grey differences are those from which the first is not
+        distinguished.
 
     Raises:
         ValueError: when a model has no score in the experiment, or two were not compared.
     """
-    values = _values(read_skill(skill_csv), skill_csv, domain, experiment, models, metric)
+    medians = _medians(pd.read_csv(summary_csv), summary_csv, domain, experiment, models, metric)
     pairs = _pairs(pd.read_csv(comparison_csv), comparison_csv, domain, experiment, models, metric)
-    goodness = as_score(values, METRICS[metric])
-    rank = goodness.rank(axis=1, ascending=False).mean().sort_values()
-    order, places = list(rank.index), np.arange(len(rank))
+    medians = medians.sort_values("median_distance")
+    order, positions = list(medians.index), list(range(len(medians)))
+    name, unit = metric.replace("_", " "), METRICS[metric].unit
     figure = Figure(figsize=(WIDTH, 1.0 + 0.28 * len(order)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
 
-    left.hlines(places, 1, rank, color="0.85", linewidth=0.8)
-    left.plot(rank, places, "o", color=COLOUR, markersize=5)
-    for step, (first, last) in enumerate(_not_told_apart(order, pairs)):
-        x = rank.max() + BAR_STEP * (step + 2)
-        left.plot([x, x], [first - 0.25, last + 0.25], color="0.2", linewidth=2.5, solid_capstyle="butt")
-    left.set_yticks(places, [(labels or {}).get(model, model) for model in order])
-    left.set(ylim=(len(order) - 0.5, -0.5), xlabel=f"mean rank over {len(values)} gauges [dimensionless]")
+    for position, row in zip(positions, medians.itertuples()):
+        _interval(left, row.median, row.low, row.high, position, COLOUR)
+    for step, (first, last) in enumerate(_not_distinguished(order, pairs)):
+        x = 1 + BAR_STEP * (step + 0.5)
+        left.plot(
+            [x, x],
+            [first - 0.25, last + 0.25],
+            color="0.2",
+            linewidth=2.5,
+            solid_capstyle="butt",
+            transform=left.get_yaxis_transform(),
+            clip_on=False,
+        )
+    left.set_yticks(positions, [(labels or {}).get(model, model) for model in order])
+    gauges = f"{medians.places.min():.0f} gauges"
+    left.set(ylim=(len(order) - 0.5, -0.5), xlabel=f"median {name} over {gauges} [{unit}]")
     letter(left, 0, f"{domain}, {experiment}")
 
-    name, unit = metric.replace("_", " "), METRICS[metric].unit
-    for place, model in zip(places[1:], order[1:]):
+    for position, model in zip(positions[1:], order[1:]):
         middle, low, high, p = pairs[model, order[0]]
-        colour = COLOUR if p < SIGNIFICANT else QUIET
-        right.errorbar(middle, place, xerr=[[middle - low], [high - middle]], fmt="o", color=colour, markersize=4)
+        _interval(right, middle, low, high, position, COLOUR if p < SIGNIFICANT else QUIET)
     right.axvline(0, color="0.4", linewidth=0.8)
     right.tick_params(axis="y", length=0)
-    right.set(xlabel=f"improvement of {name} over the first [{unit}]")
-    letter(right, 1, f"paired differences; right, median {name}")
-    for place, model in zip(places, order):
-        right.annotate(
-            number(values[model].median(), 3),
-            (1.02, place),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            annotation_clip=False,
-        )
+    right.set(xlabel=f"median paired difference of {name} [{unit}]")
+    letter(right, 1, f"difference from {(labels or {}).get(order[0], order[0])}")
+    for axes in (left, right):
+        axes.grid(True, axis="x")
+        axes.xaxis.set_major_locator(MaxNLocator(5))
     return figure
 
 
-def _values(skill, source, domain, experiment, models, metric):
-    """Each gauge's mean over seeds and folds: DataFrame (gauge, model) of the gauges that all models were tested on."""
-    rows = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == metric)]
-    rows = rows[rows.variable == "discharge"]
-    lacking = sorted(set(models) - set(rows.model))
+def _interval(axes, middle, low, high, position, colour):
+    spread = [[middle - low], [high - middle]] if low == low else None
+    axes.errorbar(middle, position, xerr=spread, fmt="o", color=colour, markersize=4, elinewidth=1.2)
+
+
+def _of(table, domain, experiment, metric):
+    rows = table[(table.domain == domain) & (table.experiment == experiment) & (table.metric == metric)]
+    return rows[rows.variable == "discharge"]
+
+
+def _medians(table, source, domain, experiment, models, metric):
+    """Rows of the summary by model."""
+    rows = _of(table, domain, experiment, metric).set_index("model")
+    lacking = sorted(set(models) - set(rows["median"].dropna().index))
     if lacking:
         raise ValueError(f"{source}: {lacking[0]!r} has no {metric} in {domain}, {experiment}; leave it out of models")
-    return rows.groupby(["place", "model"]).value.mean().unstack("model")[models].dropna()
+    return rows.loc[list(models)]
 
 
 def _pairs(table, source, domain, experiment, models, metric):
     """(model, reference) -> improvement over the reference, low and high of its interval, corrected p; in both directions."""
-    rows = table[(table.domain == domain) & (table.experiment == experiment) & (table.metric == metric)]
-    rows = rows[rows.variable == "discharge"]
     pairs = {}
-    for row in rows.itertuples():
+    for row in _of(table, domain, experiment, metric).itertuples():
         pairs[row.model, row.reference] = (row.median_improvement, row.low, row.high, row.p_holm)
         pairs[row.reference, row.model] = (-row.median_improvement, -row.high, -row.low, row.p_holm)
     for pair in combinations(models, 2):
@@ -115,8 +124,8 @@ def _pairs(table, source, domain, experiment, models, metric):
     return pairs
 
 
-def _not_told_apart(order, pairs):
-    """Longest runs ``(first, last)`` of two or more places in the ranking of which no two are told apart."""
+def _not_distinguished(order, pairs):
+    """Longest runs ``(first, last)`` of two or more positions in the order of which no two are distinguished."""
     runs = []
     for first in range(len(order) - 1):
         last = first

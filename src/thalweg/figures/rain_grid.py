@@ -18,7 +18,7 @@ from thalweg.experiments.declared import Declared
 from thalweg.figures.style import OBSERVED, OKABE_ITO, WIDTH, letter, styled
 
 KILOMETRE = 1000.0  # metres
-RAIN = "YlGnBu"  # light to dark, told apart with the common kinds of colour blindness
+RAIN = "YlGnBu"  # light to dark, also for readers with colour blindness
 MARGIN = 2  # km around the catchment
 MAP_WIDTH, TALLEST_MAP, MAP_LABELS, SERIES_HEIGHT = 2.9, 3.9, 0.6, 2.5  # inch
 GAUGE_COLOURS = (OBSERVED, *OKABE_ITO[1:])
@@ -36,9 +36,9 @@ FIGURE = Declared(
 
 @styled
 def draw(domain_path, dataset_folder, catchment):
-    """The rain grid of the wettest time step beside the mean of each sub-catchment; rain and discharge below.
+    """The rain grid of the wettest time step and the mean of each sub-catchment; rain and discharge below.
 
-    The wettest step is that with the greatest rain over the whole catchment.
+    The wettest step is that with the largest rain over the whole catchment.
 
     Args:
         domain_path: netCDF of the regridded domain.
@@ -137,7 +137,7 @@ def _series(axes, mean, missing, wettest, unit, domain):
     locator = AutoDateLocator()
     below.xaxis.set_major_locator(locator)
     below.xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    below.legend(loc="upper right", title="gauge (triangles above), stated area")
+    below.legend(loc="upper right", title="gauge (triangle above), stated area")
     for panel in axes:
         panel.axvline(wettest, color="0.5", linewidth=0.6, dashes=(4, 2), zorder=0)
     below.set_xlabel("time")

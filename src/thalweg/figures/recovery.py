@@ -1,6 +1,4 @@
-"""What is learned of a river that is known, because it was made."""
-
-from itertools import cycle
+"""Twin experiment of a river: learned against true properties of a synthetic river."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from thalweg.experiments.declared import Declared
-from thalweg.figures.style import OKABE_ITO, WIDTH, letter, styled
+from thalweg.figures.style import OKABE_ITO, WIDTH, dot, legend_below, letter, styled
 
 QUANTITIES = {
     "roughness": "Manning's n\n[s/m$^{1/3}$]",
@@ -42,18 +40,19 @@ def draw(reaches_csv, table_csv):
     """
     reaches, table = pd.read_csv(reaches_csv), pd.read_csv(table_csv)
     variants = list(reaches.variant.unique())
-    figure = Figure(figsize=(WIDTH, 2.1 * len(variants) + 0.2), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 2.1 * len(variants) + 0.4), layout="constrained")
     panels = figure.subplots(len(variants), len(QUANTITIES), squeeze=False)
+    colours = dict(zip(sorted(reaches.seed.unique()), OKABE_ITO * 3))
     position = 0
     for row, variant in zip(panels, variants):
         for axes, (quantity, label) in zip(row, QUANTITIES.items()):
             points = reaches[(reaches.variant == variant) & (reaches.quantity == quantity)]
             if points.empty:
                 axes.set_axis_off()
-                axes.text(0.5, 0.5, "given", ha="center", va="center", transform=axes.transAxes)
+                axes.text(0.5, 0.5, "prescribed", ha="center", va="center", transform=axes.transAxes)
                 continue
-            for colour, (_, group) in zip(cycle(OKABE_ITO), points.groupby("seed")):
-                axes.scatter(group.true, group.learned, s=3, linewidths=0, alpha=0.4, color=colour)
+            for seed, group in points.groupby("seed"):
+                axes.scatter(group.true, group.learned, s=3, linewidths=0, alpha=0.4, color=colours[seed])
             ends = [points[["true", "learned"]].min().min(), points[["true", "learned"]].max().max()]
             axes.plot(ends, ends, color="0.4", linewidth=0.8)
             if quantity != "width_exponent":
@@ -73,6 +72,9 @@ def draw(reaches_csv, table_csv):
                 transform=axes.transAxes,
                 ha="right",
                 fontsize=6,
+                zorder=2.3,
+                bbox={"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1},
             )
             position += 1
+    legend_below(figure, [dot(f"seed {seed}", colour) for seed, colour in colours.items()])
     return figure

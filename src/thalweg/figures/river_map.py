@@ -1,11 +1,12 @@
-"""Learned roughness on the river network, beside the dataset's and by stream order."""
+"""Learned roughness on the river network, against the dataset's and by stream order."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
-from thalweg.analysis.roughness import MAJOR_STREAMS, MINOR_STREAMS, of_reaches, rank_correlation, strahler
+from thalweg.analysis.roughness import ALL, MAJOR_STREAMS, MINOR_STREAMS, of_reaches, strahler
 from thalweg.basin.domain import read_domain
 from thalweg.experiments.declared import Declared
 from thalweg.experiments.simulation import read_simulation
@@ -20,7 +21,12 @@ UNIT = "s/m$^{1/3}$"
 
 FIGURE = Declared(
     of="first_routed",
-    reads={"domain_path": "domain", "simulation_path": "simulation", "map_folder": "data:map"},
+    reads={
+        "domain_path": "domain",
+        "simulation_path": "simulation",
+        "roughness_csv": "table:river:roughness",
+        "map_folder": "data:map",
+    },
     title="learned roughness",
     caption="Manning's n learned from discharge, mean over seeds and folds: on the network (grey where no gauge lies "
     "downstream; lines join centroids, not courses), against the dataset's own n, and by Strahler's stream order with "
@@ -29,17 +35,19 @@ FIGURE = Declared(
 
 
 @styled
-def draw(domain_path, simulation_path, map_folder=None):
-    """The network coloured by learned Manning's n; beside it learned against stated n, and learned n by stream order.
+def draw(domain_path, simulation_path, roughness_csv, map_folder=None):
+    """The network coloured by learned Manning's n, learned n against the dataset's, and learned n by stream order.
 
     Args:
         domain_path: domain netCDF.
         simulation_path: simulation netCDF of a routed model, with ``roughness`` (fold, seed, reach) in the group ``parameters``.
+        roughness_csv: table of :func:`thalweg.analysis.roughness.roughness_by_order` with a column model, which has the
+            medians and the rank correlation.
         map_folder: the unpacked ``map`` dataset; None draws no coast.
 
     Returns:
         matplotlib Figure. Drawn is the mean over folds and seeds. Lines are wider where more area drains, and grey where
-        no gauge lies downstream, so that nothing is learned. Shaded beside the stream orders is the range of natural
+        no gauge lies downstream, so that nothing is learned. Shaded behind the stream orders is the range of natural
         streams (Chow 1959, table 5-6).
 
     Raises:
@@ -53,14 +61,18 @@ def draw(domain_path, simulation_path, map_folder=None):
     learned = np.full(len(place.river.reach), np.nan)
     learned[place.river.positions(roughness.reach.values)] = roughness.values
 
+    table = pd.read_csv(roughness_csv, dtype={"stream_order": str})
+    table = table[table.model == parameters.attrs["model"]].set_index("stream_order")
+
     extent = extent_of(place.network)
     shape = height_over_width(extent)
     height = min(TALLEST, 0.55 * WIDTH * shape)
     figure = Figure(figsize=(WIDTH, height + 0.9), layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=[min(height / shape, 0.55 * WIDTH), 0.42 * WIDTH])
     _map(figure.add_subplot(grid[:, 0]), place, learned, extent, coast_of(map_folder, extent))
-    _stated(figure.add_subplot(grid[0, 1]), learned, of_reaches(place, "manning_n"))
-    _orders(figure.add_subplot(grid[1, 1]), learned, strahler(place.river))
+    correlation = table.rank_correlation_dataset[ALL]
+    _stated(figure.add_subplot(grid[0, 1]), learned, of_reaches(place, "manning_n"), correlation)
+    _orders(figure.add_subplot(grid[1, 1]), learned, strahler(place.river), table.learned)
     return figure
 
 
@@ -76,7 +88,7 @@ def _map(axes, place, learned, extent, coast):
     _plain(bar.ax.xaxis)
 
 
-def _stated(axes, learned, stated):
+def _stated(axes, learned, stated, correlation):
     known = np.isfinite(learned) & np.isfinite(stated)
     letter(axes, 1, "learned against the dataset's n")
     axes.set(xlabel=f"dataset's n [{UNIT}]", ylabel=f"learned n [{UNIT}]")
@@ -89,11 +101,11 @@ def _stated(axes, learned, stated):
     axes.plot(ends, ends, color=QUIET, linewidth=0.8)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
     _plain(axes.xaxis, axes.yaxis)
-    note = f"rank correlation {number(rank_correlation(learned, stated))}\n{known.sum()} reaches"
-    axes.text(0.97, 0.04, note, transform=axes.transAxes, ha="right", va="bottom", fontsize=7)
+    text = f"rank correlation {number(correlation)}\n{known.sum()} reaches"
+    axes.text(0.97, 0.04, text, transform=axes.transAxes, ha="right", va="bottom", fontsize=7)
 
 
-def _orders(axes, learned, order):
+def _orders(axes, learned, order, medians):
     known = np.isfinite(learned)
     orders = np.unique(order[known])
     values = [learned[known & (order == each)] for each in orders]
@@ -103,7 +115,7 @@ def _orders(axes, learned, order):
     for each, column in zip(orders, values):
         x = each + jitter.uniform(-0.25, 0.25, len(column))
         axes.scatter(x, column, s=5, color=OKABE_ITO[0], alpha=0.35, linewidths=0)
-        axes.plot([each - 0.32, each + 0.32], [np.median(column)] * 2, color=OKABE_ITO[1], linewidth=1.6)
+        axes.plot([each - 0.32, each + 0.32], [medians[str(each)]] * 2, color=OKABE_ITO[1], linewidth=1.6)
     letter(axes, 2, "by stream order; median in orange")
     axes.set(yscale="log", xlabel="stream order (Strahler)", ylabel=f"learned n [{UNIT}]")
     axes.set_xticks(orders, [f"{each}\n({len(column)} reaches)" for each, column in zip(orders, values)])

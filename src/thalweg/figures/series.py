@@ -1,8 +1,7 @@
-"""Observed and simulated series at places of low, middling and high error."""
+"""Observed and simulated series at places of low, median and high error."""
 
 import numpy as np
 import pandas as pd
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
@@ -11,7 +10,19 @@ from thalweg.basin.domain import read_domain, require
 from thalweg.evaluation.statistics import read_skill, unit_of
 from thalweg.experiments.declared import Declared
 from thalweg.experiments.simulation import read_simulation
-from thalweg.figures.style import OBSERVED, WIDTH, legend_below, letter, looks, number, styled, wrap
+from thalweg.figures.style import (
+    MOST_LINES,
+    OBSERVED,
+    WIDTH,
+    dates,
+    legend_below,
+    letter,
+    lines_of,
+    looks,
+    skill_above,
+    styled,
+    wrap,
+)
 from thalweg.metrics.scores import METRICS
 from thalweg.units import unit_text
 
@@ -43,7 +54,8 @@ def draw(domain_path, skill_csv, simulations, labels=None, metric="RMSE", most_d
     Args:
         domain_path: domain netCDF.
         skill_csv: skill table. Places are ranked by the first model's ``metric`` of the simulation's variable in its experiment.
-        simulations: model -> simulation netCDF of one experiment (:mod:`thalweg.experiments.simulation`).
+        simulations: model -> simulation netCDF of one experiment (:mod:`thalweg.experiments.simulation`), of which the
+            first four are drawn.
         labels: model -> label, in the study's order.
         metric: of :data:`thalweg.metrics.scores.METRICS`.
         most_days: the last days of the sampled period that are drawn.
@@ -57,7 +69,7 @@ def draw(domain_path, skill_csv, simulations, labels=None, metric="RMSE", most_d
         ValueError: when a model has no skill, or a simulation lacks a place or an attribute.
         DataError: when a simulation lacks a variable.
     """
-    domain = read_domain(domain_path)
+    domain, simulations = read_domain(domain_path), dict(list(simulations.items())[:MOST_LINES])
     first = next(iter(simulations))
     about = _attributes(simulations[first])
     where = about["domain"], about["experiment"]
@@ -82,23 +94,18 @@ def draw(domain_path, skill_csv, simulations, labels=None, metric="RMSE", most_d
     for position, (axes, (rank, place)) in enumerate(zip(panels, chosen.items())):
         letter(axes, position, f"{rank}: {place_name(domain, place)}")
         values = {model: skill[model].get(place, np.nan) for model in look}
-        for model, value in values.items():
-            text = number(value, decimals(list(values.values()))) if np.isfinite(value) else "none"
-            _line(axes, runs[model].sel(place=place, time=time), look[model], text)
+        for model, each in look.items():
+            _line(axes, runs[model].sel(place=place, time=time), each)
         uses |= _samples(axes, samples.sel(place=place, time=time))
         axes.set_ylabel(f"{name}\n[{unit_text(about['unit'])}]")
         if logarithmic:
             _concentrations(axes)
         axes.grid(True, axis="y")
-        _skill_above(axes, f"{metric} [{unit_text(unit_of(metric, about['unit']))}]")
-    locator = AutoDateLocator(maxticks=10)
-    panels[-1].xaxis.set_major_locator(locator)
-    panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))
-    panels[-1].set_xlabel("date")
-    panels[-1].set_xlim(time[0], time[-1])
+        title = f"{metric} [{unit_text(unit_of(metric, about['unit']))}]"
+        skill_above(axes, title, look, values, decimals(list(values.values())))
+    dates(panels[-1], time[0], time[-1])
     figure.align_ylabels(panels)
-    lines = [Line2D([], [], color=each.colour, linestyle=each.dashes, label=each.label) for each in look.values()]
-    legend_below(figure, [*lines, *_marks_used(uses)])
+    legend_below(figure, [*lines_of(look), *_marks_used(uses)])
     return figure
 
 
@@ -187,11 +194,11 @@ def _read(path, chosen):
     return run
 
 
-def _line(axes, run, look, label):
+def _line(axes, run, look):
     runs = run.simulated.mean("fold")
     if run.sizes["seed"] > 1:
         axes.fill_between(run.time, runs.min("seed"), runs.max("seed"), color=look.colour, alpha=0.25, linewidth=0)
-    axes.plot(run.time, runs.mean("seed"), color=look.colour, linestyle=look.dashes, linewidth=0.9, label=label)
+    axes.plot(run.time, runs.mean("seed"), color=look.colour, linestyle=look.dashes, linewidth=0.9)
 
 
 def _samples(axes, run):
@@ -250,19 +257,3 @@ def _concentrations(axes):
     )
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
-
-
-def _skill_above(axes, title):
-    """The models' skill above the panel, at its right end."""
-    lines = [line for line in axes.lines if not line.get_label().startswith("_") and line.get_marker() == "None"]
-    axes.legend(
-        handles=[Line2D([], [], linestyle="", label=title), *lines],
-        loc="lower right",
-        bbox_to_anchor=(1.005, 0.98),
-        ncols=len(lines) + 1,
-        handlelength=1.4,
-        columnspacing=0.9,
-        handletextpad=0.4,
-        borderpad=0,
-        borderaxespad=0.2,
-    )

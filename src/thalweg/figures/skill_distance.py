@@ -1,4 +1,4 @@
-"""Skill at held-out places against the distance to the nearest place that trained: how much of it comes from near by."""
+"""Skill at held-out places against the distance to the nearest training place."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -8,7 +8,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from thalweg.evaluation.skill_tables import places_with_distance, read_distances, with_distance
 from thalweg.evaluation.statistics import read_skill
 from thalweg.experiments.declared import Declared
-from thalweg.figures.style import WIDTH, legend_below, letter, looks, number, styled
+from thalweg.figures.style import MOST_LINES, WIDTH, legend_below, letter, looks, number, styled
 from thalweg.metrics.scores import METRICS
 
 LEAST = -0.5  # where the axis of skill begins at the lowest
@@ -33,7 +33,8 @@ def draw(table_csv, skill_csv, split_csvs, labels=None):
     """A panel per experiment: medians of each model in classes of distance that hold equally many places.
 
     Args:
-        table_csv: of :func:`thalweg.evaluation.skill_tables.skill_by_distance`, of one domain and a metric that is 1 at best.
+        table_csv: of :func:`thalweg.evaluation.skill_tables.skill_by_distance`, of one domain and a metric that is 1 at best;
+            its first four models are drawn.
         skill_csv: skill table.
         split_csvs: experiment -> table of :func:`thalweg.experiments.splits.make_splits`, with ``nearest_training_km``.
         labels: model -> label, in the study's order.
@@ -47,7 +48,7 @@ def draw(table_csv, skill_csv, split_csvs, labels=None):
     """
     table, skill = pd.read_csv(table_csv), read_skill(skill_csv)
     domain, variable, metric = (table[name].iloc[0] for name in ("domain", "variable", "metric"))
-    models = list(table.model.unique())
+    models = list(table.model.unique()[:MOST_LINES])
     look = looks(models, labels)
     skill = skill[(skill.domain == domain) & (skill.variable == variable)]
     splits = {experiment: read_distances(path) for experiment, path in split_csvs.items()}
@@ -60,7 +61,7 @@ def draw(table_csv, skill_csv, split_csvs, labels=None):
         for order, (model, each) in enumerate(look.items()):
             _places(axes, rows[rows.model == model], each)
             _medians(axes, medians[medians.model == model], each, 1.03 ** (order - (len(look) - 1) / 2))
-        axes.set(xscale="log", xlabel="distance to the nearest place that trained [km]")
+        axes.set(xscale="log", xlabel="distance to the nearest training place [km]")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_locator(NullLocator())

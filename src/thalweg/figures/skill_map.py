@@ -1,6 +1,7 @@
 """Skill of each model on the river map."""
 
 import numpy as np
+import pandas as pd
 from matplotlib import colormaps
 from matplotlib.colors import BoundaryNorm, Normalize
 from matplotlib.figure import Figure
@@ -8,18 +9,19 @@ from matplotlib.figure import Figure
 from thalweg.basin.domain import read_domain
 from thalweg.evaluation.statistics import read_skill
 from thalweg.experiments.declared import Declared
-from thalweg.figures.maps import base, coast_of, extent_of, hollow, panel_size, rivers, scale_bar
-from thalweg.figures.style import OKABE_ITO, colour_range, letter, looks, number, styled, wrap
+from thalweg.figures.maps import base, coast_of, extent_of, height_over_width, hollow, panel_size, rivers, scale_bar
+from thalweg.figures.style import OKABE_ITO, colour_range, letter, looks, median_of, number, styled, wrap
 from thalweg.metrics.scores import METRICS
 
 STEPS = np.linspace(0, 1, 6)  # classes of a metric that is 1 at best and 0 at the mean
 WORSE = OKABE_ITO[1]  # below 0
-MOST_COLUMNS = 4
+MOST_MODELS = 4
+TALL = 1.2  # height over width of a map of which four stand side by side, otherwise two
 
 
 FIGURE = Declared(
     of="mapped_experiments",
-    reads={"domain_path": "domain", "skill_csv": "skill", "map_folder": "data:map"},
+    reads={"domain_path": "domain", "skill_csv": "skill", "summary_csv": "summary", "map_folder": "data:map"},
     given={"labels": "labels", "models": "drawn"},
     title="map of skill",
     caption="Nash-Sutcliffe efficiency at the tested gauges. The blue lines join the centroids of the units of each reach: "
@@ -28,14 +30,15 @@ FIGURE = Declared(
 
 
 @styled
-def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", labels=None, map_folder=None):
+def draw(domain_path, skill_csv, summary_csv, domain, experiment, models, metric="NSE", labels=None, map_folder=None):
     """A map per model: the river network, and each gauge coloured by its skill (mean over seeds and folds).
 
     Args:
         domain_path: domain netCDF.
         skill_csv: skill table.
-        domain, experiment: which rows of it.
-        models: names, a panel each.
+        summary_csv: table of :func:`thalweg.evaluation.statistics.summarise`, which has the medians.
+        domain, experiment: which rows of both.
+        models: names, of which the first four have a panel each.
         metric: of :data:`thalweg.metrics.scores.METRICS`.
         labels: model -> label, in the study's order.
         map_folder: the unpacked ``map`` dataset; None draws no coast.
@@ -47,7 +50,7 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
         ValueError: when the table has no row of a model.
         FileNotFoundError: when ``map_folder`` holds no coast.
     """
-    place = read_domain(domain_path)
+    place, summary, models = read_domain(domain_path), pd.read_csv(summary_csv), list(models)[:MOST_MODELS]
     skill = read_skill(skill_csv)
     skill = skill[(skill.domain == domain) & (skill.experiment == experiment) & (skill.metric == metric)]
     skill = skill[skill.variable == "discharge"]
@@ -57,13 +60,13 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
                 f"{skill_csv}: there is no {metric} of model {model!r} in {domain}/{experiment}; "
                 f"there is of {', '.join(skill.model.unique()) or 'none'}"
             )
-    values = skill.groupby(["model", "place"]).value.mean().unstack("model").reindex(place.place_ids)[list(models)]
+    values = skill.groupby(["model", "place"]).value.mean().unstack("model").reindex(place.place_ids)[models]
     mapping = _colours(metric, values.to_numpy())
 
     mapped = "longitude" in place.network  # whole catchments have no reaches to draw
     extent = extent_of(place.network, place.places) if mapped else extent_of(place.places)
     coast = coast_of(map_folder, extent)
-    columns = min(len(models), MOST_COLUMNS)
+    columns = min(len(models), MOST_MODELS if height_over_width(extent) > TALL else 2)
     rows = -(-len(models) // columns)
     width, height = panel_size(extent, columns)
     incomplete = bool(values.isna().any(axis=None))
@@ -80,7 +83,7 @@ def draw(domain_path, skill_csv, domain, experiment, models, metric="NSE", label
         if mapped:
             rivers(axes, place)
         scatter = _gauges(axes, place.places, values[model].to_numpy(), mapping)
-        median = number(values[model].median())
+        median = number(median_of(summary, domain, experiment, model, metric))
         letter(axes, position, f"{names[model]}\nmedian {median}, {values[model].count()} gauges")
         axes.label_outer()
     scale_bar(panels[0, 0], extent)

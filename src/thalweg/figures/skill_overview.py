@@ -1,4 +1,4 @@
-"""Every model in every experiment at a glance: medians with intervals, and which models are not told apart from the best."""
+"""Every model in every experiment: medians of skill, and which models the paired tests do not distinguish from the best."""
 
 import numpy as np
 import pandas as pd
@@ -9,15 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from thalweg.experiments.declared import Declared
-from thalweg.figures.style import QUIET, WIDTH, colour_range, number, styled, wrap
+from thalweg.figures.style import LETTER_WIDTH, QUIET, WIDTH, colour_range, number, styled
 from thalweg.metrics.scores import METRICS
 
 SIGNIFICANCE = 0.05  # of p-values after Holm's correction
-CELL = (0.64, 0.3)  # inch
-LABELS_WIDTH = 1.5  # inch
+CELL = (0.26, 0.185)  # inch, of the smallest; cells are wider where there is room, up to
+WIDEST = 0.5  # inch
 COLOURS = ListedColormap(colormaps["YlGnBu"](np.linspace(0, 0.5, 256)))  # light: black text is read on all of them
 COLOUR_PERCENTILES = (10, 100)
-BEST, NOT_APART = "\N{BLACK CIRCLE}", "\N{WHITE CIRCLE}"
+BEST = {"linestyle": "-", "linewidth": 1.3}
+NOT_APART = {"linestyle": (0, (1, 1)), "linewidth": 0.9}
 
 
 FIGURE = Declared(
@@ -35,7 +36,7 @@ FIGURE = Declared(
 
 @styled
 def draw(summary_csv, comparison_csv, metrics=("NSE", "KGE"), labels=None):
-    """A panel per metric of discharge: a row per model, a column per experiment, a cell with the median and its interval.
+    """A panel per metric of discharge: a row per model, a column per experiment, a cell with the median.
 
     Args:
         summary_csv: table of :func:`thalweg.evaluation.statistics.summarise`.
@@ -44,8 +45,9 @@ def draw(summary_csv, comparison_csv, metrics=("NSE", "KGE"), labels=None):
         labels: model -> label, in the study's order.
 
     Returns:
-        matplotlib Figure, as wide as its columns need. A filled circle marks the best median of a column, an empty one
-        a model whose paired test against the best has p of at least 0.05 after Holm's correction, or could not be made.
+        matplotlib Figure, at most as wide as a page for up to 18 experiments. A solid frame marks the best median of a
+        column, a dotted one a model whose paired test against the best has p of at least 0.05 after Holm's correction,
+        or could not be made.
 
     Raises:
         ValueError: when a metric is not in the summary.
@@ -62,24 +64,34 @@ def draw(summary_csv, comparison_csv, metrics=("NSE", "KGE"), labels=None):
     models = [*[model for model in labels if model in set(summary.model)], *sorted(set(summary.model) - set(labels))]
     columns = list(summary[["domain", "experiment"]].drop_duplicates().itertuples(index=False, name=None))
 
-    width = max(LABELS_WIDTH + CELL[0] * len(columns) + 0.9, 0.6 * WIDTH)
-    figure = Figure(figsize=(width, len(metrics) * (CELL[1] * len(models) + 1.0) + 0.3), layout="constrained")
-    panels = figure.subplots(len(metrics), 1, squeeze=False)[:, 0]
+    names = [labels.get(model, model) for model in models]
+    beside = 0.83 * LETTER_WIDTH * max(map(len, names)) + 0.75
+    cell = np.clip((WIDTH - beside) / len(columns), CELL[0], WIDEST)
+    experiments = LETTER_WIDTH * max(len(experiment) for _, experiment in columns)
+    height = len(metrics) * (CELL[1] * len(models) + 0.6) + experiments + 0.3
+    figure = Figure(figsize=(max(beside + cell * len(columns), 0.6 * WIDTH), height), layout="constrained")
+    panels = figure.subplots(len(metrics), 1, squeeze=False, sharex=True)[:, 0]
     for position, (axes, metric) in enumerate(zip(panels, metrics, strict=True)):
         rows, tests = summary[summary.metric == metric], comparison[comparison.metric == metric]
         low, high, extend = colour_range(rows["median"].to_numpy(), *COLOUR_PERCENTILES)
         scale = ScalarMappable(Normalize(low, high), COLOURS)
         for column, here in enumerate(columns):
             cells = _at(rows, *here).set_index("model")
-            marks = _marks(cells["median"], _at(tests, *here))
-            for model, cell in cells.iterrows():
-                _cell(axes, column, models.index(model), cell, marks.get(model, ""), scale)
-        _frame(axes, [labels.get(model, model) for model in models], columns)
+            frames = _frames(cells["median"], _at(tests, *here))
+            for model, median in cells["median"].items():
+                _cell(axes, column, models.index(model), median, frames.get(model), scale)
+        _axes(axes, names, columns, cell)
         name = metric.replace("_", " ")
-        axes.set_title(f"({chr(ord('a') + position)}) median {name} over gauges, 95 % interval", loc="left", pad=16)
+        axes.set_title(f"({chr(ord('a') + position)}) median {name} over gauges", loc="left", pad=16)
         figure.colorbar(scale, ax=axes, label=f"{name} [{METRICS[metric].unit}]", extend=extend, aspect=25, pad=0.01)
-    note = f"{BEST} best median   {NOT_APART} not told apart from it: p of the paired test is at least {SIGNIFICANCE}"
-    figure.supxlabel(note, fontsize=7)
+    box = {"facecolor": "none", "edgecolor": "black"}
+    handles = [
+        Rectangle((0, 0), 1, 1, label="best median", **box, **BEST),
+        Rectangle(
+            (0, 0), 1, 1, label=f"not distinguished from it (paired test, p ≥ {SIGNIFICANCE})", **box, **NOT_APART
+        ),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -87,8 +99,8 @@ def _at(table, domain, experiment):
     return table[(table.domain == domain) & (table.experiment == experiment)]
 
 
-def _marks(medians, tests):
-    """Model -> mark, of one column."""
+def _frames(medians, tests):
+    """Model -> look of its frame, of one column."""
     if not np.isfinite(medians).any():
         return {}
     best = medians.idxmax()
@@ -97,30 +109,31 @@ def _marks(medians, tests):
     return {model: NOT_APART for model in medians.dropna().index if model not in apart} | {best: BEST}
 
 
-def _cell(axes, column, row, cell, mark, scale):
-    middle = {"ha": "center", "va": "center"}
-    if not np.isfinite(cell["median"]):
-        axes.text(column, row, "no value", fontsize=5.5, color=QUIET, **middle)
+def _cell(axes, column, row, median, frame, scale):
+    middle = {"ha": "center", "va": "center", "fontsize": 6.5}
+    if not np.isfinite(median):
+        axes.text(column, row, "none", color=QUIET, **middle)
         return
-    colour = scale.to_rgba(cell["median"])
-    axes.add_patch(Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, color=colour, linewidth=0))
-    text = f"{number(cell['median'], 3)} {mark}".strip()
-    axes.text(column, row - 0.16, text, fontsize=7, fontweight="bold" if mark == BEST else "normal", **middle)
-    if np.isfinite(cell.low):
-        axes.text(column, row + 0.25, f"{number(cell.low)} to {number(cell.high)}", fontsize=5, **middle)
+    box = (column - 0.46, row - 0.42), 0.92, 0.84
+    axes.add_patch(Rectangle(*box, color=scale.to_rgba(median), linewidth=0))
+    if frame:
+        axes.add_patch(Rectangle(*box, facecolor="none", edgecolor="black", **frame))
+    axes.text(column, row, number(median), fontweight="bold" if frame is BEST else "normal", **middle)
 
 
-def _frame(axes, names, columns):
-    """Names of models and experiments, and a rule between domains, whose names stand above their experiments."""
-    axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(names) - 0.5, -0.5))
-    axes.set_yticks(range(len(names)), [wrap(name, LABELS_WIDTH) for name in names])
-    axes.set_xticks(range(len(columns)), [wrap(experiment, CELL[0]) for _, experiment in columns])
-    axes.tick_params(length=0)
-    axes.tick_params(axis="x", labelsize=5.5)
-    axes.spines[:].set_visible(False)
+def _axes(axes, names, columns, cell):
+    """Names of models and experiments, and a line between domains, whose names stand above or, if too long, below."""
     domains = [domain for domain, _ in columns]
-    for domain in dict.fromkeys(domains):
+    fits = {domain: LETTER_WIDTH * len(domain) < cell * domains.count(domain) for domain in domains}
+    labels = [experiment if fits[domain] else f"{domain}, {experiment}" for domain, experiment in columns]
+    axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(len(names) - 0.5, -0.5))
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xticks(range(len(columns)), labels, rotation=90)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    for domain, inside in fits.items():
         first = domains.index(domain)
-        axes.text(first - 0.45, -0.6, domain, ha="left", va="bottom", fontsize=7, style="italic")
+        if inside:
+            axes.text(first - 0.45, -0.6, domain, ha="left", va="bottom", fontsize=7, style="italic")
         if first:
             axes.axvline(first - 0.5, color="0.4", linewidth=0.8)

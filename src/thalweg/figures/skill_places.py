@@ -1,4 +1,4 @@
-"""Skill of each model at the places of each experiment, beside the baselines."""
+"""Skill of models and baselines at the places of each experiment."""
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,11 @@ from thalweg.figures.series import decimals, unit_text
 from thalweg.figures.style import QUIET, WIDTH, letter, looks, number, styled, wrap
 from thalweg.metrics.scores import METRICS
 
-BETTER = {"lower": "less is better", "higher": "more is better", "closer": "nearest to {best:g} is best"}
+BETTER = {"lower": "lower is better", "higher": "higher is better", "closer": "best at {best:g}"}
 MOST_COLUMNS = 3
 FARTHEST = 97  # percentile of the worst model's values to which the axis reaches
 STRETCH = 1.6  # it reaches to the last value where that is no farther than this factor beyond
-LEAST = -0.5  # where the axis of a metric that is 1 at best begins at the lowest
+LOWEST = -0.5  # where the axis of a metric that is 1 at best begins at the lowest
 ROW_HEIGHT = 0.3  # inch, of one model
 SPREAD = 0.27  # of its points, up and down, as a share of that
 DASHED = (0, (3, 1.5))
@@ -118,8 +118,8 @@ def _limits(models, metric):
     models = [values for values in models if len(values)]
     score = METRICS[metric]
     if score.direction == "higher":
-        least = min(np.percentile(values, 100 - FARTHEST) for values in models)
-        return min(max(least, LEAST), *(np.median(values) for values in models), score.best) - 0.05, score.best
+        lowest = min(np.percentile(values, 100 - FARTHEST) for values in models)
+        return min(max(lowest, LOWEST), *(np.median(values) for values in models), score.best) - 0.05, score.best
     away = [np.abs(values - score.best) for values in models]
     reach, last = max(np.percentile(values, FARTHEST) for values in away), max(values.max() for values in away)
     reach = 1.05 * (last if last <= STRETCH * reach else reach) or 1.0

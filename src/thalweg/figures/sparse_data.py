@@ -1,4 +1,4 @@
-"""Skill of models against how much they are trained on: the share of the catchments, or years of record."""
+"""Skill of models against the amount of training data: share of the catchments, or years of record."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -6,7 +6,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from thalweg.experiments.declared import Declared
-from thalweg.figures.style import WIDTH, legend_below, letter, looks, styled
+from thalweg.figures.style import MOST_LINES, WIDTH, legend_below, letter, looks, styled
 from thalweg.metrics.scores import METRICS
 
 SWEEPS = {  # name -> (label of the axis, what a level is multiplied by on it)
@@ -32,7 +32,8 @@ def draw(table_csv, labels=None):
     """A panel per sweep: the median of each model against the level, with its 95 % interval.
 
     Args:
-        table_csv: of :func:`thalweg.evaluation.skill_tables.skill_by_training_data`, of one domain and metric.
+        table_csv: of :func:`thalweg.evaluation.skill_tables.skill_by_training_data`, of one domain and metric; its first
+            four models are drawn.
         labels: model -> label, in the study's order.
 
     Returns:
@@ -40,7 +41,7 @@ def draw(table_csv, labels=None):
     """
     table = pd.read_csv(table_csv)
     domain, metric = table.domain.iloc[0], table.metric.iloc[0]
-    look = looks(table.model.unique(), labels)
+    look = looks(table.model.unique()[:MOST_LINES], labels)
     sweeps = list(table.groupby("sweep", sort=False))
 
     figure = Figure(figsize=(WIDTH if len(sweeps) > 1 else 0.6 * WIDTH, 3.0), layout="constrained")

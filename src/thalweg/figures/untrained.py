@@ -1,22 +1,44 @@
-"""Fluxes inside processes that no observation trained, against what observations say of them."""
+"""Fluxes within processes that were not used in training, against estimates from observations."""
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
+from thalweg.evaluation.evidence import read_evidence
 from thalweg.experiments.declared import Declared
-from thalweg.figures.style import QUIET, WIDTH, legend_below, letter, looks, number, styled
+from thalweg.figures.style import (
+    MOST_LINES,
+    QUIET,
+    WIDTH,
+    dot,
+    dots_of,
+    effect_of,
+    legend_below,
+    letter,
+    looks,
+    note,
+    number,
+    styled,
+    wrap,
+)
 
 TRIVIAL = {"evapotranspiration": "budyko_evapotranspiration"}
-PANELS = {
-    "evapotranspiration": ("balance_evapotranspiration", "evapotranspiration", "P \N{MINUS SIGN} Q observed", "mm/day"),
-    "baseflow_index": ("filtered_baseflow_index", "baseflow index", "of observed discharge, filtered", "dimensionless"),
+ROWS = {  # flux -> column of the estimate, axis of the flux, axis of the estimate
+    "evapotranspiration": (
+        "balance_evapotranspiration",
+        "simulated evapotranspiration\n[mm/day]",
+        "P \N{MINUS SIGN} Q observed [mm/day]",
+    ),
+    "baseflow_index": (
+        "filtered_baseflow_index",
+        "simulated baseflow index\n[dimensionless]",
+        "of filtered discharge\n[dimensionless]",
+    ),
 }
 
 
 FIGURE = Declared(
     of="processes_in_time",
-    reads={"untrained_csv": "table:internal_fluxes"},
+    reads={"untrained_csv": "table:internal_fluxes", "evidence_csv": "table:internal_fluxes:evidence"},
     given={"labels": "drawn_labels", "models": "drawn_trained"},
     title="internal fluxes",
     caption="Fluxes that were not used in training, a point per gauge and process, mean over seeds. Evapotranspiration "
@@ -27,70 +49,55 @@ FIGURE = Declared(
 
 
 @styled
-def draw(untrained_csv, labels=None, models=None):
-    """Evapotranspiration against the water balance and baseflow index against the filter's, a point per gauge and model.
+def draw(untrained_csv, evidence_csv, labels=None, models=None):
+    """Evapotranspiration against the water balance, baseflow index against the filter's: a column per model, a point per gauge.
 
     Args:
         untrained_csv: table of :func:`thalweg.analysis.internal_fluxes.inner_fluxes_of_all`.
+        evidence_csv: rows of :func:`thalweg.analysis.internal_fluxes.untrained_evidence` of the same experiment.
         labels: model -> label, in the study's order.
-        models: those drawn; None for all.
+        models: those drawn, of which the first four that have such fluxes are; None for those of the table.
 
     Returns:
         matplotlib Figure. Points are means over seeds, grey ones those of Budyko's curve. Panels state Spearman's rho over
-        gauges of each model that has the flux; the line is equality.
+        gauges, in the first panel that of Budyko's curve too; the line is equality.
 
     Raises:
         ValueError: when no gauge has both a water balance and a simulated evapotranspiration.
     """
-    table = pd.read_csv(untrained_csv, dtype={"place": str})
-    table = table if models is None else table[table.model.isin(models)]
+    table, evidence = pd.read_csv(untrained_csv, dtype={"place": str}), read_evidence(evidence_csv)
+    there = list(table.model.unique())
+    models = there if models is None else [model for model in models if model in there]
+    models = models[:MOST_LINES]
+    table = table[table.model.isin(models)]
     if table.dropna(subset=["evapotranspiration", "balance_evapotranspiration"]).empty:
         raise ValueError(f"{untrained_csv}: no gauge has both a water balance and a simulated evapotranspiration")
-    drawn = table.model.unique()
-    look = looks(drawn, labels)
+    look = looks(models, labels)
     means = table.groupby(["model", "place"]).mean(numeric_only=True)
 
-    figure = Figure(figsize=(WIDTH, 3.7), layout="constrained")
-    for position, (axes, (flux, (target, name, against, unit))) in enumerate(
-        zip(figure.subplots(1, 2), PANELS.items())
-    ):
-        notes = []
-        if flux in TRIVIAL:
-            gauges = means.groupby("place")[[target, TRIVIAL[flux]]].first().dropna()
-            axes.scatter(gauges[target], gauges[TRIVIAL[flux]], s=8, linewidths=0, color=QUIET, alpha=0.6)
-            notes.append(_note("Budyko", gauges[target], gauges[TRIVIAL[flux]], QUIET))
-        for model, each in look.items():
-            points = means.loc[model][[target, flux]].dropna()
-            if len(points):
-                axes.scatter(points[target], points[flux], s=8, linewidths=0, alpha=0.6, color=each.colour)
-                notes.append(_note(each.label, points[target], points[flux], each.colour))
+    figure = Figure(figsize=(WIDTH * max(len(look), 2) / MOST_LINES, 4.0), layout="constrained")
+    panels = figure.subplots(len(ROWS), len(look), squeeze=False, sharex="row", sharey="row")
+    for row, (flux, (target, simulated, estimated)) in zip(panels, ROWS.items()):
         known = means[[target, flux]].dropna()
-        if len(known):
-            ends = [known.min().min(), known.max().max()]
-            axes.plot(ends, ends, color="0.3", linewidth=0.8, zorder=1)
-        axes.legend(
-            handles=notes,
-            title="ρ over gauges",
-            alignment="left",
-            loc="best",
-            frameon=True,
-            edgecolor="none",
-            framealpha=0.7,
-            handletextpad=0.1,
-        )
-        axes.grid(True)
-        letter(axes, position, name)
-        axes.set(xlabel=f"{against} [{unit}]", ylabel=f"simulated [{unit}]")
-    legend_below(figure, [_dot(each.label, each.colour) for each in look.values()] + [_dot("Budyko's curve", QUIET)])
+        for axes, (model, each) in zip(row, look.items()):
+            points = means.loc[model]
+            if flux in TRIVIAL:
+                axes.scatter(points[target], points[TRIVIAL[flux]], s=6, linewidths=0, color=QUIET, alpha=0.6)
+            axes.scatter(
+                points[target], points[flux], s=8, linewidths=0, alpha=0.6, color=each.colour, marker=each.marker
+            )
+            if len(known):
+                ends = [known.min().min(), known.max().max()]
+                axes.plot(ends, ends, color="0.3", linewidth=0.8, zorder=1)
+            text = f"ρ = {number(effect_of(evidence, model, f'{flux}_rank_correlation')['effect'])}"
+            if flux in TRIVIAL and axes is row[0]:
+                trivial = effect_of(evidence, "budyko", f"{flux}_rank_correlation")
+                text += f"\n(Budyko {number(trivial['effect'])})"
+            note(axes, text if points[flux].notna().any() else "the process has none")
+            axes.grid(True)
+            axes.set_xlabel(estimated, fontsize=7)
+        row[0].set_ylabel(simulated, fontsize=7)
+    for position, (axes, each) in enumerate(zip(panels[0], look.values())):
+        letter(axes, position, wrap(each.label, 1.3))
+    legend_below(figure, [*dots_of(look), dot("Budyko's curve", QUIET)])
     return figure
-
-
-def _dot(label, colour):
-    return Line2D([], [], linestyle="", marker="o", markersize=3.5, markeredgewidth=0, color=colour, label=label)
-
-
-def _note(name, target, simulated, colour):
-    from scipy.stats import spearmanr
-
-    rho = spearmanr(target, simulated).statistic if len(target) > 2 else float("nan")
-    return _dot(number(rho), colour)
