@@ -13,7 +13,8 @@ COLUMNS = (
 )
 LOSSES = {"training_loss": "training loss", "validation_loss": "validation loss"}
 MOST_COLUMNS, MOST_EXPERIMENTS = 3, 9  # on a page
-TICKS = (1, 1.5, 2, 3, 4, 6, 8)  # within a decade; losses often span less than one
+NARROW = 3  # largest over smallest loss below which ticks are evenly spaced
+TICKS = (1, 1.5, 2, 3, 4, 6, 8)  # within a decade, otherwise
 
 
 FIGURE = Declared(
@@ -68,7 +69,8 @@ def draw(training_csvs, labels=None, unit="dimensionless"):
             for model in drawn[place]:
                 _line(axes, group[group.model == model].dropna(subset=loss).groupby("step")[loss], look[model])
             axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(subs=TICKS))
+            low, high = axes.get_ylim()
+            axes.yaxis.set_major_locator(MaxNLocator(4) if high < NARROW * low else LogLocator(subs=TICKS))
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.yaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
