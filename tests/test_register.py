@@ -90,7 +90,7 @@ def test_a_figure_is_given_its_place_and_what_the_plan_says(study):
     (job,) = [job for job in register.jobs(study, "figure") if job.of == "skill_map"]
     first = json.loads(job.calls)[0]
     assert first["place"] == {"domain": "delaware", "experiment": "temporal"}
-    assert first["arguments"]["models"] == plan.drawn(study, "delaware", "temporal")
+    assert first["arguments"]["models"] == plan.leading(study, "delaware", "temporal")
     assert first["arguments"]["map_folder"] == "data/map" and "data/map/dataset.json" in job.inputs
 
 

@@ -10,6 +10,7 @@ from thalweg.datasets import reader
 from thalweg.settings.study import TRAINED
 
 MOST_DRAWN = 7  # models in a figure of maps or hydrographs
+MOST_COMPARED = 4  # models in a panel
 YEAR = 365  # days of a test, from which balances, signatures and maps of parameters are made
 LONG = 9  # years between the first and the last year of a test from which trends are told
 # Test periods of published scores, and the kind of domain that they are of
@@ -52,6 +53,12 @@ def domains(study):
 def labels(study):
     """Label by name of the model."""
     return {name: model.label for name, model in study.models.items()}
+
+
+def sampled_labels(study):
+    """Label by name of the models of experiments at sampled places, whose colours do not depend on those of discharge."""
+    names = {model for domain, name in sampled(study) for model in study.experiments[domain][name].models}
+    return {name: label for name, label in labels(study).items() if name in names}
 
 
 def estimators(study):
@@ -402,14 +409,9 @@ def _levels(study, domain, option):
 # What figures are given
 
 
-def drawn_labels(study, domain, experiment):
-    """Label by name of the models drawn that have weights, which decides on their colours."""
-    return {name: study.models[name].label for name in drawn_trained(study, domain, experiment)}
-
-
 def shown(study):
     """(domain, experiment, models) that the distributions of skill are drawn of."""
-    return [[*run, drawn(study, *run)] for run in main_experiments(study)]
+    return [[*run, leading(study, *run)] for run in main_experiments(study)]
 
 
 def first_model(study, domain, experiment):
@@ -453,6 +455,21 @@ def models_of(study, domain, experiment):
 def drawn(study, domain, experiment):
     """The first models of an experiment: as many as a figure of maps or hydrographs can hold."""
     return study.experiments[domain][experiment].models[:MOST_DRAWN]
+
+
+def leading(study, domain, experiment):
+    """The four models of an experiment that a panel compares: the first process, the sequence model, the first of one parameter
+    set for all and the ensemble, or else the climatology; others in the order of the experiment where there are fewer."""
+    names = study.experiments[domain][experiment].models
+    wanted = (
+        lambda model: model.kind == "process",
+        lambda model: model.kind == "sequence",
+        lambda model: getattr(model, "network", None) == "none",
+        lambda model: model.kind == "ensemble",
+        lambda model: model.kind == "climatology",
+    )
+    found = [next((name for name in names if is_wanted(study.models[name])), None) for is_wanted in wanted]
+    return [name for name in dict.fromkeys([*found, *names]) if name is not None][:MOST_COMPARED]
 
 
 def drawn_trained(study, domain, experiment):

@@ -19,8 +19,9 @@ FIGURE = Declared(
     of="leaf_curves",
     reads={"points_csv": "tables/leaf/{kind}/points.csv", "fits_csv": "tables/leaf/{kind}/fits.csv"},
     title="A-Ci curves",
-    caption="Net assimilation against intercellular CO2 of curves from the lowest to the highest Vcmax25, evenly spaced: "
-    "measured points, the fit to each curve, and the network that predicts parameters. Open circles were held out.",
+    caption="Net assimilation against intercellular CO2, curves from the smallest to the largest Vcmax25. Lines: each "
+    "curve fitted alone, and the network shared by all curves. Intercellular CO2 is itself computed from measured "
+    "assimilation.",
 )
 
 

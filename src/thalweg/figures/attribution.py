@@ -19,12 +19,12 @@ COLOURS = "RdBu_r"
 FIGURE = Declared(
     of="attributed_in_time",
     reads={"attribution_csv": "table:parameters"},
-    given={"labels": "drawn_labels", "models": "drawn_trained"},
+    given={"labels": "labels", "models": "drawn_trained"},
     title="parameters and attributes",
-    caption="Spearman's rank correlation of learned parameters with attributes over units. Dots mark correlations beyond what "
-    "the largest of all pairs reaches by chance (familywise p < 0.05), frames the pairs with a hypothesis: solid "
-    "where sign and p are as expected, dashed where not. Bars: stability of the parameter over seeds (intraclass "
-    "correlation), circles over folds.",
+    caption="Spearman's rank correlation of learned parameters with attributes over units. Dots: beyond the largest "
+    "correlation expected by chance among all pairs (p < 0.05). Frames: hypotheses stated beforehand, solid where "
+    "confirmed. Bars and circles: intraclass correlation over seeds and folds. The network computes the "
+    "parameters from these attributes.",
 )
 
 

@@ -36,8 +36,9 @@ FIGURE = Declared(
         "summary_csv": "summary",
     },
     title="canopy at a flux tower",
-    caption="Latent heat and net exchange of CO2 at the Davos flux tower in the test years: means of months and hours of the "
-    "day from May to September, days as points, and errors of daily means by model.",
+    caption="Latent heat and net exchange of CO2 of the canopy at the Davos flux tower in the test years, measured "
+    "half-hours with light only. Columns: months, hours of the day from May to September, daily means. Bottom: "
+    "root mean square error and bias of daily means; points are seeds.",
 )
 
 

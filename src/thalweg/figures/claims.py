@@ -31,9 +31,9 @@ FIGURE = Declared(
     reads={"claims_csv": "claims"},
     given={"title": "claims_title"},
     title="claims",
-    caption="Every claim with its verdict, effect and 95 % interval. Effects are drawn as distance from the threshold of the "
-    "claim towards the claimed side, in units of its margin; right of 0 the claim holds, right of the dotted line by "
-    "more than the margin.",
+    caption="The claims of the study with verdict, effect and 95 % interval. Each effect is drawn as its distance from "
+    "the claim's threshold in units of the smallest effect that matters; right of 0 is as claimed. Blue circles: "
+    "supported; orange crosses: not supported; open diamonds: undecided.",
     category="Claims",
 )
 

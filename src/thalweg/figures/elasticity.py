@@ -16,11 +16,11 @@ LINE = {"color": "0.3", "linewidth": 0.8, "zorder": 1}
 FIGURE = Declared(
     of="trained_in_time",
     reads={"elasticity_csv": "table:elasticity", "evidence_csv": "table:elasticity:evidence"},
-    given={"labels": "drawn_labels", "models": "drawn_trained"},
+    given={"labels": "labels", "models": "drawn_trained"},
     title="elasticity of runoff",
-    caption="Elasticities of simulated runoff to precipitation and potential evapotranspiration, a point per gauge, mean over "
-    "seeds. On the line their sum is 1; shaded are wrong signs. Right: elasticity to precipitation against that of "
-    "the curve of Fu through the observed water balance.",
+    caption="Elasticities of simulated runoff; a point per gauge, mean over seeds. Upper row: to potential "
+    "evapotranspiration against to precipitation; the line is a sum of 1, as of every Budyko curve; shaded: wrong "
+    "signs. Lower row: to precipitation against that of Fu's curve through the observed water balance.",
 )
 
 

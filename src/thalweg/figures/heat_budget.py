@@ -29,8 +29,9 @@ FIGURE = Declared(
     of="heat_budgets",
     reads={"domain_path": "domain", "simulation_path": "simulation", "skill_csv": "skill"},
     title="heat budget",
-    caption="Terms of the heat budget of the river through the mean year at the place of median error, their sum, and the "
-    "temperatures of water, air and equilibrium with the samples.",
+    caption="Heat budget of the water through the mean year at the place of median error: terms into the water and their "
+    "sum, and air, equilibrium and water temperature, as running means over 31 days. Only water temperature was "
+    "observed; the radiation is estimated.",
 )
 
 

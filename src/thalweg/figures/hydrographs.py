@@ -33,11 +33,12 @@ RAIN = "#56B4E9"
 
 FIGURE = Declared(
     of="hydrograph_experiments",
-    reads={"domain_path": "domain", "skill_csv": "skill", "simulations": "simulations:drawn"},
+    reads={"domain_path": "domain", "skill_csv": "skill", "simulations": "simulations:leading"},
     given={"labels": "labels"},
     title="hydrographs",
-    caption="Observed and simulated discharge at gauges whose Nash-Sutcliffe efficiency under the first model is the upper "
-    "quartile, the median and the lower quartile. Lines: mean over seeds; bands: their range.",
+    caption="Observed and simulated discharge at the gauges where the first model has its highest, median and lowest "
+    "Nash-Sutcliffe efficiency: the last year of each gauge's test. Lines are means over seeds, bands their "
+    "range; days that are not tested have no line. Bars from the top: precipitation over the catchment.",
 )
 
 

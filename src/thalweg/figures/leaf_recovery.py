@@ -19,8 +19,8 @@ FIGURE = Declared(
     of="twin_leaves",
     reads={"leaves_csv": "tables/leaf/synthetic/leaves.csv", "recovery_csv": "tables/leaf/synthetic/recovery.csv"},
     title="twin experiment of leaves",
-    caption="Learned against true Vcmax25 and stress exponent of synthetic leaves without and with noise; points are leaves "
-    "on which no network was trained, a colour per seed.",
+    caption="Twin experiment of leaves: learned against true Vcmax25 by plant type and soil-water stress exponent B by "
+    "soil, from net assimilation with 0, 5 and 10 % noise, at leaves that were held out.",
 )
 
 

@@ -23,7 +23,9 @@ FIGURE = Declared(
     given={"labels": "labels", "unit": "loss_unit"},
     title="learning curves",
     shown=(),
-    caption="Training and validation loss by optimiser step. The weights of the lowest validation loss are used.",
+    caption="Training and validation loss by optimiser step: mean over folds and seeds, and their range. The weights of "
+    "the lowest validation loss are used. At most four models and nine experiments are shown; an experiment "
+    "logged at one step only is left out.",
 )
 
 

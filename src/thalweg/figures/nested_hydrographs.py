@@ -30,9 +30,9 @@ FIGURE = Declared(
     reads={"domain_path": "domain", "skill_csv": "skill", "simulations": "simulations:compared_with_river"},
     given={"labels": "labels"},
     title="a flood at nested gauges",
-    caption="The largest flood of the test period at the largest of the gauges along one river, and its passage at those "
-    "upstream. Dotted: the day of the observed peak. Gauges at which no model is better than the observed mean, as "
-    "below reservoirs, are left out.",
+    caption="The largest flood of the test period at the gauge furthest downstream and its passage at gauges upstream. "
+    "Dashed vertical lines mark observed peaks. The Nash-Sutcliffe efficiency is of the whole test. Gauges at "
+    "which no model is better than the observed mean, as below reservoirs, are left out.",
 )
 
 

@@ -21,10 +21,9 @@ FIGURE = Declared(
     of="first_described",
     reads={"attribution_csv": "table:parameters", "domain_path": "domain", "simulation_path": "simulation"},
     title="parameters against attributes",
-    caption="Learned parameters against the attribute that each follows most closely by rank correlation; points are means "
-    "over folds and seeds, bars the range over seeds. The attribute is the strongest of many, so its correlation is "
-    "no test, and where the parameter is computed from attributes it shows which of them the network used, not what "
-    "causes it. A parameter that varies between seeds as much as between sites is not identified by the samples.",
+    caption="Learned parameters against the attribute with the strongest rank correlation; points are means over folds "
+    "and seeds, bars the range over seeds. p is for all pairs together. Where the parameter is computed from "
+    "attributes, the correlation shows which of them the network uses, not a cause.",
 )
 
 

@@ -22,8 +22,8 @@ FIGURE = Declared(
     reads={"domain_path": "domain", "simulation_path": "simulation", "map_folder": "data:map"},
     given={"names": "mapped_parameters"},
     title="learned parameters",
-    caption="Learned parameters (means over components) and their standard deviation over seeds: a parameter that differs "
-    "between seeds as much as between places is not identified by discharge.",
+    caption="Learned parameters: mean over seeds and components, and standard deviation over seeds. A parameter that "
+    "differs between seeds as much as between places is not identified by discharge.",
 )
 
 

@@ -16,11 +16,11 @@ SPREAD = 0.5  # of the width of a class, over which its models are spread
 FIGURE = Declared(
     of="unseen_floods",
     reads={"peaks_csv": "table:flood_peaks"},
-    given={"labels": "drawn_labels", "models": "drawn_trained"},
+    given={"labels": "labels", "models": "drawn_trained"},
     title="flood peaks",
-    caption="Median relative error of annual flood peaks by their return period, with 95 % intervals of a bootstrap of blocks "
-    "of neighbouring gauges. Return periods are those of a log-Pearson III distribution of each gauge's own annual "
-    "maxima over the whole record.",
+    caption="Median relative error of annual flood peaks by return period, with 95 % intervals of the block bootstrap. "
+    "Return periods are those of a log-Pearson III distribution of the annual maxima of each gauge's whole "
+    "record.",
 )
 
 

@@ -29,10 +29,10 @@ DIRECTIONS = 24
 FIGURE = Declared(
     of="first_on_networks",
     reads={"domain_path": "domain", "skill_csv": "skill", "map_folder": "data:map"},
-    given={"model": "first_model", "variable": "first_variable"},
+    given={"labels": "sampled_labels", "model": "first_model", "variable": "first_variable"},
     title="network of sampled places",
-    caption="Sampled places: location, the next site downstream of each, mean discharge, and skill. Lines join sites; they "
-    "are not the courses of rivers.",
+    caption="Sampled places, the next place downstream, mean discharge, and error. Lines join places; they are not the "
+    "courses of the rivers.",
 )
 
 

@@ -25,10 +25,10 @@ FIGURE = Declared(
     reads={"summary_csv": "summary", "comparison_csv": "comparison"},
     given={"labels": "labels", "models": "compared_processes"},
     title="ranking of priors",
-    caption="Priors on observed discharge: mean ranks over gauges (1 is best), and the paired difference of each prior from "
-    "the first with its 95 % interval over blocks of neighbouring gauges. Bars join priors that do not differ "
-    "significantly (Wilcoxon's signed-rank test, p of 0.05 or more after Holm's correction for all models of the "
-    "experiment); grey: not different from the first.",
+    caption="Processes with parameters learned from attributes: median Nash-Sutcliffe efficiency and paired difference "
+    "from the best, with 95 % intervals of the block bootstrap. Vertical bars join processes of which no two are "
+    "distinguished by Wilcoxon's signed-rank test (p >= 0.05 after Holm's correction); grey: not distinguished "
+    "from the best.",
 )
 
 

@@ -17,11 +17,10 @@ BETTER_KNOWN = {"published LSTM, ungauged": "published LSTM"}  # where the first
 FIGURE = Declared(
     of="published",
     reads={"skill_csv": "skill", "dataset_folder": "data:published-scores", "published_csv": "table:published"},
-    given={"labels": "drawn_labels", "models": "drawn_trained"},
+    given={"labels": "labels", "models": "drawn_trained"},
     title="published scores",
-    caption="Scores minus published ones of the same catchments: the share of gauges with a smaller difference, a curve per "
-    "published model. Thin curves are of tests over other years; the table of published scores states what else "
-    "differs.",
+    caption="Difference from published scores of the same catchments: the share of gauges with a smaller difference. Thin "
+    "lines: tests over other years. The table of published scores lists the other differences.",
 )
 
 

@@ -29,8 +29,8 @@ FIGURE = Declared(
     reads={"domain_path": "domain", "dataset_folder": "dataset"},
     given={"catchment": "catchment"},
     title="regridded precipitation",
-    caption="One kilometre grid of precipitation at the wettest time step and the mean precipitation of the sub-catchments "
-    "delineated from the flow directions.",
+    caption="Rain on the 1 km grid in the wettest time step and the mean of each sub-catchment delineated from the flow "
+    "directions; below, rain over the catchment and discharge at its gauges.",
 )
 
 

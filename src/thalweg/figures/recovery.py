@@ -20,10 +20,9 @@ FIGURE = Declared(
     of="twin_rivers",
     reads={"table_csv": "tables/recovery/{domain}.csv", "reaches_csv": "tables/recovery/{domain}_reaches.csv"},
     title="twin experiment of the river",
-    caption="A river with synthetic roughness and section, smooth in slope and drainage area, carries the runoff of the "
-    "observed precipitation of the domain; its discharge at the gauges, without noise and with known runoff, is used "
-    "in training. Known section: roughness alone is learned. All learned: roughness and section together. Discharge "
-    "identifies the celerity of waves; it does not separate roughness from width.",
+    caption="Twin experiment of a river with prescribed runoff and synthetic roughness and cross-sections: learned "
+    "against true values, a point per reach. Section known: only roughness is learned. Discharge identifies the "
+    "celerity of waves, not roughness and width separately.",
 )
 
 

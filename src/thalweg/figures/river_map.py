@@ -28,9 +28,9 @@ FIGURE = Declared(
         "map_folder": "data:map",
     },
     title="learned roughness",
-    caption="Manning's n learned from discharge, mean over seeds and folds: on the network (grey where no gauge lies "
-    "downstream; lines join centroids, not courses), against the dataset's own n, and by Strahler's stream order with "
-    "the range of natural streams in Chow (1959, table 5-6).",
+    caption="Learned Manning's n, mean over seeds and folds: on the network (grey: no gauge downstream; lines join "
+    "centroids), against the n of the dataset, and by Strahler order with the range of natural streams (Chow "
+    "1959, table 5-6).",
 )
 
 

@@ -38,12 +38,12 @@ CROWDED = 400  # samples in a panel above which marks shrink
 FIGURE = Declared(
     of="first_sampled",
     reads={"domain_path": "domain", "skill_csv": "skill", "simulations": "simulations:models_of"},
-    given={"labels": "labels"},
+    given={"labels": "sampled_labels"},
     title="samples and simulations",
-    caption="Sampled and simulated series at the places whose error under the first model is the lower quartile, the median, "
-    "the upper quartile and the maximum. Lines: means over seeds; bands: their range. Filled samples were held out, "
-    "open ones used in training or validation, grey ones in neither; triangles stand at the detection limit of "
-    "samples below it.",
+    caption="Samples and simulations at the places where the error of the first model is the lower quartile, the median, "
+    "the upper quartile and the largest. Lines are means over seeds, bands their range. Filled samples were held "
+    "out, open ones used in training or validation, grey ones in neither; triangles mark samples below the "
+    "detection limit.",
 )
 
 

@@ -21,9 +21,9 @@ FIGURE = Declared(
     reads={"domain_path": "domain", "skill_csv": "skill", "by_area_csv": "table:river:skill"},
     given={"labels": "labels", "models": "compared_with_river"},
     title="skill and drainage area",
-    caption="Nash-Sutcliffe efficiency against the drainage area of the gauge, and that of the routed model minus that of "
-    "each other one. Points: gauges, means over seeds; bars: medians of gauges below 100, up to 1000 and above 1000 "
-    "square kilometres.",
+    caption="Nash-Sutcliffe efficiency against drainage area, and the difference of the routed model from each other one. "
+    "Faint points: gauges, mean over seeds. Large points: medians of gauges below 100, from 100 to 1000 and above "
+    "1000 km2, with 95 % intervals of the block bootstrap.",
 )
 
 

@@ -33,8 +33,9 @@ FIGURE = Declared(
     reads={"skill_csv": "skill", "summary_csv": "summary"},
     given={"labels": "labels", "shown": "shown"},
     title="distribution of skill",
-    caption="Distribution of the Nash-Sutcliffe efficiency over the tested gauges, by experiment and model. Thick lines: mean "
-    "over seeds; thin lines: single seeds. Further right is better.",
+    caption="Distribution over gauges of the Nash-Sutcliffe efficiency, by experiment: the share of gauges with a smaller "
+    "value, each gauge with its mean over seeds and folds. The height at which a line enters a panel is the share "
+    "of gauges left of the axis. At most four models a panel.",
 )
 
 

@@ -21,10 +21,9 @@ FIGURE = Declared(
     reads={"table_csv": "table:distance", "skill_csv": "skill", "split_csvs": "splits:ungauged"},
     given={"labels": "labels"},
     title="skill and distance",
-    caption="Nash-Sutcliffe efficiency at gauges not used in training, against the distance to the nearest gauge that was: "
-    "medians of classes with equal numbers of gauges with 95 % intervals by a bootstrap of blocks of neighbouring "
-    "gauges, gauges as faint dots (those below the axis count, but are not drawn), and the rank correlation over "
-    "gauges. A decrease with distance indicates skill that comes from near gauges.",
+    caption="Nash-Sutcliffe efficiency at gauges without training data against the distance to the nearest training "
+    "gauge: medians of classes of equally many gauges with 95 % intervals of the block bootstrap; faint dots are "
+    "gauges. A decrease with distance means that skill is transferred from near gauges.",
 )
 
 

@@ -22,10 +22,10 @@ TALL = 1.2  # height over width of a map of which four stand side by side, other
 FIGURE = Declared(
     of="mapped_experiments",
     reads={"domain_path": "domain", "skill_csv": "skill", "summary_csv": "summary", "map_folder": "data:map"},
-    given={"labels": "labels", "models": "drawn"},
+    given={"labels": "labels", "models": "leading"},
     title="map of skill",
-    caption="Nash-Sutcliffe efficiency at the tested gauges. The blue lines join the centroids of the units of each reach: "
-    "they show which reach drains to which, not the courses of rivers.",
+    caption="Nash-Sutcliffe efficiency at the tested gauges, mean over seeds and folds. Blue lines join the centroids of "
+    "connected reaches; they are not the courses of the rivers.",
 )
 
 

@@ -26,11 +26,10 @@ FIGURE = Declared(
     reads={"summary_csv": "summary", "comparison_csv": "comparison"},
     given={"labels": "labels"},
     title="skill of every model in every experiment",
-    caption="Median over gauges of the Nash-Sutcliffe and Kling-Gupta efficiency of every model in every experiment, with its "
-    "95 % interval by a bootstrap of blocks of neighbouring gauges. A filled circle marks the best median of an "
-    "experiment, an empty one a model that does not differ significantly from it (paired signed-rank test with Holm's "
-    "correction for all pairs of the experiment). Models are compared within a column; experiments differ in gauges "
-    "and years.",
+    caption="Median over gauges of the Nash-Sutcliffe and Kling-Gupta efficiency of every model in every experiment. "
+    "Solid frame: best median of the experiment; dotted frame: not distinguished from it by Wilcoxon's "
+    "signed-rank test (p >= 0.05 after Holm's correction for all pairs of the experiment). Compare models within "
+    "a column; experiments differ in gauges and years. Intervals are in the table of medians.",
 )
 
 

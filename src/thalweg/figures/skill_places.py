@@ -27,12 +27,11 @@ SMALL = 6.5  # points, of numbers
 FIGURE = Declared(
     of="sampled_variables",
     reads={"skill_csv": "skill", "summary_csv": "summary"},
-    given={"labels": "labels", "experiments": "panels", "baselines": "baselines_about"},
+    given={"labels": "sampled_labels", "experiments": "panels", "baselines": "baselines_about"},
     title="skill at sampled places",
-    caption="Error at every sampled place, by experiment and model, with the baselines (hollow, dashed). Numbers are medians "
-    "over places with 95 % bootstrap intervals; places on one river are not independent, so the intervals are too "
-    "narrow. The best median of a panel is in bold: the table of paired tests states whether it is significantly "
-    "better. Axes differ between panels.",
+    caption="Error at every sampled place by experiment and model; baselines are hollow and dashed. Numbers: medians over "
+    "places with 95 % intervals of the block bootstrap, the best in bold (the table of paired tests says which "
+    "differences exceed chance). Axes differ between panels.",
 )
 
 

@@ -21,9 +21,8 @@ FIGURE = Declared(
     reads={"table_csv": "table:training_data"},
     given={"labels": "labels"},
     title="skill with sparse data",
-    caption="Median Nash-Sutcliffe efficiency against the share of the training catchments and the years of record used in "
-    "training, with 95 % intervals by a bootstrap of blocks of neighbouring gauges. Smaller sets are parts of the "
-    "larger ones, and all points of a panel are of the same tested gauges.",
+    caption="Median Nash-Sutcliffe efficiency against the amount of training data, with 95 % intervals of the block "
+    "bootstrap. Smaller training sets are subsets of larger ones; all points of a panel are of the same gauges.",
 )
 
 

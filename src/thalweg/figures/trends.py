@@ -15,11 +15,10 @@ FLOWS = {"mean": "annual mean", "high": "98th percentile", "low": "10th percenti
 FIGURE = Declared(
     of="long_tests",
     reads={"trends_csv": "table:trends", "evidence_csv": "table:trends:evidence"},
-    given={"labels": "drawn_labels", "models": "drawn_trained"},
+    given={"labels": "labels", "models": "drawn_trained"},
     title="trends of annual flow",
     caption="Sen's slopes of annual mean, high and low flow over the test period: simulated against observed, a point per "
-    "gauge and model. Panels state Spearman's rho over gauges; the line is equality, and points beyond the axes lie "
-    "on their ends.",
+    "gauge. The line is equality; points beyond the axes lie on their ends.",
 )
 
 

@@ -39,12 +39,11 @@ ROWS = {  # flux -> column of the estimate, axis of the flux, axis of the estima
 FIGURE = Declared(
     of="processes_in_time",
     reads={"untrained_csv": "table:internal_fluxes", "evidence_csv": "table:internal_fluxes:evidence"},
-    given={"labels": "drawn_labels", "models": "drawn_trained"},
+    given={"labels": "labels", "models": "drawn_trained"},
     title="internal fluxes",
-    caption="Fluxes that were not used in training, a point per gauge and process, mean over seeds. Evapotranspiration "
-    "against precipitation minus observed runoff, grey by the curve of Budyko; share of baseflow in runoff against "
-    "the baseflow index of observed discharge by the filter of Lyne and Hollick. Processes without a store for "
-    "baseflow are absent from the second panel.",
+    caption="Internal fluxes not used in training; a point per gauge, mean over seeds. Evapotranspiration against "
+    "precipitation minus observed runoff (grey: Budyko's curve); baseflow index against that of observed "
+    "discharge by the filter of Lyne and Hollick.",
 )
 
 
