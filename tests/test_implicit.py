@@ -173,6 +173,7 @@ def test_backward_euler_holds_at_the_end_of_the_day():
         torch.testing.assert_close(fluxes[name][0], value, rtol=0, atol=1e-9)
 
 
+@pytest.mark.long
 def test_implicit_hbv_fused_and_reference_agree():
     given = random_inputs(IMPLICIT, days=25)
     assert_close(run(IMPLICIT, given, "fused", checkpoint_days=8), run(IMPLICIT, given, "reference"))

@@ -173,6 +173,7 @@ def test_a_unit_does_not_depend_on_its_neighbours():
         assert torch.equal(whole["flux", name][:, 30:], part["flux", name])
 
 
+@pytest.mark.long
 def test_float32_against_float64_over_three_years():
     fluxes, options = ("runoff",), {"mean_components": True}
     inputs = random_inputs(units=8, components=4, days=1095, dynamic=())
@@ -470,6 +471,7 @@ def test_random_graphs_and_their_adjoints(recipe, seed):
         )
 
 
+@pytest.mark.long
 @settings(max_examples=4, deadline=None, derandomize=True)
 @given(_random_steps)
 def test_random_processes_compiled(recipe):

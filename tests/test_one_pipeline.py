@@ -89,6 +89,7 @@ def catchments():
 # Several variables at once
 
 
+@pytest.mark.long
 def test_several_variables_train_together_and_each_is_simulated_and_scored(catchments, tmp_path):
     splits = make_splits(catchments, temporal())
     task, scaling = make_task(catchments, splits, job())
@@ -271,6 +272,7 @@ def test_where_a_variable_can_be_observed(mixed):
         series_of(replace(mixed, observed=wrong), scaling, WARM)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("routing", ["unit_hydrograph", "river"])
 def test_discharge_at_gauges_and_snow_at_a_pillow_train_at_once(mixed, routing, tmp_path):
     model = HBV.model_copy(update={"routing": routing})
@@ -516,6 +518,7 @@ def test_the_daily_sums_of_hours_are_near_the_days():
     torch.testing.assert_close(last.mean(0), day["snow_water_equivalent"].mean(0), rtol=0.05, atol=0.01)
 
 
+@pytest.mark.long
 def test_gradients_through_hours_are_right():
     process = hbv(time_step="hour")
     generator = torch.Generator().manual_seed(3)
@@ -549,6 +552,7 @@ def test_gradients_through_hours_are_right():
     assert all(gradient[name] != 0 for name in RATES if name in gradient)
 
 
+@pytest.mark.long
 def test_an_hourly_domain_trains_and_is_simulated(tmp_path):
     daily = make_domain(units=3, days=60, gauges=2, geometry=True)
     daily.forcing["temperature"] += 15  # neither snow nor soil takes up the water of a winter
@@ -618,6 +622,7 @@ def weather_at(domain, seed=5):
 HEAT = ProcessModel(label="", process="stream_temperature", components=1, hidden=8, layers=1)
 
 
+@pytest.mark.long
 def test_discharge_that_a_routed_model_simulated_drives_stream_temperature(tmp_path):
     """Runoff, river and temperature, one after the other, each with its own places and observations."""
     rivers = made_by_hbv(make_domain(units=9, days=800, gauges=3, geometry=True))

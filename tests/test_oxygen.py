@@ -186,6 +186,7 @@ def test_gradients_against_finite_differences():
     assert torch.autograd.gradcheck(function, inputs, eps=1e-5, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.long
 def test_fused_and_reference_agree():
     results = []
     forcing = {name: double(v)[:, None] for name, v in zip(PROCESS.forcing_names, seasons(60).values())}

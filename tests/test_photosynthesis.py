@@ -168,6 +168,7 @@ def test_every_form_gives_finite_fluxes_and_gradients_against_finite_differences
     assert torch.autograd.gradcheck(function, values, eps=1e-4, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.long
 def test_the_traced_leaf_agrees_with_tensors():
     """A store of carbon around the leaf, so that it can be marched by the compiled kernels."""
     process = leaf("C3", "medlyn", soil_water=True)

@@ -307,6 +307,7 @@ def test_an_infinite_slope_at_an_empty_store_spoils_no_other_gradient():
     torch.testing.assert_close(*gradients)
 
 
+@pytest.mark.long
 def test_a_known_river_is_recovered_from_discharge_but_roughness_and_width_only_together():
     domain = make_domain(units=60, gauges=24, geometry=True, days=240)
     table, reaches = recover(domain, (0, 120), [0], steps=150, river_step=3.0)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from thalweg.cli import STEPS, VERBS
+from thalweg.cli import STEPS, VERBS, main
 from thalweg.storage.fingerprint import closure, fingerprint
 
 ROOT = Path(__file__).parents[1]
@@ -185,11 +185,12 @@ def interpreter_seconds():
 
 
 @pytest.mark.parametrize("verb", [*VERBS, *(f"step {step}" for step in STEPS)])
-def test_every_verb_explains_itself(verb):
+def test_every_verb_explains_itself(verb, capsys):
     words = verb.split()
-    result = subprocess.run([sys.executable, "-m", "thalweg.cli", *words, "--help"], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert (VERBS | STEPS)[words[-1]].split()[0] in result.stdout
+    with pytest.raises(SystemExit) as end:
+        main([*words, "--help"])
+    assert end.value.code == 0
+    assert (VERBS | STEPS)[words[-1]].split()[0] in capsys.readouterr().out
 
 
 def test_a_fingerprint_covers_what_is_imported_and_no_more():
