@@ -1,10 +1,10 @@
-"""How far the compiled kernels are from what the processor could do.
+"""Distance of the compiled kernels from the limit of the processor.
 
-The floor is the time of the arithmetic alone: the operations that the emitted kernels hold for a lane (a unit and
-component) and day, times what each kind costs when vectors of independent numbers, all in the first cache, pass
+The floor is the time of the arithmetic alone: the operations in the emitted kernels for a lane (a unit and
+component) and day, times the cost of each kind when vectors of independent numbers, all in the first cache, pass
 through it. Additions, multiplications, comparisons, selections and so on count as one operation of the same cost.
 Loads, stores, the way between days and between units and components, and waiting for a result cost nothing in it, so
-no kernel with these operations reaches it. What is cheaper per operation than the floor's mean (a fused multiply-add,
+no kernel with these operations reaches it. Operations cheaper than the floor's mean (a fused multiply-add,
 an operation that the compiler shares) makes it a floor of this arithmetic, not of every possible one.
 """
 
@@ -85,7 +85,7 @@ def operations(source):
 
 
 def of(process, components, costs):
-    """Operations and the floor of a process with static parameters, runoff wanted, to all parameters.
+    """Operations and the floor of a process with static parameters, for runoff, to all parameters.
 
     Returns:
         dict: pass -> (operations by kind, nanoseconds for a lane and day).

@@ -1,6 +1,6 @@
-"""How the cost of the compiled kernels grows with days, units and components, and what memory they take.
+"""Growth of the cost of the compiled kernels with days, units and components, and their memory.
 
-``integrators.py --scaling`` prints both. Memory is measured in a process of its own for each case, as the growth of its
+``integrators.py --scaling`` prints both. Memory is measured in a separate process for each case, as the growth of its
 peak over what was resident just before a forward and backward pass, all inputs in place.
 """
 
@@ -75,7 +75,7 @@ def planned(units, components, days, interval, threads):
 
 
 def report_memory(report, threads):
-    """Planned bytes beside the measured growth of the peak, for some checkpoint intervals."""
+    """Planned bytes compared with the measured growth of the peak, for some checkpoint intervals."""
     size = "x".join(map(str, MEMORY_SIZE))
     report.text()
     report.text(

@@ -1,4 +1,4 @@
-"""Time the fused backend beside the reference loop and, with --peers, beside hydrodl2; in one run, in float32.
+"""Compare run times of the fused backend with the reference loop and, with --peers, with hydrodl2; in one run, in float32.
 
     python benchmarks/integrators.py [--peers] [--scaling] [--repeats 5] [--threads 1 2] [--sizes 100x16x730 531x16x730]
         [--peer-sizes 100x16x730] [--output FILE]
@@ -6,13 +6,13 @@
 Prints markdown: milliseconds of CPU time and of wall time, median and half the interquartile range of the repeats, for
 forward (without gradients) and forward with backward (to all parameters), with static parameters and with three per
 day, averaged over components. Then the ratios, 30 years, the distance to the floor of the arithmetic, and rounding.
-Compiling, once per machine and kernel, is not in the times: kernels are compiled anew in a cache of their own, and what
-that takes is printed apart.
+Compiling, once per machine and kernel, is not in the times: kernels are compiled in a separate cache, and this
+time is printed separately.
 
 --peers installs hydrodl2 (whose licence is for non-commercial use) into a virtual environment in a temporary folder,
-and times its Hbv and Hbv_1_1p beside ours with the same equations: both from the same raw parameters, gradients to
+and times its Hbv and Hbv_1_1p against ours with the same equations: both from the same raw parameters, gradients to
 these. Hbv has 12 parameters when all are static and 13 with three per day, as its BETAET exists only per day. At 531
-units a pass of theirs takes half a minute, so --peer-sizes leaves them out. --scaling is in growth.py.
+units a pass of theirs takes half a minute, so --peer-sizes omits them. --scaling is in growth.py.
 """
 
 import argparse
@@ -57,12 +57,12 @@ def inputs(process, units, components, days, daily=()):
 
 
 def rescaled(process, raw):
-    """Raw parameters brought into their ranges."""
+    """Raw parameters mapped to their ranges."""
     return {p.name: p.low + (p.high - p.low) * torch.sigmoid(raw[p.name]) for p in process.parameters}
 
 
 def calls(process, forcing, given, backend, raw=False):
-    """pass -> function to time; ``given`` are parameters, or raw ones."""
+    """pass -> function to time; ``given`` are parameters or raw parameters."""
     leaves = {name: values.detach().clone().requires_grad_() for name, values in given.items()}
 
     def runoff():
@@ -110,7 +110,7 @@ class Table:
 
 
 def table(report, options, python):
-    """The table of times; returns it, and what the peers' flow differs by."""
+    """The table of times; returns it, and the difference of the peers' flow."""
     times, differences = Table(report, options.repeats), {}
     report.head("threads", "size", "parameters", "pass", "backend", "CPU ms", "wall ms")
     for threads in options.threads:
@@ -136,7 +136,7 @@ def table(report, options, python):
 
 
 def ratios(report, options, medians):
-    """How many times faster fused is, forward with backward."""
+    """Speed-up of fused, forward with backward."""
     report.text()
     report.text("How many times less time fused takes, forward and backward (targets in brackets):")
     report.head(
@@ -175,7 +175,7 @@ def ratios(report, options, medians):
 
 
 def thirty_years(report, repeats):
-    """30 years of 100 units on one thread: time, and what float32 costs in accuracy."""
+    """30 years of 100 units on one thread: time, and the loss of accuracy by float32."""
     torch.set_num_threads(1)
     process = hbv()
     forcing, raw = inputs(process, 100, 16, THIRTY_YEARS)
@@ -201,7 +201,7 @@ def thirty_years(report, repeats):
 
 
 def distance(report, repeats, size):
-    """The measured time beside the floor of the arithmetic."""
+    """The measured time compared with the floor of the arithmetic."""
     torch.set_num_threads(1)
     units, components, days = map(int, size.split("x"))
     process = hbv()
@@ -217,17 +217,21 @@ def distance(report, repeats, size):
         "pass", *(f"{kind} operations" for kind in floor.KINDS), "floor ms", "measured CPU ms", "floor / measured"
     )
     for name, (counts, lane_day) in floor.of(process, components, costs).items():
-        least = lane_day * units * components * days / 1e6
+        floor_time = lane_day * units * components * days / 1e6
         times = measure(functions[name], repeats)[0][:, 0]
-        share = f"{100 * least / np.median(times):.0f} %"
-        report.row(name, *(counts[kind] for kind in floor.KINDS), f"{least:.1f}", shown(times), share)
+        share = f"{100 * floor_time / np.median(times):.0f} %"
+        report.row(name, *(counts[kind] for kind in floor.KINDS), f"{floor_time:.1f}", shown(times), share)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", action="store_true", help="install hydrodl2 apart and time it too (takes minutes)")
-    parser.add_argument("--peer-sizes", nargs="+", default=["100x16x730"], help="of --sizes, those for the peers")
-    parser.add_argument("--peer-python", help="with --peers: a Python that has hydrodl2 already")
+    parser.add_argument(
+        "--peers", action="store_true", help="install hydrodl2 separately and time it too (takes minutes)"
+    )
+    parser.add_argument(
+        "--peer-sizes", nargs="+", default=["100x16x730"], help="the sizes for the peers, among --sizes"
+    )
+    parser.add_argument("--peer-python", help="with --peers: a Python with hydrodl2 installed")
     parser.add_argument("--scaling", action="store_true", help="growth with days, units and components; memory")
     parser.add_argument("--repeats", type=int, default=5, help="of each call; three of calls over 4 s")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])

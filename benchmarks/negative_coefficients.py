@@ -1,8 +1,8 @@
-"""How often the explicit Muskingum scheme would have a negative coefficient on the Delaware's reaches and flows.
+"""Frequency with which the explicit Muskingum scheme would have a negative coefficient on the Delaware's reaches and flows.
 
     python benchmarks/negative_coefficients.py results/default/domains/delaware.nc
 
-Flows are sums over the network of the runoff that HBV with one fixed parameter set makes of the rain of 1979 and 1980. Sections are
+Flows are sums over the network of the runoff of HBV with one fixed parameter set for the rain of 1979 and 1980. Sections are
 those of the published set-up (p 21, q 0.5), roughness and slope the dataset's, X is 0.3 and a step one hour.
 """
 

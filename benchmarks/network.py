@@ -4,8 +4,8 @@
 
 Prints a table of milliseconds of CPU time and of wall time, median and half the interquartile range of the repeats, of
 forward (without gradients, as in the spin-up) and forward with backward (to all weights). ``small`` is torch's default,
-``huge`` what thalweg sets at import (on Linux, where the system allows it); torch reads the setting once, so each has a
-process of its own. ``products`` are the matrix products of an LSTM alone, by torch.mm in the same order, on huge pages:
+``huge`` the setting of thalweg at import (on Linux, where the system allows it); torch reads the setting once, so each has a
+separate process. ``products`` are the matrix products of an LSTM alone, by torch.mm in the same order, on huge pages:
 not a strict floor, because oneDNN's LSTM multiplies faster than torch.mm on some processors. The sizes are hidden x
 units x days; the defaults are those of the default study, and two larger ones.
 """
@@ -66,7 +66,7 @@ def products(hidden, units, days):
 
 
 def measure(function, repeats):
-    """CPU and wall milliseconds of each repeat, after one call that is not counted."""
+    """CPU and wall milliseconds of each repeat, after one uncounted call."""
     function()
     times = []
     for _ in range(repeats):
@@ -86,7 +86,7 @@ def child(kind, threads, size, repeats):
 
 
 def times(kind, *arguments):
-    """Times of one kind, measured in a process of its own: arrays (repeat, CPU and wall) of the two passes."""
+    """Times of one kind, measured in a separate process: arrays (repeat, CPU and wall) of the two passes."""
     environment = os.environ | {"THP_MEM_ALLOC_ENABLE": KINDS[kind]}
     command = [sys.executable, __file__, "--child", kind, *map(str, arguments)]
     result = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)

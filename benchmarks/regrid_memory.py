@@ -1,8 +1,8 @@
-"""Peak memory of regridding 1, 10 and 100 times more time steps: lazily it is that of a few blocks.
+"""Peak memory of regridding 1, 10 and 100 times more time steps: with lazy reading it is that of a few blocks.
 
 A synthetic half-degree global grid, made block by block as if read from disk, is regridded to 200 catchments and written
-to netCDF. Every case runs in a process of its own, whose peak resident memory the operating system reports; ``loaded``
-reads the whole grid before regridding, to show what laziness saves.
+to netCDF. Every case runs in a separate process, whose peak resident memory the operating system reports; ``loaded``
+reads the whole grid before regridding, to show the memory saved by lazy reading.
 
     python benchmarks/regrid_memory.py
 """
@@ -58,7 +58,7 @@ def catchments():
 
 
 def measure(how, steps):
-    """Regrid and write; the peak resident memory in MB before and after, and the seconds that it took."""
+    """Regrid and write; the peak resident memory in MB before and after, and the run time in seconds."""
     rain = grid(steps)
     prepared = weights(rain, catchments())
     before = peak()

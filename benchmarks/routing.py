@@ -1,15 +1,16 @@
-"""What routing costs: Muskingum-Cunge down random networks, shallow and deep, with gradients.
+"""Cost of routing: Muskingum-Cunge down random networks, shallow and deep, with gradients.
 
     python benchmarks/routing.py [--sizes 1000 10000 100000] [--threads 1] [--repeats 3] [--peers] [--output FILE]
 
 240 hourly steps in float32. ``forward`` is without gradients; ``forward+backward`` is with those to lateral inflow,
-roughness and section. Every row is measured in a process of its own: nanoseconds of CPU and of wall time for a reach
+roughness and section. Every row is measured in a separate process: nanoseconds of CPU and of wall time for a reach
 and a step, median and half the interquartile range, and the growth of the peak of memory over what was resident with all
-inputs in place. Compiling, once per machine, and sorting the network, once per network, are in a call that is not counted (above 4 s a call, in the first of three).
-A million reaches (``--sizes 1000000``) takes 10 GB. ``linear`` is Muskingum with constant parameters, for comparison.
+inputs in place. Compiling, once per machine, and sorting the network, once per network, are in a call that is not counted
+(above 4 s a call, in the first of three). A million reaches (``--sizes 1000000``) takes 10 GB. ``linear`` is Muskingum
+with constant parameters, for comparison.
 
 --peers installs river-route and droute into virtual environments in a temporary folder, and times droute on the same
-networks up to 10 000 reaches; what cannot be installed is named with the reason.
+networks up to 10 000 reaches; packages that cannot be installed are listed with the reason.
 """
 
 import argparse
@@ -37,7 +38,7 @@ def downstream(reaches, shape):
 
 
 def inputs(reaches):
-    """Parameters of reaches over what rivers have, and lateral inflow (time, reach), with gradients."""
+    """Parameters of reaches over the range of real rivers, and lateral inflow (time, reach), with gradients."""
     generator = torch.Generator().manual_seed(0)
 
     def uniform(low, high):
@@ -92,7 +93,7 @@ def case(reaches, shape, kind, backward, threads, repeats):
 
 
 def in_a_process_of_its_own(*arguments):
-    """The answer of :func:`case`."""
+    """The result of :func:`case`."""
     command = [sys.executable, __file__, "--case", *map(str, arguments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=os.environ)
     if done.returncode:
@@ -110,7 +111,7 @@ def row(report, label, shape, levels, reaches, backward, times, memory):
 
 
 def report_peers(report, sizes, repeats):
-    """Rows of the peers that install; a line for each that does not."""
+    """Rows of the installable peers; a line for each other one."""
     skipped = []
     for package, script in PEERS.items():
         try:
@@ -136,7 +137,7 @@ def report_peers(report, sizes, repeats):
 
 
 def reason(message):
-    """The line of an installer's message that says most."""
+    """The most informative line of an installer's message."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     for word in ("fatal:", "ERROR: Could not find", "error"):
         found = [line for line in lines if word.lower() in line.lower()]
@@ -161,7 +162,9 @@ def main():
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10_000, 100_000], help="reaches")
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--peers", action="store_true", help="install river-route and droute apart, and time them too")
+    parser.add_argument(
+        "--peers", action="store_true", help="install river-route and droute separately and time them too"
+    )
     parser.add_argument("--output", help="a file for the table, as Markdown")
     options = parser.parse_args()
     report = Report()

@@ -1,4 +1,4 @@
-"""How cost grows: the process model with units and days, the river network with reaches.
+"""Growth of cost: the process model with units and days, the river network with reaches.
 
     python benchmarks/scaling.py
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share, and the scripts that run in the environment of a peer: times of a call, memory, and a report."""
+"""Code shared by the benchmarks and by the scripts that run in the environment of a peer: times of a call, memory, and a report."""
 
 import os
 import platform
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-SLOW = 4  # seconds of a call; slower ones are repeated LEAST times, the first included
-LEAST = 3
+SLOW = 4  # seconds of a call; slower ones are repeated MIN_REPEATS times, the first included
+MIN_REPEATS = 3
 
 
 def measure(function, repeats):
@@ -25,7 +25,7 @@ def measure(function, repeats):
         wall, cpu = time.perf_counter(), time.process_time()
         function()
         times.append((1e3 * (time.process_time() - cpu), 1e3 * (time.perf_counter() - wall)))
-        if len(times) == LEAST and min(wall for _, wall in times) > 1e3 * SLOW:
+        if len(times) == MIN_REPEATS and min(wall for _, wall in times) > 1e3 * SLOW:
             return np.array(times), times[0][1] / 1e3
     return np.array(times[1:]), times[0][1] / 1e3
 
@@ -38,7 +38,7 @@ def shown(values):
 
 
 def machine():
-    """The processor, in words, and how long idle threads of OpenMP spin (thalweg's own commands set this)."""
+    """The processor as text, and how long idle threads of OpenMP spin (thalweg's own commands set this)."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
@@ -54,7 +54,7 @@ def peak():
 
 
 def resident():
-    """Resident memory of this process now, bytes (where the system does not say, the peak)."""
+    """Resident memory of this process now, bytes (the peak if the system does not report it)."""
     statm = Path("/proc/self/statm")
     return int(statm.read_text().split()[1]) * resource.getpagesize() if statm.exists() else peak()
 
@@ -81,6 +81,6 @@ class Report:
         self.text(f"| {' | '.join(map(str, cells))} |")
 
     def save(self, path):
-        """Write the report to a file, if one is given."""
+        """Write the report to a file, if there is one."""
         if path:
             Path(path).write_text("\n".join(self.lines) + "\n")

@@ -1,10 +1,10 @@
-"""Seconds of an epoch of the full model, with the shares of network and process, beside dmg with hydrodl2.
+"""Seconds of an epoch of the full model, with the shares of network and process, compared with dmg with hydrodl2.
 
     python benchmarks/training.py [--peers] [--repeats 3] [--threads 1 2] [--output FILE]
 
 The task, the same for both: 100 synthetic catchments, each step a window of 365 days after 365 days of spin-up without
 gradient, HBV 1.1p with 16 components and routing, the batch NSE loss, Adam; an epoch is 10 steps over all catchments.
-With static parameters, and with three per day. Ours is as the package has it: a perceptron on attributes gives static
+With static parameters, and with three per day. Ours is the package's model: a perceptron on attributes gives static
 parameters, an LSTM on forcing and attributes those per day. dmg's (version 1.5.0) is an LSTM over every day with all
 parameters as outputs. Both have one hidden layer of 64, without dropout.
 
@@ -118,7 +118,7 @@ class Ours:
                 torch.autograd.grad(fluxes["runoff"].sum(), [v for v in parameters.values() if v.requires_grad])
 
     def network(self):
-        """The network alone: a step whose process does nothing."""
+        """The network alone: a step without a process."""
         seen = []
 
         def nothing(process, forcing, parameters, state, **options):
@@ -145,8 +145,8 @@ def row(report, key, times, losses):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", action="store_true", help="install dmg and hydrodl2 apart and time them too")
-    parser.add_argument("--peer-python", help="a Python that has them already")
+    parser.add_argument("--peers", action="store_true", help="install dmg and hydrodl2 separately and time them too")
+    parser.add_argument("--peer-python", help="a Python with both installed")
     parser.add_argument("--repeats", type=int, default=5, help="epochs; three of slow ones")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--output", help="file for the markdown")

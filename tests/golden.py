@@ -5,7 +5,7 @@
 
 Every table (.csv) and every array of every netCDF file counts, but for folders that hold times or states of training. Of each
 column and array the file stores a hash of its values and their number, mean, standard deviation and range, so that a difference
-can be told. Columns that hold wall-clock time or memory are dropped.
+can be reported. Columns that hold wall-clock time or memory are dropped.
 
 Training gives the same digits only on the same processor with the same packages. There hashes must agree; elsewhere the
 statistics must, within a tolerance.
@@ -34,12 +34,12 @@ TABLE = "(table)"  # the entry of a table as a whole
 HASH_DIGITS = 16
 
 # On another machine. Domains and splits are arithmetic on data: a few last digits of a sum or a logarithm may differ, relative to
-# the greatest absolute value.
+# the maximum absolute value.
 DATA_TOLERANCE = 1e-9
 # What follows training carries differences that the optimiser has amplified: relative to the standard deviation for means and
-# standard deviations, to the greatest absolute value for extremes.
+# standard deviations, to the maximum absolute value for extremes.
 TRAINED_TOLERANCE = 5e-2
-# Values that spread less than this share of the greatest absolute value count as one constant, which is then the scale.
+# Values that spread less than this share of the maximum absolute value count as one constant, which is then the scale.
 CONSTANT = 1e-6
 
 
@@ -88,7 +88,7 @@ def compare(stored, found, exact):
         }
         if any(change for entry, change in changes.items() if entry != TABLE) and "sha256" in changes.get(TABLE, {}):
             del changes[TABLE]["sha256"]  # the columns tell more
-        lines += [f"{name}: {_told(kind, entry, change)}" for entry, change in changes.items() if change]
+        lines += [f"{name}: {_report(kind, entry, change)}" for entry, change in changes.items() if change]
     return sorted(lines)
 
 
@@ -113,17 +113,17 @@ def _changes(old, new, exact, data, table):
 
 
 def _near(field, values, old, data):
-    greatest = max(abs(old["min"]), abs(old["max"]))
+    maximum = max(abs(old["min"]), abs(old["max"]))
     if data:
-        tolerance = DATA_TOLERANCE * greatest
-    elif field in ("min", "max") or old["std"] <= CONSTANT * greatest:
-        tolerance = TRAINED_TOLERANCE * greatest
+        tolerance = DATA_TOLERANCE * maximum
+    elif field in ("min", "max") or old["std"] <= CONSTANT * maximum:
+        tolerance = TRAINED_TOLERANCE * maximum
     else:
         tolerance = TRAINED_TOLERANCE * old["std"]
     return abs(values[1] - values[0]) <= tolerance
 
 
-def _told(kind, entry, changes):
+def _report(kind, entry, changes):
     subject = "table" if entry == TABLE else f"{kind} {entry!r}"
     if set(changes) == {"sha256"}:
         return f"{subject} changed in its text, its order or digits that the statistics do not show"

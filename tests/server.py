@@ -1,4 +1,4 @@
-"""A web server on loopback that serves files and misbehaves as it is told, for the tests of downloading."""
+"""A web server on loopback that serves files and misbehaves on request, for the tests of downloading."""
 
 import threading
 import time

@@ -144,7 +144,7 @@ def test_evidence_counts_hypotheses_that_are_met(domain, splits):
 
 
 def test_parameters_of_sampled_places_are_held_against_their_own_attributes(sites):
-    """Of sampled places the units are the places'; what is known is no result, and no climate is asked of their forcing."""
+    """Of sampled places the units are the places'; known parameters are not results, and no climate is computed from their forcing."""
     job = HBV.model_copy(update={"training": Training(climate_attributes=False), "variables": {"nitrate": 1.0}})
     clay = sites.attributes.clay.values
     rate = xr.DataArray(np.broadcast_to(1 - clay, (2, 3, len(clay))), dims=("fold", "seed", "unit"))

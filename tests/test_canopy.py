@@ -1,4 +1,4 @@
-"""The canopy: Penman-Monteith, a leaf made a canopy, HBV with it, and the flux tower that it is held against."""
+"""The canopy: Penman-Monteith, scaling from leaf to canopy, HBV with it, and the comparison with a flux tower."""
 
 import math
 from pathlib import Path

@@ -91,7 +91,7 @@ def test_unfit_flow_directions_are_refused(tmp_path):
     circle[1, 2] = 1  # northwards, into the cell that flows south
     for values, options, message in (
         (VALLEY, {"crs": None}, "no coordinate reference system"),
-        (np.where(VALLEY == 7, 12, VALLEY), {}, "flow direction 12 at row 0, column 3 is none of"),
+        (np.where(VALLEY == 7, 12, VALLEY), {}, "flow direction 12 at row 0, column 3 is not one of"),
         (circle, {}, "drains in a circle"),
     ):
         path = write_tif(tmp_path / "flow.tif", values.astype("float32"), **options)
@@ -107,7 +107,7 @@ def test_unfit_gauges_are_named(valley):
     ):
         with pytest.raises(DataError, match=message):
             delineate(valley, GAUGES.assign(**change))
-    with pytest.raises(DataError, match="allow more"):
+    with pytest.raises(DataError, match="increase the maximum"):
         delineate(valley, GAUGES, maximum_area=0.5)
 
 
@@ -213,7 +213,7 @@ def test_bad_files_are_named(small):
     day = root / "Lez/prcp/2012/08/201208020000_PT.tif"
     good = day.read_bytes()
     write_tif(day, np.ones((5, 7), "float32"), rasterio.transform.from_origin(799_000, 6_451_000, 1000, 1000))
-    refused("lez", DataError, "201208020000_PT.tif.*all must lie on one grid")
+    refused("lez", DataError, "201208020000_PT.tif.*all must share one grid")
     write_tif(day, np.ones((6, 7), "float32"), crs="EPSG:4326")
     refused("lez", DataError, "201208020000_PT.tif.*expected EPSG:2154")
     hole = np.ones((6, 7), "float32")

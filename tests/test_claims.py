@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.colors import to_rgba
 
 from thalweg.cli import main
-from thalweg.evaluation.blocks import FEWEST_BLOCKS, block_bootstrap, blocks_of, read_blocks
+from thalweg.evaluation.blocks import MIN_BLOCKS, block_bootstrap, blocks_of, read_blocks
 from thalweg.evaluation.claims import SYMBOLS, effect_text, gain, judge, page
 from thalweg.evaluation.evidence import EVIDENCE_COLUMNS, read_evidence
 from thalweg.evaluation.statistics import holm
@@ -344,7 +344,7 @@ def test_blocks_are_regions_where_there_are_some_and_near_gauges_otherwise():
     np.testing.assert_array_equal(blocks_of(gauges_of(places, region)), region)
     assert len(set(blocks_of(gauges_of(places, np.repeat(["a", ""], 45))))) == 6, "not every gauge has a region"
     assert len(set(blocks_of(gauges_of(places, np.repeat(["a", "b"], 45))))) == 6, "two regions are too few blocks"
-    assert len(set(blocks_of(gauges_of(places[::9])))) == FEWEST_BLOCKS
+    assert len(set(blocks_of(gauges_of(places[::9])))) == MIN_BLOCKS
     assert blocks_of(gauges_of(places[::30])).tolist() == [0, 1, 2]
 
 
@@ -388,7 +388,7 @@ def test_block_bootstrap_of_pairs_leaves_out_what_is_missing():
     assert correlation == pytest.approx((1, 1))
     assert block_bootstrap(values, blocks, lambda pairs: pairs[:, 0].min(), 50)[1] < 20
     assert np.isnan(block_bootstrap(values[:5], blocks[:5])).all(), "one block has no neighbours to be exchanged with"
-    with pytest.raises(ValueError, match="one label of a block per place"):
+    with pytest.raises(ValueError, match="one block label per place"):
         block_bootstrap(values, blocks[:-1])
 
 

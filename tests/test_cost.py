@@ -109,7 +109,7 @@ def test_a_job_too_short_for_its_memory_to_be_seen_keeps_its_time(tmp_path):
 
 
 def test_cost_needs_a_run(tmp_path):
-    with pytest.raises(ValueError, match="no run whose cost"):
+    with pytest.raises(ValueError, match="no run with a cost"):
         cost(tmp_path, [])
 
 
@@ -209,10 +209,10 @@ def test_the_verb_prints_a_line_per_run_and_the_total(begun, capsys, monkeypatch
         "a/pub/hbv       0/4 trainings, best validation loss 0.600, 10 s spent, fold 0 seed 1 at step 20/100",
         "a/pub/lstm      0/4 trainings",
         "a/temporal/hbv  2/2 trainings, best validation loss 0.500, 2 min spent",
-        "all             2/10 trainings, 2 min spent, about 6 min to go, one job at a time",
+        "all             2/10 trainings, 2 min spent, about 6 min left, one job at a time",
     ]
 
 
 def test_a_folder_without_a_study_is_named(tmp_path, capsys):
-    with pytest.raises(NoStudy, match=r"config\.yaml is not there"):
+    with pytest.raises(NoStudy, match=r"config\.yaml is missing"):
         progress(tmp_path)

@@ -347,10 +347,10 @@ def without_unit(group, name):
         (changed("attributes", "elevation", 2, np.nan), "'elevation' is nan"),
         (changed("observed", "nitrate", (), np.nan), "'nitrate' has no value"),
         (changed("observed", "nitrate_censored", (1, 0), 1), r"set at position \(1, 0\), where 'nitrate' has no value"),
-        (without_unit("forcing", "air_temperature"), "'air_temperature' states no unit"),
-        (without_unit("observed", "nitrate"), "'nitrate' states no unit"),
-        (without_unit("attributes", "elevation"), "'elevation' states no unit"),
-        (without_unit("network", "length"), "'length' states no unit"),
+        (without_unit("forcing", "air_temperature"), "'air_temperature' has no unit"),
+        (without_unit("observed", "nitrate"), "'nitrate' has no unit"),
+        (without_unit("attributes", "elevation"), "'elevation' has no unit"),
+        (without_unit("network", "length"), "'length' has no unit"),
         ({"observed": parts(days=29)["observed"]}, "its times are not those of the forcing"),
         ({"attributes": parts()["attributes"].isel(unit=[1, 0, 2])}, "attributes: its units are not those"),
         ({"network": parts()["network"].drop_vars("length")}, "'length' is missing"),
@@ -366,7 +366,7 @@ def test_what_cannot_be_is_refused_by_name(change, message):
 def test_an_id_that_is_there_twice_is_refused(domain, group, dimension):
     ids = getattr(domain, group)[dimension].values.copy()
     ids[1] = ids[0]
-    with pytest.raises(DataError, match=f"synthetic/{group}: {dimension} '{ids[0]}' is there twice"):
+    with pytest.raises(DataError, match=f"synthetic/{group}: {dimension} '{ids[0]}' appears twice"):
         rebuilt(domain, **{group: getattr(domain, group).assign_coords({dimension: ids})})
 
 
@@ -432,7 +432,7 @@ def test_hargreaves_without_extremes_says_what_to_use():
 @pytest.mark.parametrize("step", ["h", "MS", "2D"])
 def test_a_reader_of_days_refuses_other_steps(step):
     time = pd.date_range("2000-01-01", periods=30, freq=step)
-    with pytest.raises(DataError, match="expected a day; give the series by the day"):
+    with pytest.raises(DataError, match="expected a day; use a series with a step of one day"):
         check_dates(time, "file.csv")
     if step != "2D":
         check_dates(time, "file.csv", step=None)

@@ -11,7 +11,7 @@ from thalweg.experiments.run import build_model, simulate_experiment, train_expe
 from thalweg.experiments.splits import make_splits
 from thalweg.learn import pretrain
 from thalweg.learn.encoders import HistoryEncoder, ParameterTransformer
-from thalweg.learn.scaling import MOST_PATCHES, PATCH_DAYS, Scaling, fit_scaling
+from thalweg.learn.scaling import MAX_PATCHES, PATCH_DAYS, Scaling, fit_scaling
 from thalweg.learn.windows import Series
 from thalweg.schema import ConfigError, validated
 from thalweg.settings.blocks import ProcessModel, Split, Training, TrainingJob
@@ -47,8 +47,8 @@ def test_history_is_the_end_of_the_training_period_in_patches():
     domain = make_domain(days=2500)
     scaling = scaling_of(domain, (100, 2400))
     history = scaling.history_inputs(domain)
-    assert history.shape == (12, MOST_PATCHES, PATCH_DAYS * 3)
-    first = 2400 - MOST_PATCHES * PATCH_DAYS
+    assert history.shape == (12, MAX_PATCHES, PATCH_DAYS * 3)
+    first = 2400 - MAX_PATCHES * PATCH_DAYS
     # the second day of the third patch of unit 4: its temperature, by hand
     day = first + 2 * PATCH_DAYS + 1
     temperature = domain.forcing.temperature.values
@@ -207,7 +207,7 @@ def test_the_same_seed_gives_the_same_encoder_and_leaves_the_generator():
 
 def test_one_unit_cannot_be_pretrained():
     attributes, history = units_with_climates(units=1)
-    with pytest.raises(ValueError, match="two units or more"):
+    with pytest.raises(ValueError, match="at least two units"):
         pretrain.pretrain(encoder_of(attributes, history), attributes, history, 5, 0)
 
 

@@ -84,12 +84,12 @@ def test_the_catalogue_of_the_study_is_sound():
         ({"colour": "blue"}, "rain.colour: Extra inputs"),
         ({"kind": "ftp"}, "rain.kind: Input should be 'pypi', 'https' or 'file' (found 'ftp')"),
         ({"version": 1.0}, "rain.version: Input should be a valid string (found 1.0)"),
-        ({"where": "example.org"}, "where must be a web address holding '{name}', not 'example.org'"),
+        ({"where": "example.org"}, "where must be a web address containing '{name}', not 'example.org'"),
         ({"files": [{"name": "a", "size": 1}]}, "rain.files.0: a sha256 is needed"),
         ({"files": [entry(b"a", size=-3)]}, "rain.files.0.size: Input should be greater than 0 (found -3)"),
         ({"files": [entry(b"a", sha256="abc")]}, "rain.files.0.sha256: String should match"),
         ({"files": [entry(b"a", "../a")]}, "stays in the dataset's folder (found '../a')"),
-        ({"files": [entry(b"a"), entry(b"b")]}, "the file 'rain.bin' stands twice"),
+        ({"files": [entry(b"a"), entry(b"b")]}, "the file 'rain.bin' appears twice"),
         ({"kind": "pypi", "where": "rain==2.0"}, "where must be 'package==1.0', not 'rain==2.0'"),
         (
             {"kind": "pypi", "where": "rain==1.0", "files": [entry(b"a", "snow-1.0.tar.gz")]},
@@ -109,10 +109,10 @@ def test_a_wrong_catalogue_names_file_key_and_value(tmp_path, change, message):
 
 
 def test_a_catalogue_that_cannot_be_read_says_so(tmp_path):
-    with pytest.raises(CatalogueError, match=r"nowhere.yaml: cannot be read"):
+    with pytest.raises(CatalogueError, match=r"nowhere.yaml: unreadable"):
         load_catalogue(tmp_path / "nowhere.yaml")
     (tmp_path / "empty.yaml").write_text("# nothing\n")
-    with pytest.raises(CatalogueError, match="holds no datasets"):
+    with pytest.raises(CatalogueError, match="contains no datasets"):
         load_catalogue(tmp_path / "empty.yaml")
     (tmp_path / "broken.yaml").write_text("rain: [1\n")
     with pytest.raises(CatalogueError, match="not YAML"):
@@ -334,12 +334,12 @@ def test_offline_says_what_was_tried_and_what_to_do(tmp_path, monkeypatch):
     assert "rain: could not get rain.bin (1.0 MB, sha256 " in message
     assert f"the mirror {tmp_path / 'mirror'}: no file with this size and hash" in message
     assert address.format(name="rain.bin") in message and "Connection refused" in message
-    assert "put rain.bin into any folder and name that folder with --mirror or THALWEG_MIRROR" in message
+    assert "put rain.bin into any folder and pass that folder with --mirror or THALWEG_MIRROR" in message
 
 
 def test_no_space_is_said_before_anything_is_downloaded(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=500_000))
-    message = "not enough space: 1.0 MB needed, 0.5 MB free; make room"
+    message = "not enough space: 1.0 MB needed, 0.5 MB free; free space"
     with serve({"rain.bin": RAIN}) as server, pytest.raises(FetchError, match=message):
         fetch(web(server), tmp_path / "rain", **FAST)
     assert server.requests == []
@@ -414,7 +414,7 @@ def test_files_of_others_are_never_touched(tmp_path, fetched_before):
         if fetched_before:
             fetch(web(server, RAIN), folder, **FAST)
         (folder / "thesis.txt").write_text("years of work")
-        with pytest.raises(FetchError, match=r"holds files that no fetch put there, first thesis.txt"):
+        with pytest.raises(FetchError, match=r"contains files not from an earlier fetch, first thesis.txt"):
             fetch(web(server, b"snow"), folder, **FAST)
     assert (folder / "thesis.txt").read_text() == "years of work"
 
@@ -475,7 +475,7 @@ def test_what_the_mirror_lacks_is_downloaded(tmp_path):
 
 
 def test_a_mirror_that_is_no_folder(tmp_path):
-    with pytest.raises(FetchError, match=r"the mirror .*nowhere is no folder; correct --mirror or THALWEG_MIRROR"):
+    with pytest.raises(FetchError, match=r"the mirror .*nowhere is not a folder; correct --mirror or THALWEG_MIRROR"):
         fetch(described([entry(RAIN)]), tmp_path / "rain", mirror=tmp_path / "nowhere", **FAST)
 
 
@@ -739,9 +739,9 @@ def test_the_command_lists_the_catalogue(catalogue, capsys):
     ("words", "message"),
     [
         (["ran"], "no dataset 'ran' in the catalogue; did you mean 'rain'?"),
-        (["xyz"], "there are: rain"),
-        ([], "name a dataset: rain"),
-        (["rain", "--mirror", "nowhere"], "the mirror nowhere is no folder"),
+        (["xyz"], "available: rain"),
+        ([], "pass the name of a dataset: rain"),
+        (["rain", "--mirror", "nowhere"], "the mirror nowhere is not a folder"),
     ],
 )
 def test_the_command_fails_in_one_message(catalogue, words, message):

@@ -1,4 +1,4 @@
-"""Floods: the log-Pearson III distribution on maxima whose distribution is known, and years told apart."""
+"""Floods: the log-Pearson III distribution on maxima whose distribution is known, and classified years."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 from scipy.stats import norm
 
-from thalweg.metrics.flood_frequency import FEWEST_YEARS, annual_maxima, flood, return_period, years_below
+from thalweg.metrics.flood_frequency import MIN_YEARS, annual_maxima, flood, return_period, years_below
 
 DAYS = pd.date_range("1980-10-01", "2000-09-30")
 
@@ -56,7 +56,7 @@ def test_return_period_undoes_flood():
 
 
 def test_short_records_have_no_distribution_and_dry_years_do_not_count():
-    maxima = symmetric(1.0, 0.2, FEWEST_YEARS)
+    maxima = symmetric(1.0, 0.2, MIN_YEARS)
     assert np.isnan(flood(maxima[1:], 5))
     assert np.isnan(return_period(maxima[1:], [3.0, 4.0])).all()
     assert flood([*maxima, 0.0, np.nan], 5) == flood(maxima, 5)

@@ -286,7 +286,7 @@ def test_no_routing_is_the_sum_of_runoff(domain):
 
 def test_a_dynamic_parameter_must_exist(domain):
     scaling = scaling_of(domain, (0, 365))
-    with pytest.raises(ValueError, match="'GAMMA' is not of process hbv; it has BETA"):
+    with pytest.raises(ValueError, match="'GAMMA' is unknown to process hbv; available: BETA"):
         build_model(HBV.model_copy(update={"dynamic": ["GAMMA"]}), scaling, domain)
 
 

@@ -59,5 +59,5 @@ def test_loads_pass_through_a_site_that_was_not_simulated():
 
 
 def test_loads_need_a_network(sites):
-    with pytest.raises(ValueError, match="stand on no network"):
+    with pytest.raises(ValueError, match="are on no network"):
         loads(sites, sites.forcing.discharge.values, {})

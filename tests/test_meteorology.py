@@ -88,7 +88,7 @@ def test_half_of_clear_sky_radiation_reaches_the_ground_on_a_wet_day():
 
 
 def test_hours_share_the_radiation_of_the_day():
-    """Sums to one, none at night, greatest around solar noon, which comes an hour earlier 15 degrees further east."""
+    """Sums to one, none at night, largest around solar noon, which comes an hour earlier 15 degrees further east."""
     hours = pd.date_range("2014-09-15 01:00", periods=24, freq="h")
     shares = meteorology.hourly_shares(hours, [45.2, 45.2, -45.2], [0.0, 15.0, 0.0])
     np.testing.assert_allclose(shares.sum(0), 1.0, rtol=1e-12)

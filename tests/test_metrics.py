@@ -123,7 +123,7 @@ def test_errors_say_what_is_wrong():
         nse(np.ones(3), np.ones(4))
     with pytest.raises(ValueError, match="simulated discharge is inf at position 2"):
         nse([1, 2, np.inf], [1, 2, 3])
-    with pytest.raises(KeyError, match="'NSEE' is not known; there are NSE, KGE"):
+    with pytest.raises(KeyError, match="'NSEE' is unknown; available: NSE, KGE"):
         evaluate(RAMP, RAMP, ["NSEE"])
 
 

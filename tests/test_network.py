@@ -28,7 +28,7 @@ def test_order_of_the_file_does_not_matter():
     [
         (["a", "b", "c"], ["b", "c", "a"], "cycle: a -> b -> c -> a|cycle: b -> c -> a -> b|cycle: c -> a -> b -> c"),
         (["a"], ["a"], "cycle: a -> a"),
-        (["a", "a"], ["", ""], "reach 'a' is there more than once"),
+        (["a", "a"], ["", ""], "reach 'a' appears more than once"),
         (["a"], ["z"], "'a' drains to 'z', which is not in the network"),
     ],
 )

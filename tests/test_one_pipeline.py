@@ -169,7 +169,7 @@ def test_a_variable_that_nobody_observed_while_the_model_trains_is_refused(catch
     observed = catchments.observed.copy(deep=True)
     observed.evapotranspiration.loc[:"2001-06-30"] = np.nan
     domain = replace(catchments, observed=observed)
-    with pytest.raises(DataError, match="'evapotranspiration' was observed at none of the places that train"):
+    with pytest.raises(DataError, match="'evapotranspiration' was not observed at any training place"):
         make_task(domain, make_splits(domain, temporal()), job())
 
 
@@ -223,7 +223,7 @@ WARM = ProcessModel(label="", process="test_one_pipeline:warm_bucket", component
 
 
 def of_several_kinds(domain):
-    """The domain with a snow pillow (p) in unit u1 and a thermometer (t) in unit u4, both on no reach, beside its gauges."""
+    """The domain with a snow pillow (p) in unit u1 and a thermometer (t) in unit u4, both on no reach, in addition to its gauges."""
     ids = [*domain.place_ids, "p", "t"]
     first = domain.places.drop_vars(["latitude", "longitude", "name"]).reindex(place=ids, fill_value="")
     area = np.array([*domain.places.drainage_area.values, np.nan, np.nan])
@@ -266,9 +266,7 @@ def test_where_a_variable_can_be_observed(mixed):
     splits = make_splits(mixed, temporal("water_temperature"))
     task = job(WARM, {"water_temperature": 1.0})
     _, scaling = make_task(mixed, splits, task)
-    with pytest.raises(
-        ValueError, match="'water_temperature' is observed at place 'g3', which stands in no unit; name it"
-    ):
+    with pytest.raises(ValueError, match="'water_temperature' is observed at place 'g3', which is in no unit; add it"):
         series_of(replace(mixed, observed=wrong), scaling, WARM)
 
 
@@ -439,7 +437,7 @@ def test_the_climatology_of_months_is_the_mean_of_each_month(monthly):
     [
         (
             {"process": "hbv"},
-            "hbv has a step of day or hour, not of month.*choose a process of that step, or give forcing by day",
+            "hbv runs with a step of day or hour, not month.*choose a process with that step, or supply daily forcing",
         ),
         (
             {"process": "gr4j"},
@@ -584,7 +582,7 @@ def test_an_hourly_domain_trains_and_is_simulated(tmp_path):
 
 
 def weather_at(domain, seed=5):
-    """What stream temperature needs beside discharge, at the gauges of a domain, and water temperature observed there."""
+    """Inputs of stream temperature in addition to discharge, at the gauges of a domain, and water temperature observed there."""
     generator = np.random.default_rng(seed)
     time, ids = domain.forcing.time.values, domain.place_ids
     angle = 2 * np.pi * pd.DatetimeIndex(time).dayofyear.values[:, None] / 365.25
@@ -665,9 +663,9 @@ def test_discharge_that_a_routed_model_simulated_drives_stream_temperature(tmp_p
 def test_forcing_that_does_not_fit_is_refused(catchments):
     streams = weather_at(catchments)
     series = streams.forcing[["shortwave_radiation"]].rename(shortwave_radiation="discharge")
-    with pytest.raises(DataError, match="further forcing lacks unit 'g0'"):
+    with pytest.raises(DataError, match="additional forcing lacks unit 'g0'"):
         streams.with_forcing(series.isel(unit=slice(1, None)))
-    with pytest.raises(DataError, match="has no time of the domain"):
+    with pytest.raises(DataError, match="has no time step of the domain"):
         streams.with_forcing(series.assign_coords(time=series.time + np.timedelta64(9999, "D")))
     with pytest.raises(ValueError, match="it must have no gaps"):
         streams.with_forcing(series.where(series.time != series.time[5]))

@@ -181,7 +181,7 @@ def test_skill_distance_names_a_model_without_skill(distant):
 
 @pytest.fixture
 def overview(tmp_path):
-    """In temporal HBV is best and the LSTM, now a bit better, now worse, not told apart; GR4J is worse everywhere."""
+    """In temporal HBV is best and the LSTM, sometimes slightly better, sometimes worse, is not separated from it; GR4J is worse everywhere."""
     wiggle = 0.02 * (-1.0) ** np.arange(len(GAUGES)) * np.linspace(0.5, 1, len(GAUGES))
     table = []
     for metric in ("NSE", "KGE"):

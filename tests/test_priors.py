@@ -1,4 +1,4 @@
-"""The priors beside HBV: water balances, gradients, both integrators, limits and anchors of their equations."""
+"""The priors other than HBV: water balances, gradients, both integrators, limits and anchors of their equations."""
 
 import math
 

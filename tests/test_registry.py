@@ -115,11 +115,11 @@ def test_looking_up_imports_nothing(outside):
 @pytest.mark.parametrize(
     ("kind", "name", "parts"),
     [
-        ("process", "gr5j", ["no process 'gr5j'", "gr4j, hbv", "package.module:function"]),
-        ("process", "flow_paths", ["no process 'flow_paths'"]),
-        ("process", "../runoff/hbv", ["no process"]),
-        ("loss", "_shared", ["no loss '_shared'", "kge, log_likelihood"]),
-        ("process", "own priors:bucket", ["not written as package.module:function"]),
+        ("process", "gr5j", ["unknown process 'gr5j'", "gr4j, hbv", "package.module:function"]),
+        ("process", "flow_paths", ["unknown process 'flow_paths'"]),
+        ("process", "../runoff/hbv", ["unknown process"]),
+        ("loss", "_shared", ["unknown loss '_shared'", "kge, log_likelihood"]),
+        ("process", "own priors:bucket", ["must be written as package.module:function"]),
         ("process", "no_priors.stores:bucket", ["no Python source of the module no_priors.stores", "PYTHONPATH"]),
         ("process", "own_priors.nothing:bucket", ["own_priors.nothing"]),
         ("process", "own_priors.stores:pail", ["stores.py has no pail"]),
@@ -148,7 +148,7 @@ def test_a_name_behind_which_there_is_nothing_is_refused(outside, kind, name, pa
     ],
 )
 def test_settings_refuse_an_unknown_name_and_say_what_there_is(model, values):
-    with pytest.raises(ConfigError, match=r"(process|priors\.1): there is no process 'gr5j'; there are .*gr4j, hbv"):
+    with pytest.raises(ConfigError, match=r"(process|priors\.1): unknown process 'gr5j'; available: .*gr4j, hbv"):
         validated(model, values)
 
 

@@ -262,13 +262,13 @@ def test_weights_of_another_grid_are_refused():
     made = weights(grid, units)
     with pytest.raises(RegridError, match=r"x 7.*at position 0, but the weights are for 7"):
         apply(made, grid.assign_coords(x=grid.x + 500))
-    with pytest.raises(RegridError, match="make weights for this grid"):
+    with pytest.raises(RegridError, match="compute weights for this grid"):
         apply(made, grid.isel(x=slice(3, None)))
 
 
 def test_wrong_polygons_are_named():
     grid, units = make_grid(), make_units()
-    with pytest.raises(RegridError, match="'u3' is there more than once"):
+    with pytest.raises(RegridError, match="'u3' appears more than once"):
         weights(grid, pd.concat([units, units.loc[["u3"]]]))
     point = units.copy()
     point.loc["u2", "geometry"] = shapely.Point(810_000, 6_450_000)

@@ -1,4 +1,4 @@
-"""What the study tells of the river: stream order, water balance, skill by drainage area, roughness, and their figures."""
+"""Results of the study for the river: stream order, water balance, skill by drainage area, roughness, and their figures."""
 
 from dataclasses import replace
 

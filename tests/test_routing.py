@@ -215,7 +215,7 @@ def test_a_small_wave_travels_and_spreads_as_hayami_says():
 
 @pytest.mark.parametrize("share", [0.1, 10.0])
 def test_a_linear_reservoir_drains_with_its_residence_time(share):
-    """The exact solution of dV/dt = L - V / k from an empty store, at steps both short and long beside k."""
+    """The exact solution of dV/dt = L - V / k from an empty store, at steps both short and long compared with k."""
     steps, dt = 200, 3600.0
     process = linear_reservoir(dt)
     lateral = torch.full((steps, 1), 3.0, dtype=torch.float64)
@@ -273,7 +273,7 @@ def test_what_does_not_fit_the_network_is_refused_by_name():
         route(HOURLY, river, lateral, parameters | {"length": parameters["length"][:2]})
     with pytest.raises(ValueError, match="lateral_inflow has shape"):
         route(HOURLY, river, lateral[:, :2], parameters)
-    with pytest.raises(ValueError, match="backend 'fuse' is not known"):
+    with pytest.raises(ValueError, match="unknown backend 'fuse'"):
         route(HOURLY, river, lateral, parameters, backend="fuse")
     with pytest.raises(ValueError, match="checkpoint_steps is 0"):
         route(HOURLY, river, lateral, parameters, checkpoint_steps=0)

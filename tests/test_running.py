@@ -116,7 +116,7 @@ def test_outside_a_project_there_is_a_message(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
         main(["study", "small"])
-    assert "there is no Snakefile" in capsys.readouterr().err
+    assert "no Snakefile" in capsys.readouterr().err
 
 
 def test_the_last_lines_of_a_log_are_those_that_stood_there_last(tmp_path):
@@ -196,7 +196,7 @@ def test_a_study_that_is_being_run_is_not_run_twice(project, begun):
     for action in ("run", "unlock"):
         result = study("small", action)
         assert result.returncode == 1
-        assert f"the study small is being run by process {begun.pid} on" in result.stderr
+        assert f"the study small is already running in process {begun.pid} on" in result.stderr
         assert f"kill {begun.pid}" in result.stderr
     assert begun.poll() is None
 
@@ -211,7 +211,7 @@ def test_the_lock_of_another_machine_is_released_only_when_that_is_wanted(projec
     write_lock(project, "small")
     record = project / ".snakemake/thalweg/small.json"
     write_process(record, Process(1, 0.0, "elsewhere"))
-    with pytest.raises(Locked, match=r"process 1 on elsewhere, begun .*thalweg study small unlock"):
+    with pytest.raises(Locked, match=r"process 1 on elsewhere, started .*thalweg study small unlock"):
         release("small")
     release("other")
     assert record.exists()
@@ -266,7 +266,7 @@ def test_a_second_process_waits_for_the_first_until_it_is_killed(tmp_path):
         assert first.stdout.readline() == "holds\n"
         with hold(lock, 0) as second:
             line = second.stderr.readline()
-            assert f"training is already under way in process {first.pid} on" in line and "waiting" in line
+            assert f"training is already running in process {first.pid} on" in line and "waiting" in line
             assert second.poll() is None
             first.kill()
             assert second.stdout.readline() == "holds\n" and second.wait(10) == 0
@@ -279,7 +279,7 @@ def test_a_file_system_without_locks_is_said_and_does_not_stop(tmp_path, monkeyp
     monkeypatch.setattr("thalweg.storage.locks.fcntl.flock", refuse)
     with exclusive(tmp_path / "running.lock", "training a/b/hbv"):
         pass
-    assert "no locks (No locks available); training a/b/hbv goes on without one" in capsys.readouterr().err
+    assert "no locks (No locks available); training a/b/hbv continues without one" in capsys.readouterr().err
 
 
 def hold(path, seconds):
@@ -333,7 +333,7 @@ def test_a_training_whose_process_outlives_snakemake_is_not_started_twice(projec
     result = study()
     assert result.returncode == 0, result.stderr
     assert "Released the lock of the study small" in result.stdout
-    waited = f"training synthetic/later/curve is already under way in process {orphan.pid} on"
+    waited = f"training synthetic/later/curve is already running in process {orphan.pid} on"
     assert waited in Path("train.log").read_text() and not orphan.alive
 
     weights, values = checkpoint.load("results/small/weights.safetensors")

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def config(tmp_path):
-    """A function that writes the study files given to it beside a copy of the default configuration."""
+    """A function that writes the study files passed to it next to a copy of the default configuration."""
 
     def write(**studies):
         (tmp_path / "studies").mkdir()

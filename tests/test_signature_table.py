@@ -76,7 +76,7 @@ def test_gauges_count_with_the_mean_over_seeds():
 
 
 def test_only_days_known_in_both_count():
-    """Where nothing was observed the simulation floods; it is not held against it."""
+    """Floods simulated where nothing was observed do not count."""
     observed = rivers()
     simulated = observed.copy()
     observed[:, 100:130] = np.nan

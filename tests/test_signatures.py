@@ -93,13 +93,13 @@ def test_the_baseflow_index_is_that_of_neuralhydrology(name):
 
 @pytest.mark.parametrize("name", ["skewed", "dry"])
 def test_the_baseflow_index_is_near_that_of_hydrosignatures(name):
-    """It repeats the end values for ten days in the place of mirroring thirty, and begins with the flow above the least as quick."""
+    """It repeats the end values for ten days instead of mirroring thirty, and begins with the flow above the minimum as quick."""
     theirs = REFERENCE[name]["hydrosignatures"]["baseflow_index"]
     assert baseflow_index(series()[name][1]) == pytest.approx(theirs, abs=0.01)
 
 
 def test_flashiness_by_hand():
-    """|2 - 1| + |1 - 2| over 2 + 1; the days beside a gap count where their day before is known. hydrosignatures averages daily
+    """|2 - 1| + |1 - 2| over 2 + 1; the days next to a gap count if the day before is known. hydrosignatures averages daily
     ratios instead, which is not Baker's equation: its values are not compared."""
     assert flashiness([1.0, 2.0, 1.0]) == pytest.approx(2 / 3)
     assert flashiness([1.0, 2.0, np.nan, 5.0, 4.0]) == pytest.approx((1 + 1) / (2 + 4))

@@ -234,9 +234,9 @@ def test_errors_name_what_is_wrong(tmp_path):
         check_skill(skill.drop(columns="seed"))
     with pytest.raises(ValueError, match=r"two values for .*'place': '00'"):
         check_skill(pd.concat([skill, skill]))
-    with pytest.raises(ValueError, match="metric 'NSEE' is not known"):
+    with pytest.raises(ValueError, match="metric 'NSEE' is unknown"):
         check_skill(skill.assign(metric="NSEE"))
-    with pytest.raises(ValueError, match="no row has metric 'KGE'; there are NSE"):
+    with pytest.raises(ValueError, match="no row has metric 'KGE'; available: NSE"):
         compare(skill, "KGE")
     skill.to_csv(tmp_path / "skill.csv", index=False)
     assert list(read_skill(tmp_path / "skill.csv").place) == ["00", "01"]

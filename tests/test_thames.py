@@ -1,4 +1,4 @@
-"""The Thames: the real tables, what is made of them, and that nothing that drives the rivers is made of what is predicted."""
+"""The Thames: the real tables, the domain built from them, and no forcing derived from predicted variables."""
 
 import shutil
 from itertools import pairwise

@@ -1,8 +1,8 @@
-"""What a study names - a process, a loss, a figure - found by its name, so that adding one is adding one file.
+"""Processes, losses, figures and others found by name, so that adding one means adding one file.
 
-A name is that of a file in a room of the package, such as ``gr4j`` for processes/runoff/gr4j.py, or
-``package.module:function`` for what stands outside the package; where a module is meant, as of a dataset, ``package.module``.
-Nothing is imported before it is asked for.
+A name is that of a file in a folder of the package, such as ``gr4j`` for processes/runoff/gr4j.py, or
+``package.module:function`` for a function outside the package; for a module, such as that of a dataset, ``package.module``.
+Nothing is imported before it is requested.
 """
 
 import importlib
@@ -16,44 +16,49 @@ PACKAGE = ROOT.name
 ROOMS = {
     "process": ("processes.runoff", "processes.water_quality", "processes.vegetation", "processes.routing"),
     "loss": ("learn.losses",),
-    "metric": (),  # those of the package stand in the table thalweg.metrics.scores.METRICS
+    "metric": (),  # those of the package are in the table thalweg.metrics.scores.METRICS
     "dataset": ("datasets",),
     "split": ("experiments.splits",),
     "figure": ("figures",),
     "analysis": ("analysis",),
 }
-MODULES = ("dataset", "figure", "analysis")  # here the module is what is named; elsewhere its function of the same name
+MODULES = (
+    "dataset",
+    "figure",
+    "analysis",
+)  # the name refers to the module; for other kinds to its function of the same name
 DECLARES = {
     "dataset": "SETTINGS",
     "figure": "FIGURE",
     "analysis": "ANALYSIS",
-}  # what a module has that is meant to be found; other files of its room help it
+}  # the name that marks a module of this kind; other files of its folder are helpers
 
 
 class RegistryError(ValueError):
-    """A name behind which nothing is found; the message says what there is, or what to do."""
+    """An unknown name; the message lists those available, or the remedy."""
 
 
 @cache
 def load(kind, name):
-    """What a name stands for.
+    """The object of a name.
 
     Args:
         kind: a key of :data:`ROOMS`.
-        name: of a file in its rooms, or ``package.module:function``; of the kinds of :data:`MODULES` also ``package.module``.
+        name: of a file in its folders, or ``package.module:function``; for the kinds of :data:`MODULES` also
+            ``package.module``.
 
     Returns:
-        The function named like its file, or the one after the colon; of the kinds of :data:`MODULES`, the module.
+        The function named like its file, or the one after the colon; for the kinds of :data:`MODULES`, the module.
 
     Raises:
-        RegistryError: when there is no such file, module or function, or when the module cannot be imported.
+        RegistryError: if there is no such file, module or function, or the module cannot be imported.
     """
     module, function = _parts(kind, name)
     try:
         imported = importlib.import_module(module)
     except ImportError as error:
         raise RegistryError(
-            f"{kind} {name!r}: importing {module} failed ({error}); install what it needs, or correct its imports"
+            f"{kind} {name!r}: importing {module} failed ({error}); install its requirements, or correct its imports"
         ) from error
     if function is None:
         return imported
@@ -65,22 +70,22 @@ def load(kind, name):
 
 
 def module_of(kind, name):
-    """Dotted name of the module behind a name, which is looked up and not imported.
+    """Dotted name of the module of a name, found without importing it.
 
     Raises:
-        RegistryError: when there is no such file, module or function.
+        RegistryError: if there is no such file, module or function.
     """
     return _parts(kind, name)[0]
 
 
 def names(kind):
-    """Names of what the package has of a kind, sorted."""
+    """Names in the package of a kind, sorted."""
     folders = [ROOT.joinpath(*room.split(".")) for room in ROOMS[kind]]
     return sorted(path.stem for folder in folders for path in folder.glob("*.py") if _holds(kind, path))
 
 
 def source(module):
-    """Path of a module's Python source, found without importing it; None where there is none."""
+    """Path of a module's Python source, found without importing it; None if there is none."""
     top, *rest = module.split(".")
     try:
         spec = importlib.util.find_spec(top)
@@ -97,26 +102,26 @@ def source(module):
 
 
 def _parts(kind, name):
-    """(module, function) behind a name; the function is None where the module itself is meant."""
+    """(module, function) of a name; the function is None if the name refers to the module."""
     if ":" in name or (kind in MODULES and "." in name):
         return _outside(kind, name)
     for room in ROOMS[kind]:
         if name.isidentifier() and _holds(kind, ROOT.joinpath(*room.split("."), f"{name}.py")):
             return f"{PACKAGE}.{room}.{name}", None if kind in MODULES else name
     there = ", ".join(names(kind)) or "none"
-    raise RegistryError(f"there is no {kind} {name!r}; there are {there}, or {_form(kind)} for one of your own")
+    raise RegistryError(f"unknown {kind} {name!r}; available: {there}, or {_form(kind)} for your own")
 
 
 def _outside(kind, name):
     module, colon, function = name.partition(":")
     whole = kind in MODULES and not colon
     if not all(part.isidentifier() for part in [*module.split("."), *([] if whole else [function])]):
-        raise RegistryError(f"{kind} {name!r} is not written as {_form(kind)}")
+        raise RegistryError(f"{kind} {name!r} must be written as {_form(kind)}")
     path = source(module)
     if path is None:
         raise RegistryError(
-            f"{kind} {name!r}: there is no Python source of the module {module}; install its package, or add the folder "
-            "that holds it to PYTHONPATH"
+            f"{kind} {name!r}: no Python source of the module {module}; install its package, or add the folder "
+            "that contains it to PYTHONPATH"
         )
     if whole:
         return module, None
@@ -126,12 +131,12 @@ def _outside(kind, name):
 
 
 def _form(kind):
-    """How the name of something outside the package is written."""
+    """Form of the name of an external function or module."""
     return "package.module" if kind in MODULES else "package.module:function"
 
 
 def _holds(kind, path):
-    """Whether a file holds what its name says: a function named like it, or anything where modules are meant."""
+    """Whether a file defines the object of its name: a function of the same name, or anything for modules."""
     if path.stem.startswith("_") or not path.exists():
         return False
     if kind in DECLARES:

@@ -1,4 +1,4 @@
-"""What every block of settings is made of: strict keys, quantities with units, and errors that name path, value and mend."""
+"""Base of every block of settings: strict keys, quantities with units, and errors that name path, value and remedy."""
 
 import json
 from datetime import date
@@ -20,17 +20,17 @@ from thalweg.units import parse_quantity
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be; the message gives the key's path, its value and what is allowed."""
+    """An invalid configuration; the message names the key's path, its value and the allowed values."""
 
 
 def validated(model, values, source="settings", where=lambda path: ""):
-    """``values`` as ``model``; ConfigError lists every wrong key with its value and what is allowed.
+    """``values`` as ``model``; ConfigError lists every wrong key with its value and the allowed values.
 
     Args:
         model: subclass of :class:`Settings`.
         values: nested mapping.
         source: of the values, named in errors.
-        where: function of a path of keys, text on where it was written.
+        where: function of a path of keys, text on its place in the file.
     """
     try:
         return model.model_validate(values)
@@ -41,23 +41,23 @@ def validated(model, values, source="settings", where=lambda path: ""):
             given = "" if isinstance(problem["input"], dict) else f" (given: {problem['input']!r})"
             message = problem["msg"].removeprefix("Value error, ")
             if problem["type"] == "extra_forbidden":
-                message = "unknown key; allowed are " + ", ".join(_fields_at(model, problem["loc"][:-1]))
+                message = "unknown key; allowed: " + ", ".join(_fields_at(model, problem["loc"][:-1]))
             lines.append(f"  {path}: {message}{given}{where(_keys(problem, message))}")
         raise ConfigError(f"{source}: the configuration is not valid\n" + "\n".join(lines)) from None
 
 
 def _keys(problem, message):
-    """The path of keys that a problem is about; of one between blocks, that with which its message begins."""
+    """The path of keys of a problem; for one between blocks, the path at the start of its message."""
     return problem["loc"] or tuple(message.partition(": ")[0].split("."))
 
 
 def settings_from(model, text):
-    """A settings block given to a verb as JSON; ConfigError when it is not valid."""
+    """A settings block passed to a verb as JSON; ConfigError if it is invalid."""
     return validated(model, json.loads(text))
 
 
 def _fields_at(model, path):
-    """Names of the keys of the block that a path leads to."""
+    """Names of the keys of the block at a path."""
     annotation = model
     for part in path:
         annotation = _inside(annotation, part)
@@ -65,7 +65,7 @@ def _fields_at(model, path):
 
 
 def _inside(annotation, part):
-    """The annotation of one part of what an annotation describes: an entry, a field, or the block of a kind."""
+    """The annotation of one part of an annotated type: an entry, a field, or the block of a kind."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) in (dict, list):
@@ -110,7 +110,7 @@ Count = Annotated[int, Field(ge=1)]
 def _period(value):
     first, last = value
     if last < first:
-        raise ValueError(f"ends on {last} before it begins on {first}; write [first day, last day]")
+        raise ValueError(f"ends on {last} before it starts on {first}; write [first day, last day]")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Units at the boundary: the pint registry and the checks that data pass on their way in.
+"""Units at the boundary: the pint registry and the checks of incoming data.
 
 Inside the study every tensor is in hydrological units (mm/day, degC, m3/s, m, s); nothing below the boundary
 carries units. Everything that enters (files, configuration) is converted here.
@@ -14,7 +14,7 @@ class UnitError(ValueError):
     """A value or variable whose unit is missing, unknown or of the wrong dimension."""
 
 
-# Spellings found in real files that pint does not read.
+# Spellings in real files that pint does not parse.
 SPELLINGS = {
     "": "dimensionless",
     "1": "dimensionless",
@@ -61,16 +61,16 @@ def registry():
 
 
 def parse_unit(text):
-    """The pint unit that ``text`` names, accepting the spellings of real files.
+    """The pint unit of ``text``, accepting the spellings of real files.
 
     Raises:
-        UnitError: when pint does not know the unit.
+        UnitError: if pint does not know the unit.
     """
     name = SPELLINGS.get(str(text).strip().lower(), str(text).strip())
     try:
         return registry().parse_units(name)
     except Exception as error:
-        raise UnitError(f"unit {text!r} is not known to pint; write it as pint does, for example 'mm/day'") from error
+        raise UnitError(f"unit {text!r} is unknown to pint; write it in pint's form, for example 'mm/day'") from error
 
 
 def convert(values, unit, to, what="value"):
@@ -78,12 +78,12 @@ def convert(values, unit, to, what="value"):
 
     Args:
         values: number or array in ``unit``.
-        unit: the unit the source states.
-        to: the unit wanted.
+        unit: the unit of the source.
+        to: the target unit.
         what: file and variable, for the error message.
 
     Raises:
-        UnitError: when the units do not have the same dimension.
+        UnitError: if the units do not have the same dimension.
     """
     try:
         source, target = parse_unit(unit), parse_unit(to)
@@ -92,7 +92,7 @@ def convert(values, unit, to, what="value"):
     if not source.is_compatible_with(target):
         raise UnitError(
             f"{what}: unit {unit!r} ({source.dimensionality}) does not convert to {to!r} "
-            f"({target.dimensionality}); correct the unit attribute or name the right variable"
+            f"({target.dimensionality}); correct the unit attribute or use the right variable"
         )
     magnitude = registry().Quantity(np.asarray(values, dtype=float), source).to(target).magnitude
     return float(magnitude) if np.ndim(magnitude) == 0 else magnitude
@@ -102,7 +102,7 @@ def parse_quantity(text, to):
     """A configuration value such as ``"365 days"`` or ``"100 km2"`` as a float in the unit ``to``.
 
     Raises:
-        UnitError: when ``text`` is not a number with a unit, or its unit has another dimension than ``to``.
+        UnitError: if ``text`` is not a number with a unit, or its unit has another dimension than ``to``.
     """
     words = str(text).strip().split(maxsplit=1)
     try:
@@ -115,7 +115,7 @@ def parse_quantity(text, to):
 
 
 def unit_text(unit):
-    """A unit as figures and pages write it: "°C" for degC, "K" for its differences, "m³/s" for m3/s, "W/m²" for W/m**2."""
+    """A unit as written in figures and pages: "°C" for degC, "K" for its differences, "m³/s" for m3/s, "W/m²" for W/m**2."""
     text = str(unit).replace("delta_degC", "K").replace("degC", "°C").replace("**", "")
     text = re.sub(r"(?<=[A-Za-z])[23](?!\d)", lambda digit: "²³"[int(digit[0]) - 2], text)
     return re.sub(r"\bu(?=g|mol)", "µ", text)

@@ -1,6 +1,6 @@
-"""What all rules share: settings as JSON, paths, and how outputs appear in the report. Makes nothing.
+"""Shared by all rules: settings as JSON, paths, and the labels of outputs in the report. Creates no files.
 
-Which runs, experiments and models a job is about is decided by :mod:`thalweg.experiments.plan`.
+The runs, experiments and models of a job are chosen by :mod:`thalweg.experiments.plan`.
 """
 
 from thalweg.experiments import plan, register
@@ -12,14 +12,14 @@ ESTIMATORS = plan.estimators(study)
 LIGHT = {"mem": "2GB", "runtime": "30m"}
 GPU = 1 if study.device == "cuda" else 0
 BLOCKS = [f"{name}={RESULTS}/domains/{name}.nc" for name in (*plan.domains(study), *plan.leaf_kinds(study))]
-DOMAIN_FILES = [block.split("=")[1] for block in BLOCKS]  # their blocks of near places are resampled for intervals
+DOMAIN_FILES = [block.split("=")[1] for block in BLOCKS]  # their blocks of nearby places are resampled for intervals
 SCORES = [f"{RESULTS}/scores/{'/'.join(parts)}.csv" for parts in (*EXPERIMENTS, *zip(ESTIMATORS))]
 CAPTION = "../report/caption.rst"
 config["captions"] = yaml.safe_load((BASE / "workflow/report/captions.yaml").read_text())
 
 
 def as_json(settings):
-    """A block of the configuration as JSON: a rule that has it in params reruns when it changes."""
+    """A block of the configuration as JSON: a rule with it in params reruns when it changes."""
     return json.dumps(settings if isinstance(settings, dict) else settings.model_dump(mode="json"), sort_keys=True)
 
 
@@ -34,12 +34,12 @@ def run_settings(wildcards):
 
 
 def table(path, title, category, **labels):
-    """A table that the report shows, with the caption of its rule."""
+    """A table shown in the report, with the caption of its rule."""
     return report(f"{RESULTS}/{path}.csv", category=category, caption=CAPTION, labels={"table": title, **labels})
 
 
 def reported(path, job, place, end):
-    """An output of a figure or an analysis, which the report shows unless it is for others to read, or a diagnostic."""
+    """An output of a figure or an analysis, shown in the report unless it is intermediate or a diagnostic."""
     if end not in job.declared.shown:
         return path
     title = f"{job.declared.title}, {end}" if end else job.declared.title

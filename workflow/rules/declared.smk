@@ -1,6 +1,6 @@
-"""Figures and analyses: a rule for each job of what declares itself, in the package or named by the study.
+"""Figures and analyses: a rule for each job of those declared in the package or named in the study.
 
-Reads what each declares; writes results/<study>/tables/<analysis> and results/<study>/figures/<figure>.
+Reads the declared inputs; writes results/<study>/tables/<analysis> and results/<study>/figures/<figure>.
 """
 
 ANALYSES = register.jobs(study, "analysis")

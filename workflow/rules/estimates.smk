@@ -1,4 +1,4 @@
-"""Leaves, a canopy, and twin experiments: jobs that train all of their models at once.
+"""Leaves, a canopy, and twin experiments: jobs that train all of their models together.
 
 Reads data/{leaf,leaf-lce,davos} and domains; writes domains/<kind>.nc, simulations/<kind>.nc, simulations/davos.nc and the tables
 leaf, canopy, which_prior and recovery.

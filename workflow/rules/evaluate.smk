@@ -48,7 +48,7 @@ use rule score as score_estimates with:
         study=study.study,
         code=code_of("thalweg.cli.steps.score", plan.score_settings(study)),
     message:
-        "Scoring what is estimated of {wildcards.estimator}"
+        "Scoring every model of {wildcards.estimator}"
 
 
 rule summarise:

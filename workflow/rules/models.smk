@@ -1,7 +1,7 @@
 """Models: splits, training, simulation.
 
 Reads results/<study>/domains/<domain>.nc; writes splits, models (weights and logs) and simulations, with parameters and internal
-fluxes of processes. Checkpoints stand outside the declared outputs, so that a job that was killed resumes. The models of an
+fluxes of processes. Checkpoints are outside the declared outputs, so that a killed job resumes. The models of an
 experiment are trained one job each, and simulated in one job.
 """
 

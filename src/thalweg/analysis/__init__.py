@@ -1,1 +1,1 @@
-"""What trained models tell: elasticity, internal fluxes, parameters, trends, floods, twin experiments."""
+"""Analyses of trained models: elasticity, internal fluxes, parameters, trends, floods, twin experiments."""

@@ -1,12 +1,12 @@
-"""The canopy beside a flux tower: latent heat and daytime exchange of CO2, learned, and predicted in later years.
+"""The canopy at a flux tower: latent heat and daytime exchange of CO2, learned, and predicted in later years.
 
-The canopy of :mod:`thalweg.processes.runoff.hbv_canopy` is learned from dry half-hours with light: Vcmax25, g1, leaf area index, how much
-of it works in the cold, aerodynamic conductance and the exponent of water stress. Respiration of the ecosystem is
-that of its nights (Lloyd & Taylor 1994, doi:10.2307/2389824), so that exchange in daylight tells uptake:
+The canopy of :mod:`thalweg.processes.runoff.hbv_canopy` is learned from dry half-hours with light: Vcmax25, g1, leaf area
+index, the share of it active in the cold, aerodynamic conductance and the exponent of water stress. Respiration of the
+ecosystem is that of its nights (Lloyd & Taylor 1994, doi:10.2307/2389824), so that exchange in daylight yields uptake:
 
     net exchange = R10 exp(E0 (1 / (10 + T0) - 1 / (T + T0))) - gross uptake
 
-Trained on one of the two fluxes, a canopy predicts the other without having seen it.
+Trained on one of the two fluxes, a canopy predicts the other without training on it.
 """
 
 import numpy as np
@@ -40,7 +40,7 @@ LEARNED = tuple(p for p in CANOPY if p.name != "interception")
 DRIVERS = ("air_temperature", "vapour_pressure_deficit", "light", "net_radiation", "pressure", "soil_water")
 DERIVED = ("wetness", "warmth", "respiration")
 PLACE = "CH-DAV"
-DAYS_ONLY = ("oudin", "canopy-daytime-mean")  # models that say nothing of half-hours
+DAYS_ONLY = ("oudin", "canopy-daytime-mean")  # models without half-hourly output
 COMPARED = ("climatology", "priestley-taylor", "perceptron")  # with the canopy, in days
 CO2 = 405.0  # umol/mol, mean of the years
 E0, T0 = 308.56, 46.02  # K; degC: Lloyd & Taylor (1994), equation 11, with 10 degC as reference
@@ -49,14 +49,14 @@ WETTEST = 0.99  # quantile of soil water that counts as saturation
 EXPONENTS = np.linspace(0, 4, 81)  # of soil water in potential evapotranspiration times a factor
 HALF_WINDOW = 15  # days of the calendar on either side, of climatology
 HIDDEN = 32  # of the perceptron
-LEAST = 30  # values for a score
+MIN_VALUES = 30  # for a score
 
 
 def run(table, settings):
     """Learn and predict.
 
     Args:
-        table: of :func:`thalweg.datasets.davos.build`.
+        table: as returned by :func:`thalweg.datasets.davos.build`.
         settings: :class:`~thalweg.settings.canopy.CanopyStudy`.
 
     Returns:
@@ -108,7 +108,7 @@ def lloyd_taylor(temperature):
 
 
 def night_respiration(temperature, exchange):
-    """R10, the respiration at 10 degC that fits exchange at night best, umol m-2 s-1."""
+    """R10, the respiration at 10 degC that best fits exchange at night, umol m-2 s-1."""
     known = exchange.notna() & temperature.notna()
     shape = lloyd_taylor(temperature[known])
     return float((shape * exchange[known]).sum() / (shape**2).sum())
@@ -143,7 +143,7 @@ def _canopy(drivers, parameters):
 
 
 def learn(train, settings):
-    """Canopies from random first values, one for each of TRAINED and seed, side by side: name -> tensor (fit,)."""
+    """Canopies from random initial values, one for each of TRAINED and seed, side by side: name -> tensor (fit,)."""
     fits = [(model, seed) for model in TRAINED for seed in settings.seeds]
     counted = torch.tensor([[float(name in TRAINED[model]) for name in TARGETS] for model, _ in fits])
     first = [0.5 * torch.randn(len(LEARNED), 1, generator=torch.Generator().manual_seed(seed)) for _, seed in fits]
@@ -170,7 +170,7 @@ def _parameters(raw):
 
 
 def _of_daytime_means(rows, parameters):
-    """The canopy as a daily step sees it: from the means of the drivers over the rows of each day."""
+    """The canopy with a daily step: from the means of the drivers over the rows of each day."""
     means = rows[[*DRIVERS, *DERIVED]].groupby(rows.index.date).transform("mean")
     return predict(means, parameters)
 
@@ -248,7 +248,7 @@ def _scaled(potential, train, test):
 
 
 def _daily(rows, name, models, min_share):
-    """Means over the measured half-hours of each day with enough of them, and the share of its light that they are."""
+    """Means over the measured half-hours of each day with enough of them, and their share of the day's light."""
     known = rows[name].notna().values
     frame = pd.DataFrame({"measured": rows[name], "light": rows.half_hours} | models, index=rows.index)[known]
     groups = frame.groupby(frame.index.normalize())
@@ -273,7 +273,7 @@ def _simulations(test, predictions, settings):
 
 
 def _simulated(experiment, name, time, observed, models):
-    """A Dataset per model: (fold, seed, place, time), every measured value being tested."""
+    """A Dataset per model: (fold, seed, place, time), with every measured value tested."""
     unit = TARGETS[name]
     tested = np.isfinite(observed).astype(np.int8)[None, None]
     result = []
@@ -288,17 +288,17 @@ def _simulated(experiment, name, time, observed, models):
         }
         attrs = {"domain": "davos", "experiment": experiment, "model": model, "variable": name, "unit": unit}
         coordinates = {"fold": [0], "seed": seeds, "place": [PLACE], "time": np.asarray(time)}
-        result.append(xr.Dataset(data, coordinates, attrs | {"minimum_values": LEAST}))
+        result.append(xr.Dataset(data, coordinates, attrs | {"minimum_values": MIN_VALUES}))
     return result
 
 
 def evidence(daily, samples, seed=0):
-    """How much nearer to the measured days the canopy is than baselines, with intervals by resampling whole months.
+    """Gain of the canopy over baselines in daily means, with intervals by resampling whole months.
 
     A flux tower is one place: the sample are days, and the days of a month share weather.
 
     Args:
-        daily: of :func:`run`.
+        daily: as returned by :func:`run`.
         samples: resamples of months.
         seed: of the resampling.
 
@@ -338,7 +338,7 @@ def _gain(errors):
 
 
 def _mean_of_seeds(frame):
-    """Columns (model, seed) as their means over seeds, named by model; the others as they are."""
+    """Columns (model, seed) as their means over seeds, named by model; the others unchanged."""
     keys = [key for key in frame.columns if isinstance(key, tuple)]
     found = frame[[key for key in frame.columns if not isinstance(key, tuple)]].copy()
     for model in dict.fromkeys(model for model, _ in keys):

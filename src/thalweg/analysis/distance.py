@@ -1,4 +1,4 @@
-"""Skill against the distance to the nearest place that trained."""
+"""Skill against the distance to the nearest training place."""
 
 from thalweg.evaluation.blocks import read_blocks
 from thalweg.evaluation.skill_tables import read_distances, skill_by_distance

@@ -1,17 +1,18 @@
-"""What trained models answer to another climate: elasticities of runoff, signs, warming.
+"""Response of trained models to a changed climate: elasticities of runoff, signs, warming.
 
 The elasticity of mean runoff Q to precipitation P is eps_P = dQ/dP * P/Q, likewise eps_PET to potential evapotranspiration
 (Schaake 1990; Sankarasubramanian et al. 2001, doi:10.1029/2000WR900330). Here they are centred differences of a simulation
-whose forcing is multiplied by 0.95 and 1.05, spin-up included. Attributes and scaling stay as they were trained, climate means
-of the training period too: the answer is of the same land under other weather, not of another place.
+whose forcing is multiplied by 0.95 and 1.05, spin-up included. Attributes and scaling stay as trained, including climate means
+of the training period: the response is that of the same land under other weather, not of another place.
 
-Where runoff depends on P and PET alone and a doubling of both doubles it, Euler's theorem gives eps_P + eps_PET = 1. Stores that do
-not grow with the climate, and snow, take a sound model off 1 too, so that the deviation is a yardstick to compare models by. Fu's
-curve has 1 (Fu 1981; Zhang et al. 2004, doi:10.1029/2003WR002710), with phi = PET / P and one parameter w:
+If runoff depends only on P and PET and doubling both doubles it, Euler's theorem gives eps_P + eps_PET = 1. Stores that do
+not grow with the climate, and snow, also move a sound model away from 1, so that the deviation is only a measure for
+comparing models. Fu's curve has 1 (Fu 1981; Zhang et al. 2004, doi:10.1029/2003WR002710), with phi = PET / P and one
+parameter w:
 
     Q / P = (1 + phi^w)^(1/w) - phi
 
-Warming adds 2 K to temperature, once with potential evapotranspiration as it is and once with it growing as in Hargreaves'
+Warming adds 2 K to temperature, once with potential evapotranspiration unchanged and once growing as in Hargreaves'
 equation, by (T + 2 + 17.8) / (T + 17.8) (Hargreaves & Samani 1985, doi:10.13031/2013.26773).
 """
 
@@ -30,11 +31,11 @@ from thalweg.experiments.trained import place_windows, trained_models, whole_ser
 from thalweg.metrics.calendar import period, read_splits
 from thalweg.settings.blocks import PhysicsJob
 
-STEP = 0.05  # share by which forcing is changed, both ways
+STEP = 0.05  # relative change of forcing, up and down
 WARMING = 2.0  # K
 HARGREAVES = 17.8  # degC below freezing at which Hargreaves' equation ends
-LONGEST = 3653  # days of the test period that are simulated
-GREATEST_W = 50.0  # of Fu's curve, where it runs along its limits
+LONGEST = 3653  # maximum simulated days of the test period
+MAX_W = 50.0  # of Fu's curve, where it runs along its limits
 WARMED = ("warming_change", "warming_change_with_potential_evapotranspiration")
 FORCING = ("precipitation", "potential_evapotranspiration")
 
@@ -48,7 +49,7 @@ ANALYSIS = Declared(
     "differences of simulations with the forcing 5 % up and down, over the first ten years of the test period. Scaling, attributes "
     "and climate indices stay those of the training. Runoff in mm/day; its change under a warming of 2 K in percent, "
     "with potential evapotranspiration unchanged and growing with temperature as in Hargreaves' equation. Fu's curve through the "
-    "observed water balance of the catchment gives fu_w and the elasticities of comparison (empty where no curve goes through it).",
+    "observed water balance of the catchment gives fu_w and the elasticities of comparison (empty if no curve fits it).",
     category="Physics",
     tables=("", "evidence"),
     each=True,
@@ -90,7 +91,7 @@ CHANGES = {
 
 
 def changed(window, scaling, change):
-    """A window whose forcing has been changed, with the networks' inputs made of it by the scaling as trained.
+    """A window whose forcing has been changed, with the networks' inputs derived from it with the scaling as trained.
 
     Args:
         window: :class:`~thalweg.learn.windows.Window`.
@@ -109,7 +110,7 @@ def changed(window, scaling, change):
 
 @torch.no_grad()
 def respond(domain, splits, job, weights):
-    """Mean runoff of every seed of the first fold, under each change of the forcing, and what follows from it.
+    """Mean runoff of every seed of the first fold, under each change of the forcing, and derived quantities.
 
     Args:
         domain: the :class:`~thalweg.basin.domain.Domain`.
@@ -120,8 +121,8 @@ def respond(domain, splits, job, weights):
     Returns:
         DataFrame with a row per seed and tested gauge: seed, place, runoff (mm/day), elasticity_precipitation,
         elasticity_potential_evapotranspiration, elasticity_sum (dimensionless), warming_change and
-        warming_change_with_potential_evapotranspiration (percent of the runoff). All are NaN without runoff, and what
-        involves potential evapotranspiration also where the process does not read it.
+        warming_change_with_potential_evapotranspiration (percent of the runoff). All are NaN without runoff; quantities
+        with potential evapotranspiration also if the process does not use it.
     """
     seen = spatial_domain(domain, job.model)
     models, scaling = trained_models(job.model, seen, weights)
@@ -171,7 +172,7 @@ def _days(domain, splits):
 
 
 def tested(domain, splits):
-    """Positions of the gauges that the first fold tests."""
+    """Positions of the gauges tested in the first fold."""
     rows = splits[splits.fold == splits.fold.min()].set_index("place").loc[domain.place_ids]
     return np.flatnonzero(rows.test.values)
 
@@ -214,9 +215,9 @@ def fu_elasticities(precipitation, potential_evapotranspiration, w):
 
 
 def fit_fu(precipitation, potential_evapotranspiration, runoff):
-    """The w of Fu's curve that gives a catchment its mean runoff; all in one unit.
+    """The w of Fu's curve that reproduces a catchment's mean runoff; all in one unit.
 
-    NaN where no w does: unless 0 < runoff < precipitation and evapotranspiration stays below its potential.
+    NaN if there is none: unless 0 < runoff < precipitation and evapotranspiration stays below its potential.
     """
     from scipy.optimize import brentq
 
@@ -226,19 +227,19 @@ def fit_fu(precipitation, potential_evapotranspiration, runoff):
     def excess(w):
         return fu_runoff(precipitation, potential_evapotranspiration, w) - runoff
 
-    least = 1 + 1e-9
-    return brentq(excess, least, GREATEST_W) if excess(GREATEST_W) < 0 < excess(least) else np.nan
+    lowest = 1 + 1e-9
+    return brentq(excess, lowest, MAX_W) if excess(MAX_W) < 0 < excess(lowest) else np.nan
 
 
 def fu_table(balance):
     """Fu's curve through the observed water balance of each catchment.
 
     Args:
-        balance: of :func:`water_balance`.
+        balance: as returned by :func:`water_balance`.
 
     Returns:
         DataFrame (place,): ``balance`` with fu_w, fu_elasticity_precipitation and
-        fu_elasticity_potential_evapotranspiration; NaN where no curve goes through the balance.
+        fu_elasticity_potential_evapotranspiration; NaN if no curve fits the balance.
     """
     w = np.array([fit_fu(*row) for row in balance.itertuples(index=False)])
     precipitation, potential = fu_elasticities(balance.precipitation, balance.potential_evapotranspiration, w)
@@ -248,10 +249,10 @@ def fu_table(balance):
 
 
 def respond_all(domain, splits, job, weights):
-    """The responses of all models of an experiment beside Fu's elasticities.
+    """The responses of all models of an experiment with Fu's elasticities.
 
     Args:
-        domain, splits: as of :func:`respond`.
+        domain, splits: as in :func:`respond`.
         job: :class:`~thalweg.experiments.trained.PhysicsJob`.
         weights: name of a model -> path of its weights.
 
@@ -272,12 +273,12 @@ def response_evidence(table, blocks, reference, samples):
       means closer to 1;
     - ``sign_violations``: share of gauges (mean over seeds) where runoff grows with potential evapotranspiration or falls
       with precipitation;
-    - ``elasticity_to_budyko``: rank correlation over gauges of eps_P with Fu's, beside that of ``aridity``, PET / P, which
-      knows the climate alone;
+    - ``elasticity_to_budyko``: rank correlation over gauges of eps_P with Fu's, compared with that of ``aridity``, PET /
+      P, which contains only climate;
     - ``warming_change`` and ``warming_change_with_potential_evapotranspiration``: median over gauges of the change of runoff.
 
     Args:
-        table: of :func:`respond_all`.
+        table: as returned by :func:`respond_all`.
         blocks: Series of the label of each gauge's block, by place.
         reference: model that the others are compared with.
         samples: resamples of blocks, and permutations.

@@ -1,9 +1,9 @@
-"""Errors of annual flood peaks, by how rare the flood is.
+"""Errors of annual flood peaks, by return period.
 
-The peak of a tested water year is its greatest observed daily discharge. Its return period is that in the log-Pearson III
-distribution of the gauge's observed annual maxima over the whole record (:mod:`thalweg.metrics.flood_frequency`); those of 25 years and
-more lie in the tail of records of a few decades, and are one class. The simulated peak is the greatest simulated
-discharge within three days of the observed one, so that a flood a day late is an error of timing and not of its size.
+The peak of a tested water year is its maximum observed daily discharge. Its return period is that in the log-Pearson III
+distribution of the gauge's observed annual maxima over the whole record (:mod:`thalweg.metrics.flood_frequency`); peaks
+of 25 years and more lie in the tail of records of a few decades, and are one class. The simulated peak is the maximum simulated
+discharge within three days of the observed one, so that a flood a day late is an error of timing, not of magnitude.
 """
 
 import numpy as np
@@ -15,12 +15,12 @@ from thalweg.evaluation.evidence import compared
 from thalweg.experiments.declared import Declared
 from thalweg.experiments.simulation import read_simulation
 from thalweg.metrics.calendar import water_year
-from thalweg.metrics.flood_frequency import FEWEST_DAYS, annual_maxima, return_period
+from thalweg.metrics.flood_frequency import MIN_DAYS, annual_maxima, return_period
 from thalweg.metrics.scores import PEAK_WINDOW
 
 EDGES = (2, 5, 10, 25)  # years
 CLASSES = ("below 2", "2 to 5", "5 to 10", "10 to 25", "above 25")
-RARE = 5  # years, from which a peak counts in the evidence
+RARE = 5  # years, minimum return period of peaks in the evidence
 COLUMNS = ("model", "return_period", "peaks", "places", "median_error", "low", "high", "median_absolute_error")
 
 
@@ -60,8 +60,8 @@ def peak_errors(simulation, observed):
 
     Returns:
         DataFrame with a row per gauge and tested water year with enough days: place, year, return_period (years), error and
-        absolute_error: simulated over observed peak less 1, and its size, each the mean over seeds and folds. Peaks without
-        flow, and those of gauges to which no distribution can be fitted, have no row.
+        absolute_error: simulated over observed peak minus 1, and its absolute value, each the mean over seeds and folds.
+        Peaks without flow, and those of gauges without a fitted distribution, have no row.
     """
     maxima = annual_maxima(observed)
     years = water_year(simulation.time.values)
@@ -73,7 +73,7 @@ def peak_errors(simulation, observed):
         days = np.flatnonzero(known[position])
         for year in np.unique(years[days]):
             within = days[years[days] == year]
-            if len(within) < FEWEST_DAYS:
+            if len(within) < MIN_DAYS:
                 continue
             day = within[seen[position, within].argmax()]
             peak = seen[position, day]
@@ -98,12 +98,12 @@ def errors_by_class(errors, blocks, samples):
     """Errors of peaks by class of return period.
 
     Args:
-        errors: of :func:`peak_errors`, with a column model.
+        errors: as returned by :func:`peak_errors`, with a column model.
         blocks: Series of the label of each gauge's block, by place.
         samples: resamples of blocks.
 
     Returns:
-        DataFrame with the columns :data:`COLUMNS`: by model and class, the number of peaks and of the gauges they are of; over
+        DataFrame with the columns :data:`COLUMNS`: by model and class, the number of peaks and of their gauges; over
         peaks, the median error with its 95 % interval by the block bootstrap, and the median absolute error (dimensionless).
     """
     rows = []
@@ -128,12 +128,12 @@ def errors_by_class(errors, blocks, samples):
 def peak_evidence(errors, blocks, reference, samples):
     """Evidence of peaks of a return period of 5 years and more, ``peak_error_above_5_years``.
 
-    Of each model the median over gauges of a gauge's mean absolute error; against the reference the *improvement*, by how
-    much the error of the reference is the greater one: positive means that the model errs less.
+    For each model the median over gauges of a gauge's mean absolute error; against the reference the *improvement*, the
+    error of the reference minus that of the model: positive means that the model is better.
 
     Args:
-        errors, blocks, samples: as of :func:`errors_by_class`.
-        reference: model that the others are compared with, where it is among them.
+        errors, blocks, samples: as in :func:`errors_by_class`.
+        reference: model that the others are compared with, if it is one of them.
 
     Returns:
         list of dict: rows of evidence without domain and experiment.

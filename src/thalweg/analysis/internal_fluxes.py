@@ -1,18 +1,20 @@
-"""Fluxes inside a process that no observation trained: evapotranspiration, baseflow, snow.
+"""Internal fluxes of a process not used in training: evapotranspiration, baseflow, snow.
 
-Evapotranspiration is held against the water balance of the catchment, precipitation minus observed runoff, over the days of observed
-discharge; the change of storage, which the balance leaves out, matters in a period of a year or two. A process that neither exchanges
-water with its surroundings nor loses any balances too, so that its evapotranspiration is as right in the mean as its runoff is: there
-the test is of discharge in years not trained on, and of evapotranspiration itself only for ``gr4j`` and ``prms``, which can lose water.
-The trivial predictor is Budyko's curve of precipitation P and potential evapotranspiration PET (Budyko 1974), with phi = PET / P:
+Evapotranspiration is compared with the water balance of the catchment, precipitation minus observed runoff, over the days
+of observed discharge; the change of storage, which the balance leaves out, matters in a period of a year or two. A
+process that neither exchanges water with its surroundings nor loses any balances too, so that its evapotranspiration is
+as accurate in the mean as its runoff: there the test is of discharge in years not trained on, and of evapotranspiration
+itself only for ``gr4j`` and ``prms``, which can lose water. The trivial predictor is Budyko's curve of precipitation P
+and potential evapotranspiration PET (Budyko 1974), with phi = PET / P:
 
     E / P = sqrt(phi tanh(1 / phi) (1 - exp(-phi)))
 
-Baseflow is the flow out of a process's lowest store. Its share of the runoff is held against the baseflow index of observed
-discharge by the filter of Lyne & Hollick (1979) as standardised by Ladson et al. (2013, doi:10.7158/13241583.2013.11465417). What
-a filter calls baseflow is the slow part of a hydrograph, not water from the ground. The trivial predictor is aridity.
+Baseflow is the flow out of a process's lowest store. Its share of the runoff is compared with the baseflow index of observed
+discharge by the filter of Lyne & Hollick (1979) as standardised by Ladson et al. (2013,
+doi:10.7158/13241583.2013.11465417). The slow part of a hydrograph separated by a filter is not necessarily groundwater.
+The trivial predictor is aridity.
 
-The data hold no observation of snow: the greatest snow water of the year and its day are stated, not tested.
+The data contain no observation of snow: the maximum snow water of the year and its day are reported, not tested.
 """
 
 from dataclasses import replace
@@ -35,10 +37,10 @@ from thalweg.metrics.signatures import baseflow_index
 from thalweg.processes import Variable
 from thalweg.settings.blocks import PhysicsJob
 
-NO_BASEFLOW = ("gr4j",)  # whose routing store takes a fixed share of all water
-SNOW = ("snowpack", "meltwater")  # states of snow, where a process has them
-SNOW_YEAR = 270  # days of a water year in the period from which its greatest snow water counts
-LEAST_SNOW = 1.0  # mm of snow water below which a year has no day of greatest
+NO_BASEFLOW = ("gr4j",)  # whose routing store receives a fixed share of all water
+SNOW = ("snowpack", "meltwater")  # states of snow, if a process has them
+SNOW_YEAR = 270  # days of a water year in the period, minimum for its maximum snow water
+MIN_SNOW = 1.0  # mm of snow water below which a year has no day of maximum
 
 
 ANALYSIS = Declared(
@@ -48,9 +50,9 @@ ANALYSIS = Declared(
     title="internal fluxes",
     caption="Fluxes that were not used in training, by process, seed and gauge over the test period. Evapotranspiration (mm/day) is "
     "compared with precipitation minus observed runoff and with Budyko's curve; the baseflow index with that of observed discharge by the "
-    "filter of Lyne and Hollick. In a process that conserves water, mean evapotranspiration is as right as mean runoff, and what a "
-    "filter calls baseflow is the slow part of a hydrograph. Maximum snow water (mm) and its day since 1 October are stated, not "
-    "tested: the data hold no observation of snow.",
+    "filter of Lyne and Hollick. In a process that conserves water, mean evapotranspiration is as accurate as mean runoff, and what a "
+    "filter calls baseflow is the slow part of a hydrograph. Maximum snow water (mm) and its day since 1 October are reported, not "
+    "tested: the data contain no observation of snow.",
     category="Physics",
     tables=("", "evidence"),
     each=True,
@@ -74,7 +76,7 @@ def budyko(precipitation, potential_evapotranspiration):
 
 
 def has_baseflow(process):
-    """Whether a process has a flux of its lowest store."""
+    """Whether a process has a flux from its lowest store."""
     return "baseflow" in process.flux_names and process.name not in NO_BASEFLOW
 
 
@@ -93,7 +95,7 @@ def with_snow_water(process):
 
 @torch.no_grad()
 def inner_fluxes(domain, splits, job, weights):
-    """What every seed of the first fold does within the tested catchments over the test period.
+    """Internal fluxes of every seed of the first fold in the tested catchments over the test period.
 
     Args:
         domain: the :class:`~thalweg.basin.domain.Domain`.
@@ -103,7 +105,7 @@ def inner_fluxes(domain, splits, job, weights):
 
     Returns:
         DataFrame with a row per seed and gauge: seed, place, evapotranspiration (mm/day, over the days of observed
-        discharge), baseflow_index (dimensionless, NaN where the process has none), greatest_snow_water (mm, mean over
+        discharge), baseflow_index (dimensionless, NaN if the process has none), greatest_snow_water (mm, mean over
         water years) and day_of_greatest_snow_water (days since 1 October, median over years with at least 1 mm).
     """
     seen = spatial_domain(domain, job.model)
@@ -123,7 +125,7 @@ def inner_fluxes(domain, splits, job, weights):
             fluxes = {name: window.drainage.mean(v)[:, columns].double().numpy() for name, v in fluxes.items()}
             runoff = fluxes["runoff"].sum(0)
             share = np.divide(fluxes[base].sum(0), runoff, out=np.full(len(some), np.nan), where=runoff > 0)
-            greatest, day = _greatest(fluxes["snow_water"], time)
+            maximum, day = _annual_maximum(fluxes["snow_water"], time)
             counted = known[:, some]
             evaporated = np.where(counted, fluxes["evapotranspiration"], 0).sum(0)
             tables.append(
@@ -133,7 +135,7 @@ def inner_fluxes(domain, splits, job, weights):
                         "place": domain.place_ids[some],
                         "evapotranspiration": evaporated / np.maximum(counted.sum(0), 1),
                         "baseflow_index": share if lowest else np.nan,
-                        "greatest_snow_water": greatest,
+                        "greatest_snow_water": maximum,
                         "day_of_greatest_snow_water": day,
                     }
                 )
@@ -141,26 +143,26 @@ def inner_fluxes(domain, splits, job, weights):
     return pd.concat(tables, ignore_index=True)
 
 
-def _greatest(snow, time):
-    """Mean over water years of the greatest snow water (time, gauge), and the median of its day since 1 October."""
+def _annual_maximum(snow, time):
+    """Mean over water years of the maximum snow water (time, gauge), and the median of its day since 1 October."""
     year = water_year(time)
     days = [np.flatnonzero(year == one) for one in np.unique(year) if (year == one).sum() >= SNOW_YEAR]
     if not days:
         return np.full(snow.shape[1], np.nan), np.full(snow.shape[1], np.nan)
-    greatest = np.stack([snow[rows].max(0) for rows in days])
+    maximum = np.stack([snow[rows].max(0) for rows in days])
     begin = [np.datetime64(f"{year[rows[0]] - 1}-10-01") for rows in days]
     day = np.stack(
         [(time[rows][snow[rows].argmax(0)] - start) / np.timedelta64(1, "D") for rows, start in zip(days, begin)]
     )
-    day = pd.DataFrame(np.where(greatest >= LEAST_SNOW, day, np.nan))
-    return greatest.mean(0), day.median().to_numpy()
+    day = pd.DataFrame(np.where(maximum >= MIN_SNOW, day, np.nan))
+    return maximum.mean(0), day.median().to_numpy()
 
 
 def inner_fluxes_of_all(domain, splits, job, weights):
-    """The inner fluxes of all processes of an experiment beside what observations say of them.
+    """The internal fluxes of all processes of an experiment with the corresponding observations.
 
     Args:
-        domain, splits: as of :func:`inner_fluxes`.
+        domain, splits: as in :func:`inner_fluxes`.
         job: :class:`~thalweg.experiments.trained.PhysicsJob`.
         weights: name of a model of kind process -> path of its weights.
 
@@ -190,13 +192,13 @@ def untrained_evidence(table, blocks, reference, samples):
 
     - ``evapotranspiration_bias_share``: median over gauges of the error of simulated evapotranspiration, as a share of that of
       the water balance;
-    - ``evapotranspiration_rank_correlation``: with that of the water balance, over gauges, beside ``budyko``;
-    - ``baseflow_index_rank_correlation``: with the filter's index, over gauges, beside ``aridity``.
+    - ``evapotranspiration_rank_correlation``: with that of the water balance, over gauges, compared with ``budyko``;
+    - ``baseflow_index_rank_correlation``: with the filter's index, over gauges, compared with ``aridity``.
 
     Args:
-        table: of :func:`inner_fluxes_of_all`.
+        table: as returned by :func:`inner_fluxes_of_all`.
         blocks: Series of the label of each gauge's block, by place.
-        reference: model that the others are compared with, where it is among them.
+        reference: model that the others are compared with, if it is one of them.
         samples: resamples of blocks, and permutations.
 
     Returns:

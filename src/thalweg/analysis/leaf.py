@@ -1,10 +1,10 @@
-"""What gas exchange can teach of leaves: held-out points and curves, and parameters that are known because they are made.
+"""Learning leaf parameters from gas exchange: held-out points and curves, and twin experiments with known parameters.
 
-Every experiment predicts assimilation (and conductance) where it was not trained. Within curves, the network beside attributes has an
-offset for each curve; across curves, species and locations it has attributes alone, and so have its baselines: the mean of the
-training curves' fits, of those of the same plant type, and ridge regression on the same attributes.
+Every experiment predicts assimilation (and conductance) at data not used in training. Within curves, the network has, in
+addition to attributes, an offset for each curve; across curves, species and locations it has only attributes, as have its
+baselines: the mean of the training curves' fits, of those of the same plant type, and ridge regression on the same attributes.
 
-Parameters are judged against the fits of the curves themselves, which see the held-out curves and have errors of their own.
+Parameters are compared with the fits of the curves themselves, which use the held-out curves and have their own errors.
 """
 
 import numpy as np
@@ -25,12 +25,12 @@ from thalweg.processes.vegetation.photosynthesis import (
 )
 
 PENALTIES = np.logspace(-2, 5, 29)  # of ridge regression
-INNER_FOLDS = 5  # of training groups, to choose a penalty and the time to stop
+INNER_FOLDS = 5  # of training groups, to choose a penalty and the stopping time
 JUDGED = ("Vcmax25", "Jmax25", "Rd25", "g1")
-GROUPS = {"curves": None, "species": "species", "locations": "location"}  # experiment -> label that is held out whole
+GROUPS = {"curves": None, "species": "species", "locations": "location"}  # experiment -> label of the groups held out
 KEYS = ["domain", "experiment", "model", "fold", "seed", "curve", "group"]  # of the learned parameters
 ONE_START = ((1.0, 1.0),)
-LEAST = 2  # tested points of a curve for a score
+MIN_POINTS = 2  # tested points of a curve for a score
 
 # Vcmax25 [umol m-2 s-1] and g1 [kPa**0.5] of seven plant types: FATES's defaults; De Kauwe et al. (2015).
 PLANT_TYPES = {
@@ -47,11 +47,11 @@ TEST_SHARE = 0.2
 
 
 def fits_of(domain):
-    """Every curve fitted alone, by the equations of its pathway.
+    """Every curve fitted separately, by the equations of its pathway.
 
     Returns:
-        DataFrame: a row per curve: parameters at 25 degC, RMSE of assimilation [umol m-2 s-1], and where the data have fits of
-        their own, these, and ``Vcmax`` and ``Jmax`` at the same temperature.
+        DataFrame: a row per curve: parameters at 25 degC, RMSE of assimilation [umol m-2 s-1], and, if the data have their
+        own fits, these, and ``Vcmax`` and ``Jmax`` at the same temperature.
     """
     tables = []
     attributes = domain.attributes
@@ -71,7 +71,7 @@ def fits_of(domain):
 
 
 def _starts(curves):
-    """A search for the root makes fits slow; with light and humidity varied they have one minimum."""
+    """A search for the root makes fits slow; with varied light and humidity they have one minimum."""
     return {} if "intercellular_co2" in curves.forcing else {"starts": ONE_START}
 
 
@@ -88,7 +88,7 @@ def _predicted(curves, parameters):
 
 
 def _errors(curves, parameters):
-    """Modelled minus measured: name -> array (point, curve), NaN where nothing was measured."""
+    """Modelled minus measured: name -> array (point, curve), NaN where not measured."""
     predicted = _predicted(curves, parameters)
     return {name: predicted[name] - curves.samples[name].numpy().astype(float) for name in curves.samples}
 
@@ -106,7 +106,7 @@ def run_study(domain, settings):
 
     Returns:
         (simulations, tables): Datasets of the form of :mod:`thalweg.experiments.simulation`, one per experiment, model and variable,
-        with ``point`` in the place of time; dict of DataFrames: ``fits``, see :func:`fits_of`; ``parameters``, learned ones of every
+        with ``point`` instead of time; dict of DataFrames: ``fits``, see :func:`fits_of`; ``parameters``, learned ones of every
         curve where it was held out; ``points``, measured and modelled within curves.
     """
     fits = fits_of(domain)
@@ -165,7 +165,7 @@ def _simulations(curves, ids, units, found, held_out, experiment):
             }
             attrs = {"experiment": experiment, "model": model, "variable": name, "unit": units[name]}
             coordinates = {"fold": range(len(out)), "seed": seeds, "place": ids, "point": np.arange(values.shape[1])}
-            result.append(xr.Dataset(data, coordinates, attrs | {"minimum_values": LEAST}))
+            result.append(xr.Dataset(data, coordinates, attrs | {"minimum_values": MIN_POINTS}))
     return result
 
 
@@ -173,7 +173,7 @@ def _within(curves, inputs, ids, settings):
     """Points held out within curves.
 
     Returns:
-        (found, held_out, points): parameters as :func:`_simulations` takes them; bool (point, curve); modelled points, a DataFrame.
+        (found, held_out, points): parameters as for :func:`_simulations`; bool (point, curve); modelled points, a DataFrame.
     """
     number = np.arange(next(iter(curves.forcing.values())).shape[0])[:, None]
     held_out = torch.as_tensor(number % settings.every == settings.every // 2).expand(-1, curves.size)
@@ -204,7 +204,7 @@ def _across(curves, inputs, ids, groups, plant_type, fitted, settings):
     """Whole groups of curves held out.
 
     Returns:
-        (found, folds, table): parameters as :func:`_simulations` takes them; bool (curve,) of each fold; parameters of the held-out
+        (found, folds, table): parameters as for :func:`_simulations`; bool (curve,) of each fold; parameters of the held-out
         curves, a DataFrame.
     """
     parameters, found = [], {}
@@ -253,11 +253,11 @@ def folds_of(groups, folds, seed=0):
 
 
 def ridge(inputs, targets, groups, wanted):
-    """Ridge regression, its penalty chosen by holding out groups of the training rows.
+    """Ridge regression, with a penalty chosen by holding out groups of the training rows.
 
     Args:
         inputs, wanted: arrays (row, input), scaled alike.
-        targets: array (row,); NaN does not count.
+        targets: array (row,); NaN is ignored.
         groups: labels (row,).
 
     Returns:
@@ -281,7 +281,7 @@ def _ridge(inputs, targets, wanted):
 
 
 def _input(values):
-    """Traits and climate that cannot be 0 as logarithms, for they are spread like these (Wright et al. 2004)."""
+    """Logarithms of traits and climate that cannot be 0, whose distributions are about log-normal (Wright et al. 2004)."""
     return np.log(values) if (values > 0).all() else values
 
 
@@ -311,10 +311,10 @@ def _train(curves, inputs, settings, seed, offsets=0):
 
 
 def parameter_skill(parameters, samples, seed=0):
-    """How well parameters of held-out curves are predicted, with 95 % intervals by resampling groups.
+    """Skill of predicted parameters of held-out curves, with 95 % intervals by resampling groups.
 
     Args:
-        parameters: of :func:`run_study`.
+        parameters: as returned by :func:`run_study`.
         samples: bootstrap resamples of groups.
         seed: of the resampling.
 
@@ -357,10 +357,11 @@ def _agreement(predicted, observed):
 
 
 def recover(settings):
-    """Vcmax25 of plant types and the soil-water stress exponent of soils, learned again from assimilation they made.
+    """Vcmax25 of plant types and the soil-water stress exponent of soils, recovered from simulated assimilation.
 
-    As Aboelyazeed et al. (2023, doi:10.5194/bg-20-2671-2023): B = 0.1 organic matter + 0.45 sand + 0.45 clay (shares); one network
-    takes the plant type to Vcmax25, another the soil to B; errors of net assimilation train both through the coupled equations.
+    Following Aboelyazeed et al. (2023, doi:10.5194/bg-20-2671-2023): B = 0.1 organic matter + 0.45 sand + 0.45 clay
+    (shares); one network maps the plant type to Vcmax25, another the soil to B; errors of net assimilation train both
+    through the coupled equations.
 
     Returns:
         (table, leaves): DataFrame with a row per noise, seed and quantity: R2 over held-out leaves (of net assimilation: over their

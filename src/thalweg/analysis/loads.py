@@ -1,12 +1,12 @@
-"""Loads of nitrate down a network of places: what arrives from above, what is gained beside the river, what is taken up on the way.
+"""Loads of nitrate down a network of places: inflow from upstream, lateral gain, in-stream uptake.
 
-Each place stands at the head of a reach to the place downstream, along which the whole load of the place loses by first-order
-uptake (:mod:`thalweg.processes.water_quality.load`) with the uptake velocity and the width learned there. Loads are marched down
-the network by the solve that routes water: what is gained joins at the head of a reach, so it does so in a reach of no length of
-its own.
+Each place is at the head of a reach to the place downstream, along which the whole load of the place is reduced by first-order
+uptake (:mod:`thalweg.processes.water_quality.load`) with the uptake velocity and the width learned there. Loads are routed down
+the network by the scheme that routes water: gains join at the head of a reach, in a separate reach of zero
+length.
 
-The uptake velocity was learned from concentrations place by place, where it acts along a learned length upstream. The balance
-shows what that velocity means between places; it is no second fit.
+The uptake velocity was learned from concentrations separately at each place, where it acts along a learned length
+upstream. The balance shows the effect of that velocity between places; it is not a second fit.
 """
 
 import numpy as np
@@ -22,9 +22,9 @@ from thalweg.processes.water_quality.load import carried, reach_of_load, relativ
 
 KILOGRAMS_PER_DAY = 86.4  # in 1 mg/l times 1 m3/s
 TONNES_PER_YEAR = 0.36525  # in a kg/day
-VELOCITY = 0.5  # m/s of water, for the time a load is on its way; it does not bear on the mean
+VELOCITY = 0.5  # m/s of water, for the travel time of loads; it does not affect the mean
 SHORTEST = 0.01  # day in a reach
-SETTLING = 200  # days after which loads that enter evenly have come to rest
+SETTLING = 200  # days after which loads that enter evenly have reached steady state
 
 
 LEARNED = ("uptake_velocity", "width_coefficient", "width_exponent")
@@ -41,7 +41,7 @@ ANALYSIS = Declared(
 
 
 def analyse(domain_path, simulation_path):
-    """The balance of loads with what a model of nitrogen learned, means over folds and seeds; see :func:`loads`."""
+    """The balance of loads with learned parameters of a nitrogen model, means over folds and seeds; see :func:`loads`."""
     simulation, parameters = read_simulation(simulation_path), read_simulation(simulation_path, "parameters")
     nitrate = simulation.simulated.mean(("fold", "seed")).transpose("time", "place").values
     learned = {name: parameters[name].mean(("fold", "seed")).values for name in LEARNED}
@@ -59,14 +59,14 @@ def loads(domain, nitrate, parameters):
 
     Returns:
         DataFrame with a row per simulated place: place, downstream, load (at the place), arriving (from the places above), gained
-        (their difference; negative where the places do not agree), uptake (on the way to the place downstream), all in t/year as
-        N; uptake_share (of the load), delivered_share (of the load, that reaches the last place).
+        (their difference; negative if the places are inconsistent), uptake (on the way to the place downstream), all in
+        t/year as N; uptake_share (of the load), delivered_share (of the load, that reaches the last place).
 
     Raises:
-        DataError: when the places have no network, or do not stand one at the head of each reach.
+        DataError: if the places have no network, or not one at the head of each reach.
     """
     if domain.network is None:
-        raise DataError(f"{domain.name}: the places stand on no network; give network.csv, or leave loads out")
+        raise DataError(f"{domain.name}: the places are on no network; add network.csv, or omit loads")
     ids = domain.place_ids
     for name in (domain.unit_ids, domain.network.reach.values.astype(str), domain.places.reach.values.astype(str)):
         if not np.array_equal(name, ids):
@@ -110,7 +110,7 @@ def loads(domain, nitrate, parameters):
 
 
 def _marched(river, gained, uptake, days):
-    """The loads (reach,) that leave the reaches once steady gains at their heads have come to rest, in the unit of the gains."""
+    """The loads (reach,) that leave the reaches in steady state under gains at their heads, in the unit of the gains."""
     heads = [f"{name} head" for name in river.reach]
     below = [heads[target] if target >= 0 else "" for target in river.downstream]
     doubled = River([*heads, *river.reach], [*river.reach, *below], river.source)

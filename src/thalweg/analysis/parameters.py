@@ -1,15 +1,16 @@
 """Learned parameters against soil, geology, vegetation, water and climate, and how stable they are over seeds and folds.
 
-A network computes the parameters from the very attributes they are compared with. A correlation shows what the network uses
-and with which sign, and whether that is what hydrologists expect; it is no independent proof that the parameter is right.
+A network computes the parameters from the same attributes they are compared with. A correlation shows which attributes
+the network uses and with which sign, and whether this agrees with hydrological expectation; it is not independent
+evidence that the parameter is correct.
 
-The null is that of no relation between land and parameters: the rows of the parameters are shuffled over units, all
-parameters together, and the greatest absolute rank correlation of all pairs is kept (max-statistic: Westfall & Young 1993),
-so that p holds for the whole family of pairs. Shuffling ignores that neighbours are alike, so p is optimistic where units are
+The null hypothesis is no relation between land and parameters: the rows of the parameters are shuffled over units, all
+parameters together, and the maximum absolute rank correlation of all pairs is kept (max-statistic: Westfall & Young 1993),
+so that p holds for the whole family of pairs. Shuffling ignores spatial correlation, so p is optimistic where units are
 near each other. Stability is the intraclass correlation ICC(1) of Shrout & Fleiss (1979, doi:10.1037/0033-2909.86.2.420), with
-units as targets and seeds, or folds, as raters: 1 when each learns the same map, about 0 when they agree no better than chance.
-Folds are compared by their means over seeds; they begin with the same weights and share most training places, so they show
-the effect of some other places, and not that of chance.
+units as targets and seeds, or folds, as raters: 1 if each learns the same map, about 0 if they agree no better than chance.
+Folds are compared by their means over seeds; they start with the same weights and share most training places, so they show
+the effect of a few different places, not that of chance.
 """
 
 from itertools import combinations
@@ -37,7 +38,7 @@ ANALYSIS = Declared(
     given={"settings": "attribute_jobs"},
     title="parameters and attributes",
     caption="Spearman's rank correlations of learned parameters (means over folds and seeds) with attributes over units. p_familywise "
-    "is that of the largest absolute correlation of all pairs under permutation of units, null what that exceeds by chance in 5 % of "
+    "is that of the largest absolute correlation of all pairs under permutation of units, null its value exceeded by chance in 5 % of "
     "permutations; expected is the sign of a hypothesis made beforehand. The network computes the parameters from these "
     "attributes: a correlation shows what it uses, not that it is right. icc_seeds and icc_folds are intraclass correlations, 1 where "
     "every seed or fold learns the same map.",
@@ -55,7 +56,7 @@ def analyse(domain_path, split_path, simulations, settings, domain, experiment):
 
 
 class Hypothesis(NamedTuple):
-    """What is expected of parameters that mean the same in several processes, and of the attributes they should follow."""
+    """Expected relations of attributes with parameters that have the same meaning in several processes."""
 
     reason: str
     parameters: tuple[str, ...]
@@ -97,7 +98,7 @@ def _standard_ranks(columns):
 
 
 def familywise_null(first, second, samples, seed=0):
-    """Greatest absolute rank correlation of any pair of columns, when the rows of the first are shuffled: (samples,)."""
+    """Maximum absolute rank correlation over all pairs of columns with the rows of the first shuffled: (samples,)."""
     generator = np.random.default_rng(seed)
     first, second = _standard_ranks(first), _standard_ranks(second)
     return np.array([np.abs(generator.permutation(first).T @ second).max() for _ in range(samples)])
@@ -106,7 +107,7 @@ def familywise_null(first, second, samples, seed=0):
 def intraclass_correlation(ratings):
     """ICC(1) of ratings (..., target, rater): (B - W) / (B + (k - 1) W) of mean squares between and within targets.
 
-    NaN with fewer than two targets or raters, or where nothing varies.
+    NaN for fewer than two targets or raters, or without variation.
     """
     targets, raters = ratings.shape[-2:]
     if targets < 2 or raters < 2:
@@ -126,10 +127,10 @@ def mean_rank_correlation(ratings):
 
 
 def attributes_of(domain, splits, training):
-    """Attributes of every unit that vary, with the climate of the training period where networks were given it.
+    """Attributes of every unit that vary, with the climate of the training period if networks used it.
 
     Returns:
-        DataFrame (unit,): every attribute that networks may see.
+        DataFrame (unit,): every attribute that may be an input of networks.
     """
     columns = {name: domain.attributes[name].values for name in domain.inputs}
     if training.climate_attributes:
@@ -141,7 +142,7 @@ def attributes_of(domain, splits, training):
 
 
 def seen_units(domain, variables):
-    """Positions of the units that the places of a domain observe (unit,): those upstream, or of samples the places' own."""
+    """Positions of the units that the places of a domain observe (unit,): those upstream, or for samples the places' own."""
     if any(observable(name).gather != "unit" for name in variables):
         return np.unique(domain.catchment_weights.indices)
     units = domain.place_units
@@ -149,32 +150,32 @@ def seen_units(domain, variables):
 
 
 def attribute(domain, splits, job, parameters, samples):
-    """What one model learned, against attributes.
+    """Correlations of one model's learned parameters with attributes.
 
     Args:
         domain: the :class:`~thalweg.basin.domain.Domain`.
         splits: table of :func:`~thalweg.experiments.splits.make_splits`.
         job: :class:`~thalweg.settings.blocks.TrainingJob` of a model of kind process whose network is ``attributes``.
-        parameters: Dataset (fold, seed, unit), the group of its simulation; those that are known are left out.
+        parameters: Dataset (fold, seed, unit), the group of its simulation; known parameters are omitted.
         samples: permutations, and resamples.
 
     Returns:
         (DataFrame, dict of dict): a row per parameter and attribute, over :func:`seen_units`: parameter, attribute,
-        correlation (Spearman's rho of the mean over folds and seeds), p_familywise, null (what the greatest of all
-        absolute correlations exceeds by chance in 5 % of permutations), expected (sign of the hypothesis, 0 for none),
+        correlation (Spearman's rho of the mean over folds and seeds), p_familywise, null (the value exceeded by the
+        maximum of all absolute correlations in 5 % of permutations), expected (sign of the hypothesis, 0 for none),
         units, icc_seeds (mean over folds), icc_folds (of means over seeds) and rank_correlation_seeds (mean over folds
         and pairs of seeds), the last three NaN with a single seed or fold; and for the raters ``seeds`` and ``folds``, where there
-        are two or more, the median over parameters of their ICC with its interval, and the number of parameters.
+        are at least two, the median over parameters of their ICC with its interval, and the number of parameters.
 
     Raises:
-        DataError: when no attribute differs between units.
+        DataError: if no attribute differs between units.
     """
     seen = spatial_domain(domain, job.model)
     units = seen_units(seen, job.variables)
     land = attributes_of(seen, splits, job.training).iloc[units]
     land = land.loc[:, land.nunique() > 1]
     if land.empty:
-        raise DataError(f"{domain.name}/attributes: no attribute differs between the observed units; add some")
+        raise DataError(f"{domain.name}/attributes: no attribute differs between the observed units; add attributes")
     aligned = parameters.assign_coords(unit=parameters.unit.astype(str)).sel(unit=seen.unit_ids[units])
     names = [
         name for name, v in aligned.data_vars.items() if v.dims == ("fold", "seed", "unit") and not v.attrs.get("known")
@@ -231,12 +232,12 @@ def _stability(ratings, blocks, samples):
 def attribute_all(domain, splits, job, parameters):
     """The table and the evidence of all models of an experiment whose parameters are learned from attributes.
 
-    - ``parameter_as_expected``: share of the hypothesised pairs (:data:`HYPOTHESES`) that are there with the expected sign
+    - ``parameter_as_expected``: share of the hypothesised pairs (:data:`HYPOTHESES`) present with the expected sign
       and a familywise p below 0.05;
     - ``parameter_stability_seeds``, ``parameter_stability_folds``: median over parameters of ICC(1) over seeds, over folds.
 
     Args:
-        domain, splits: as of :func:`attribute`.
+        domain, splits: as in :func:`attribute`.
         job: :class:`~thalweg.experiments.trained.PhysicsJob`.
         parameters: name of a model -> Dataset (fold, seed, unit).
 

@@ -15,8 +15,8 @@ ANALYSIS = Declared(
     title="published scores",
     caption="Models compared with published ones on the catchments at which both were tested: medians, the median paired difference (ours "
     "minus theirs) with the 95 % interval of a bootstrap of blocks of neighbouring gauges, p of the signed-rank test, the rank correlation "
-    "of the scores, and the share of gauges at which ours is higher. same_years says whether both were tested over the same years, "
-    "differs what else is not the same.",
+    "of the scores, and the share of gauges at which ours is higher. same_years states whether both were tested over the same years, "
+    "differs lists the other differences.",
     category="Skill",
     tables=("", "evidence"),
 )

@@ -1,4 +1,4 @@
-"""What the analyses of one experiment share: the daily domain that they read, and the table and evidence that they return."""
+"""Shared by the analyses of one experiment: the daily domain they read, and the table and evidence they return."""
 
 from thalweg.basin.domain import DataError, read_domain
 from thalweg.evaluation.evidence import evidence_table
@@ -8,12 +8,12 @@ def read_daily(path):
     """The domain of an analysis of daily series.
 
     Raises:
-        DataError: when its step is another.
+        DataError: if its step is not a day.
     """
     domain = read_domain(path)
     if domain.step != "day":
         raise DataError(
-            f"{path}: its time step is {domain.step}, but the analysis needs daily series; leave it out of the study"
+            f"{path}: its time step is {domain.step}, but the analysis needs daily series; omit it from the study"
         )
     return domain
 

@@ -1,4 +1,4 @@
-"""What routing through the river network brings: the water balance, and skill by size of catchment."""
+"""Effect of routing through the river network: the water balance, and skill by size of catchment."""
 
 import numpy as np
 import pandas as pd
@@ -24,12 +24,12 @@ ANALYSIS = Declared(
     reads={"domain_path": "domain", "simulations": "simulations:routed_models", "skill_csv": "skill"},
     given={"models": "compared_with_river", "samples": "bootstrap_samples"},
     title="river routing",
-    caption="Models routed through the river. mass: water balance over the test period, in m3 for each fold and seed; closure is what is "
-    "unaccounted for as a share of the runoff, rounding where no water is made or lost. skill: medians over gauges by class of drainage "
+    caption="Models routed through the river. mass: water balance over the test period, in m3 for each fold and seed; closure is the "
+    "residual as a share of the runoff, rounding if no water is created or lost. skill: medians over gauges by class of drainage "
     "area with 95 % intervals of a bootstrap of blocks of neighbouring gauges, and the gain of the routed model over each other one at the "
     "same gauges, with Wilcoxon's signed-rank test corrected after Holm; gauges on one river share water, so the tests are optimistic. "
     "roughness: Manning's n learned from discharge by Strahler's stream order, median and 5 to 95 % range over reaches and seeds, with "
-    "the dataset's own n and the range of natural streams in Chow (1959, table 5-6); the learned n also stands for what the model "
+    "the dataset's own n and the range of natural streams in Chow (1959, table 5-6); the learned n also represents what the model "
     "leaves out, such as pools, bends and flood plains.",
     category="River",
     tables=("mass", "skill", "roughness"),
@@ -72,16 +72,18 @@ def mass_balance(parameters):
             (fold, seed) in m3.
 
     Returns:
-        DataFrame: a row per fold and seed with the volumes in m3, and ``closure``: what is unaccounted for, as a share of
+        DataFrame: a row per fold and seed with the volumes in m3, and ``closure``: the residual, as a share of
         the inflow [dimensionless].
 
     Raises:
-        ValueError: naming the first volume that is missing, which a model without a river has none of.
+        ValueError: if a volume is missing, as for a model without a river; the message names the first.
     """
     columns = ["volume_before", "volume_in", "volume_out", "volume_after"]
     for name in columns:
         if name not in parameters:
-            raise ValueError(f"variable {name!r} is missing: the parameters are not those of a model routed by a river")
+            raise ValueError(
+                f"variable {name!r} is missing: the parameters are not from a model routed through a river"
+            )
     table = parameters[columns].to_dataframe().reset_index()[["fold", "seed", *columns]]
     lost = table.volume_before + table.volume_in - table.volume_out - table.volume_after
     table["closure"] = lost / table.volume_in
@@ -89,29 +91,29 @@ def mass_balance(parameters):
 
 
 def skill_by_area(skill, area, routed, models, samples=SAMPLES, blocks=None):
-    """Skill of models by drainage area, and by how much the routed one is better.
+    """Skill of models by drainage area, and the gain of the routed one.
 
     Args:
         skill: skill table of discharge in one domain and experiment.
         area: drainage area of gauges in km2, Series by place id.
         routed: the model routed through the network.
-        models: the models beside it.
+        models: the models compared with it.
         samples: bootstrap resamples of blocks.
-        blocks: as of :func:`~thalweg.evaluation.statistics.summarise`.
+        blocks: as in :func:`~thalweg.evaluation.statistics.summarise`.
 
     Returns:
         DataFrame: a row per metric, class of drainage area and model with ``places``, ``median`` and its 95 % interval
         (``low``, ``high``), and ``improvement``: the median over gauges of the routed model's metric minus this
         model's, with its interval, p of the Wilcoxon signed-rank test, that p after Holm's correction for all tests of the
-        table, and the reason why there is none.
+        table, and the reason if there is none.
 
     Raises:
-        ValueError: naming the first model without skill.
+        ValueError: if a model has no skill; the message names the first.
     """
     order = [routed, *(model for model in models if model != routed)]
     for model in order:
         if model not in set(skill.model):
-            raise ValueError(f"model {model!r} has no skill; there is of {', '.join(skill.model.unique())}")
+            raise ValueError(f"model {model!r} has no skill; available: {', '.join(skill.model.unique())}")
     skill = skill[skill.model.isin(order) & skill.metric.isin(METRICS)]
     skill = skill.sort_values("model", key=lambda names: names.map(order.index), kind="stable")
     size = area_class(area.reindex(skill.place).to_numpy())

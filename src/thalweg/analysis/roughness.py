@@ -5,7 +5,7 @@ import pandas as pd
 
 ALL = "all"
 
-# Chow (1959), Open-Channel Hydraulics, table 5-6: least and greatest Manning's n of natural streams, which he calls major
+# Chow (1959), Open-Channel Hydraulics, table 5-6: minimum and maximum Manning's n of natural streams, which he calls major
 # where they are more than 100 feet wide at flood stage. Mountain streams without vegetation: 0.030 to 0.070.
 MAJOR_WIDTH = 30.48  # m
 MINOR_STREAMS, MAJOR_STREAMS = (0.025, 0.150), (0.025, 0.100)
@@ -32,11 +32,11 @@ def strahler(river):
 
 
 def roughness_by_order(domain, parameters):
-    """Learned Manning's n by stream order, beside the dataset's and the literature's.
+    """Learned Manning's n by stream order, compared with the dataset's and the literature's.
 
     Args:
         domain: :class:`thalweg.basin.domain.Domain`. ``manning_n``, ``width`` [m] and ``drainage_area`` [km2] of its network
-            are compared where they are there.
+            are compared if present.
         parameters: Dataset of a routed model, with ``roughness`` (fold, seed, reach) in s/m**(1/3).
 
     Returns:
@@ -46,7 +46,7 @@ def roughness_by_order(domain, parameters):
         - ``learned``, ``learned_low``, ``learned_high``: median, 5th and 95th percentile over reaches, folds and seeds;
         - ``seed_spread``: median over reaches of the standard deviation over seeds; NaN for one seed;
         - ``dataset``: median of the dataset's n;
-        - ``chow_low``, ``chow_high``: least and greatest n of natural streams of that width (Chow 1959, table 5-6), and
+        - ``chow_low``, ``chow_high``: minimum and maximum n of natural streams of that width (Chow 1959, table 5-6), and
           ``within_chow``: share of learned values in between;
         - ``rank_correlation_dataset``, ``rank_correlation_area``: Spearman's coefficient over reaches of learned n (mean
           over folds and seeds) with the dataset's n and with drainage area.
@@ -85,7 +85,7 @@ def roughness_by_order(domain, parameters):
 
 
 def of_reaches(domain, name):
-    """A quantity of the network's reaches (reach,); NaN where the dataset does not state it."""
+    """A quantity of the network's reaches (reach,); NaN if the dataset lacks it."""
     return domain.network[name].values if name in domain.network else np.full(len(domain.river.reach), np.nan)
 
 
@@ -95,7 +95,7 @@ def _median(values):
 
 
 def rank_correlation(first, second):
-    """Spearman's coefficient of two arrays (any,); NaN when either is constant or fewer than three pairs are known."""
+    """Spearman's coefficient of two arrays (any,); NaN if either is constant or fewer than three pairs are known."""
     from scipy.stats import spearmanr
 
     known = np.isfinite(first) & np.isfinite(second)

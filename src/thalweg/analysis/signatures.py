@@ -1,4 +1,4 @@
-"""Hydrological signatures: do models rank catchments as their observed hydrographs do?"""
+"""Hydrological signatures: do models rank catchments like the observed hydrographs?"""
 
 import pandas as pd
 

@@ -1,11 +1,11 @@
 """Trends of annual flow over a test period, simulated against observed.
 
-Of every complete water year the mean, the high (98th percentile) and the low (10th percentile) daily discharge; of each
+For every complete water year, the mean, the high (98th percentile) and the low (10th percentile) daily discharge; for each
 of the three Sen's slope, the median of the slopes between all pairs of years (Sen 1968, doi:10.1080/01621459.1968.10480934),
 and the p-value of the Mann-Kendall test (Mann 1945, doi:10.2307/1907187). Years that carry over water are not independent,
-so single p-values are somewhat too small; what is compared is slopes, over gauges.
+so single p-values are somewhat too small; slopes are compared over gauges.
 
-The trend of annual precipitation is the trivial predictor: a model says more than its forcing only where its slopes follow
+The trend of annual precipitation is the trivial predictor: a model adds information to its forcing only if its slopes follow
 the observed ones more closely than those of precipitation do.
 """
 
@@ -18,9 +18,9 @@ from thalweg.evaluation.evidence import compared, correlated, signed_rank
 from thalweg.experiments.declared import Declared
 from thalweg.experiments.simulation import read_simulation
 from thalweg.metrics.calendar import water_year
-from thalweg.metrics.flood_frequency import FEWEST_DAYS
+from thalweg.metrics.flood_frequency import MIN_DAYS
 
-FEWEST_YEARS = 8
+MIN_YEARS = 8
 QUANTILES = {"high": 0.98, "low": 0.10}
 SUFFIXES = {"mean": "", "high": "_high", "low": "_low"}  # of quantities, by flow
 UNIT = "mm/day per decade"
@@ -71,18 +71,18 @@ def annual_flows(series, known, years):
 
     Args:
         series: (place, time), mm/day.
-        known: days that count (place, time), bool; on them the series has values.
+        known: counted days (place, time), bool; on them the series has values.
         years: water year of each day (time,).
 
     Returns:
         dict: name of the flow -> array (place, year) in mm/day, years in ascending order; NaN for a year with fewer than
-        :data:`thalweg.metrics.flood_frequency.FEWEST_DAYS` days that count.
+        :data:`thalweg.metrics.flood_frequency.MIN_DAYS` counted days.
     """
     labels = np.unique(years)
     flows = {name: np.full((len(series), len(labels)), np.nan) for name in SUFFIXES}
     for column, year in enumerate(labels):
         days = years == year
-        complete = np.flatnonzero(known[:, days].sum(1) >= FEWEST_DAYS)
+        complete = np.flatnonzero(known[:, days].sum(1) >= MIN_DAYS)
         for gauge in complete:
             values = series[gauge, days][known[gauge, days]]
             flows["mean"][gauge, column] = values.mean()
@@ -103,7 +103,7 @@ def flow_trends(simulation, precipitation):
         DataFrame with a row per gauge and flow (mean, high, low): place, flow, years (number of them), observed_slope,
         simulated_slope, precipitation_slope (of its annual mean) in mm/day per decade, observed_p, simulated_p. Simulated
         annual flows are means over seeds and folds of those of single simulations. A gauge with fewer than
-        :data:`FEWEST_YEARS` complete years has no rows.
+        :data:`MIN_YEARS` complete years has no rows.
     """
     years = water_year(simulation.time.values)
     labels = np.unique(years)
@@ -116,7 +116,7 @@ def flow_trends(simulation, precipitation):
     rows = []
     for position, gauge in enumerate(simulation.place.values.astype(str)):
         complete = np.isfinite(flows["mean"][position])
-        if complete.sum() < FEWEST_YEARS:
+        if complete.sum() < MIN_YEARS:
             continue
         when = labels[complete]
         rain_slope = 10 * sen_slope(when, rain[position, complete])
@@ -155,14 +155,14 @@ def _mean_over_runs(flows):
 def trend_evidence(table, blocks, reference, samples):
     """Evidence of the slopes of all models of an experiment.
 
-    - ``trend_correlation``: Spearman's rho over gauges of simulated and observed slopes of annual mean flow, beside that of
-      the slopes of precipitation; ``trend_correlation_high`` and ``trend_correlation_low`` of high and low flow;
-    - ``trend_bias``, ``trend_bias_high``, ``trend_bias_low``: median over gauges of simulated less observed slope.
+    - ``trend_correlation``: Spearman's rho over gauges of simulated and observed slopes of annual mean flow, compared
+      with that of the slopes of precipitation; ``trend_correlation_high`` and ``trend_correlation_low`` of high and low flow;
+    - ``trend_bias``, ``trend_bias_high``, ``trend_bias_low``: median over gauges of simulated minus observed slope.
 
     Args:
-        table: of :func:`flow_trends`, with a column model.
+        table: as returned by :func:`flow_trends`, with a column model.
         blocks: Series of the label of each gauge's block, by place.
-        reference: model that the others are compared with, where it is among them.
+        reference: model that the others are compared with, if it is one of them.
         samples: resamples of blocks, and permutations.
 
     Returns:

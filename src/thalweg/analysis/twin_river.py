@@ -21,7 +21,7 @@ VARIANTS = {"section known": ("width_coefficient", "width_exponent"), "all learn
 
 
 def truth(domain, reaches):
-    """Made-up roughness and section of reaches, smooth in slope and drainage area: name -> tensor (reach,).
+    """Synthetic roughness and section of reaches, smooth in slope and drainage area: name -> tensor (reach,).
 
     Roughness falls downstream from about 0.12 to 0.03 and rises with slope; rivers widen downstream.
     """
@@ -44,10 +44,10 @@ def celerity(parameters, discharge):
 
 
 def recover(domain, period, seeds, steps=150, hidden=16, river_step=6.0, rate=0.03):
-    """Learn a river from discharge that a known river made of the domain's rain.
+    """Learn a river from the discharge of a known river under the domain's rain.
 
-    Runoff is HBV's with one parameter set and is given; roughness and section are learned by the network of the study from
-    attributes of the reaches, with the truth's section given or not.
+    Runoff is HBV's with one parameter set and is prescribed; roughness and section are learned by the network of the study from
+    attributes of the reaches, with the true section prescribed or not.
 
     Args:
         domain: a :class:`~thalweg.basin.domain.Domain` whose reaches have geometry.

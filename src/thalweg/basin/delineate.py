@@ -1,6 +1,6 @@
-"""Catchments from a grid of flow directions: what drains to each gauge, split into sub-catchments.
+"""Catchments from a grid of flow directions: the area that drains to each gauge, split into sub-catchments.
 
-Every cell of a D8 grid drains to one of its eight neighbours. The sub-catchment of a gauge is what drains to it but to
+Every cell of a D8 grid drains to one of its eight neighbours. The sub-catchment of a gauge is the area that drains to it but to
 no gauge further upstream (its incremental area); sub-catchments above a given area are split further. Upstream areas,
 basins are those of pyflwdir (Eilander et al. 2021, Hydrology and Earth System Sciences 25, 5287).
 """
@@ -62,7 +62,7 @@ class Delineation:
     ``geometry``. The sub-catchment that ends at a gauge has the gauge's name; those cut off upstream of it within the
     same increment are ``<gauge>.1``, ``<gauge>.2``, ... going upstream.
 
-    ``gauges`` is indexed by gauge and has: ``x``, ``y`` (centre of the cell it was moved to), ``moved`` (how far, in units
+    ``gauges`` is indexed by gauge and has: ``x``, ``y`` (centre of the cell it was moved to), ``moved`` (distance, in units
     of the coordinate reference system), ``stated_km2`` and ``delineated_km2``, ``area_error`` (relative),
     ``subcatchment``, ``downstream`` (the next gauge, ``""`` when there is none) and ``geometry``.
     """
@@ -89,7 +89,7 @@ def read_flow_directions(path, codes=CLOCKWISE_FROM_NORTH):
 
     Args:
         path: the file; its nodata value marks cells outside.
-        codes: what its codes mean, code -> pyflwdir's code: CLOCKWISE_FROM_NORTH (1 north, 2 north-east ... 8
+        codes: meaning of its codes, code -> pyflwdir's code: CLOCKWISE_FROM_NORTH (1 north, 2 north-east ... 8
             north-west) or POWERS_OF_TWO (1 east, 2 south-east, 4 south ... 128 north-east).
 
     Returns:
@@ -102,7 +102,7 @@ def read_flow_directions(path, codes=CLOCKWISE_FROM_NORTH):
     with rioxarray.open_rasterio(path, masked=True) as raster:
         values, crs, transform = raster.squeeze("band", drop=True).values, raster.rio.crs, raster.rio.transform()
     if crs is None:
-        raise DataError(f"{path}: no coordinate reference system; write one into the file (gdal_edit.py -a_srs)")
+        raise DataError(f"{path}: no coordinate reference system; add one to the file (gdal_edit.py -a_srs)")
     known = np.isfinite(values)
     directions = np.full(values.shape, NO_DATA, np.uint8)
     for code, meaning in codes.items():
@@ -111,15 +111,15 @@ def read_flow_directions(path, codes=CLOCKWISE_FROM_NORTH):
     if unknown.any():
         row, column = np.argwhere(unknown)[0]
         raise DataError(
-            f"{path}: flow direction {values[row, column]:g} at row {row}, column {column} is none of "
-            f"{', '.join(map(str, codes))}; name the codes of this file"
+            f"{path}: flow direction {values[row, column]:g} at row {row}, column {column} is not one of "
+            f"{', '.join(map(str, codes))}; pass the codes of this file"
         )
     crs = CRS.from_user_input(crs)
     grid = pyflwdir.from_array(directions, ftype="d8", transform=transform, latlon=crs.is_geographic)
     if not grid.isvalid:
         row, column = np.unravel_index(np.flatnonzero(grid.rank.ravel() == -1)[0], grid.shape)
         raise DataError(
-            f"{path}: the cell at row {row}, column {column} drains in a circle; correct it, or name the right codes"
+            f"{path}: the cell at row {row}, column {column} drains in a circle; correct it, or pass the right codes"
         )
     return FlowDirections(grid, crs, str(path))
 
@@ -127,11 +127,11 @@ def read_flow_directions(path, codes=CLOCKWISE_FROM_NORTH):
 def delineate(flow, gauges, maximum_area=None, radius=1, tolerance=0.2):
     """The nested catchments of gauges, split into sub-catchments.
 
-    A gauge's coordinates often fall beside the river of a coarse grid. Each gauge is moved to the cell, at most
+    A gauge's coordinates often miss the river of a coarse grid. Each gauge is moved to the cell, at most
     ``radius`` cells away, whose upstream area is nearest to the area stated for it; among equals the nearest cell.
 
-    With ``maximum_area`` the cells of every increment are followed downstream, and where more than that would come
-    together the largest tributary is cut off as a sub-catchment of its own, until the rest is small enough.
+    With ``maximum_area`` the cells of every increment are followed downstream, and where more than that would
+    accumulate the largest tributary is cut off as a sub-catchment of its own, until the rest is small enough.
 
     Areas are those of the cells in the grid's coordinate reference system (on the ellipsoid when it is geographic).
 
@@ -139,9 +139,9 @@ def delineate(flow, gauges, maximum_area=None, radius=1, tolerance=0.2):
         flow: FlowDirections.
         gauges: DataFrame indexed by gauge name with ``x``, ``y`` [units of the grid's coordinate reference system] and
             ``area`` [km2].
-        maximum_area: greatest area of a sub-catchment [km2]; None splits at gauges only.
-        radius: how far a gauge may be moved [cells].
-        tolerance: greatest relative error of the upstream area at a gauge.
+        maximum_area: maximum area of a sub-catchment [km2]; if None, split at gauges only.
+        radius: maximum displacement of a gauge [cells].
+        tolerance: maximum relative error of the upstream area at a gauge.
 
     Returns:
         Delineation
@@ -179,7 +179,7 @@ def delineate(flow, gauges, maximum_area=None, radius=1, tolerance=0.2):
 
 
 def _snap(flow, gauges, radius, tolerance):
-    """The cell of each gauge, and the table of how well it fits."""
+    """The cell of each gauge, and the table of its fit."""
     upstream_area = flow.grid.upstream_area("km2").ravel()
     outlets, rows = [], []
     for name, gauge in gauges.iterrows():
@@ -192,7 +192,7 @@ def _snap(flow, gauges, radius, tolerance):
         if abs(error) > tolerance:
             raise DataError(
                 f"{flow.source}: gauge {name!r} drains {gauge.area:g} km2, but the best cell within {radius} of it "
-                f"drains {found:g} km2; correct its coordinates or area, or allow a wider radius or tolerance"
+                f"drains {found:g} km2; correct its coordinates or area, or increase radius or tolerance"
             )
         if cell in outlets:
             other = gauges.index[outlets.index(cell)]
@@ -213,7 +213,9 @@ def _cut(grid, increments, outlets, maximum_area):
     upstream_first = grid.idxs_seq[::-1]
     for cell in upstream_first[increments[upstream_first] > 0]:
         if area[cell] > maximum_area:
-            raise DataError(f"a cell has {area[cell]:g} km2, sub-catchments at most {maximum_area:g} km2; allow more")
+            raise DataError(
+                f"a cell has {area[cell]:g} km2, sub-catchments at most {maximum_area:g} km2; increase the maximum"
+            )
         tributaries = sorted(arriving.pop(cell, []))
         total = area[cell] + sum(part for part, _ in tributaries)
         while total > maximum_area:

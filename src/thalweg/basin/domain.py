@@ -5,24 +5,25 @@ A domain is a tree of up to five groups, stored as CF netCDF:
 ========== ============ ======================================================================================================
 group      dimensions   holds
 ========== ============ ======================================================================================================
-forcing    time, unit   what drives a process, without gaps: precipitation [mm/day], temperature [degC], discharge [m3/s], ...
+forcing    time, unit   drivers of a process, without gaps: precipitation [mm/day], temperature [degC], discharge [m3/s], ...
 attributes unit         numbers that describe the land or the water: area [km2], latitude, longitude [degree], ...
 network    reach; unit  downstream (id, "" at an outlet), length, slope, ...; unit_reach (unit; "" drains to none). Optional
-places     place        where something is observed: unit and reach (id, "" for none), latitude, longitude, region, name,
+places     place        location of observations: unit and reach (id, "" for none), latitude, longitude, region, name,
                         drainage_area [km2]
-observed   time, place  any number of variables, NaN where nothing was measured: discharge [m3/s], water_temperature [degC],
+observed   time, place  any number of variables, NaN where not measured: discharge [m3/s], water_temperature [degC],
                         nitrate [mg/l], ...; ``<name>_censored`` is 1 where the value is a detection limit that the
                         measurement fell below
 ========== ============ ======================================================================================================
 
 A *unit* is a hydrologic response unit, a grid cell, a lumped catchment, or a sampled stretch of river. A lumped catchment is
-a network of one reach. A *place* is where something is observed: a gauge is a place where discharge is. What a variable is
-compared with, and how it is gathered from the units, is said once, in :mod:`thalweg.basin.observables`.
+a network of one reach. A *place* is a location of observations: a gauge is a place where discharge is observed. The flux
+with which a variable is compared, and how it is gathered from the units, is defined once, in
+:mod:`thalweg.basin.observables`.
 
 The time step (hour, day or month) is a property of the domain; depths of water are per step: mm/hour, mm/day, mm/month. For
-leaves a unit is a curve, and ``point``, its measurements in order, takes the place of ``time``.
+leaves a unit is a curve, and ``point``, its measurements in order, replaces ``time``.
 
-A process has parameters; those that the attributes hold under the same name and unit are known, the others are learned.
+A process has parameters; those with an attribute of the same name and unit are known, the others are learned.
 Attributes whose attrs hold ``role: label`` (strings: species, river) or ``role: reference`` (published results to compare with)
 are never inputs of a network; nor are latitude and longitude.
 """
@@ -47,13 +48,13 @@ NEVER_NEGATIVE = {"precipitation", "potential_evapotranspiration", "discharge", 
 
 
 class DataError(ValueError):
-    """Data that cannot be right; the message names the file or domain, the variable and the first offending value."""
+    """Invalid data; the message names the file or domain, the variable and the first offending value."""
 
 
 def step_of(time):
     """The step of a series: ``"hour"``, ``"day"`` or ``"month"`` (every first of a month); otherwise a number of days as text.
 
-    Where steps differ, it is that of most of them, and a day where none prevails.
+    Where steps differ, it is the most frequent one, or a day if none prevails.
     """
     time = pd.DatetimeIndex(time)
     if len(time) < 2:
@@ -79,14 +80,14 @@ def check_dates(time, source, step="day"):
     Args:
         time: of a series.
         source: file or domain, for the message.
-        step: ``"day"``, what a reader of daily files expects; None takes whatever step the series has.
+        step: ``"day"``, as expected by readers of daily files; if None, any step.
     """
     time = pd.DatetimeIndex(time)
     found = step_of(time)
     if step is not None and found != step and len(time) > 2:
         what = f"a {found}" if found in STEPS else found
         raise DataError(
-            f"{source}: variable 'time' has steps of {what}, expected a {step}; give the series by the {step}"
+            f"{source}: variable 'time' has steps of {what}, expected a {step}; use a series with a step of one {step}"
         )
     step = step or found
     if step == "month":
@@ -101,7 +102,7 @@ def check_dates(time, source, step="day"):
         series = {"day": "daily", "hour": "hourly", "month": "monthly"}.get(step, "regular")
         raise DataError(
             f"{source}: variable 'time' {what} after {here} (next is {after}); "
-            f"{series} series must have every {step if step in STEPS else 'step'} once, in order: sort it, drop doubles, "
+            f"{series} series must have every {step if step in STEPS else 'step'} once, in order: sort it, drop duplicates, "
             "and fill gaps with NaN"
         )
 
@@ -136,20 +137,20 @@ def require(dataset, names, source):
     for name in names:
         if name not in dataset:
             raise DataError(
-                f"{source}: variable '{name}' is missing; there are {', '.join(map(str, list(dataset)[:20]))}"
+                f"{source}: variable '{name}' is missing; available: {', '.join(map(str, list(dataset)[:20]))}"
             )
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Forcing, attributes, network, places and what was observed there; see the module's table.
+    """Forcing, attributes, network, places and observations there; see the module's table.
 
     Raises:
-        DataError: when a variable or unit is missing, an id is there twice, dates are out of order, forcing or an attribute
-            has gaps, a quantity that cannot be negative is, groups do not share their units, places and times, a flag stands
-            without its value, or a unit or place stands on a reach that is not there.
-        UnitError: when pint does not know a unit.
-        NetworkError: when the reaches do not form a river network.
+        DataError: if a variable or unit is missing, an id appears twice, dates are out of order, forcing or an attribute
+            has gaps, a quantity that cannot be negative is, groups do not share their units, places and times, a flag has
+            no value, or a unit or place is on a missing reach.
+        UnitError: if pint does not know a unit.
+        NetworkError: if the reaches do not form a river network.
     """
 
     name: str
@@ -164,7 +165,7 @@ class Domain:
             names, counts = np.unique(getattr(self, group)[dimension].values.astype(str), return_counts=True)
             if (counts > 1).any():
                 raise DataError(
-                    f"{self.name}/{group}: {dimension} '{names[counts > 1][0]}' is there twice; ids must be unique"
+                    f"{self.name}/{group}: {dimension} '{names[counts > 1][0]}' appears twice; ids must be unique"
                 )
         if self.axis == "time":
             check_dates(self.forcing.time.values, f"{self.name}/forcing", step=None)
@@ -203,7 +204,7 @@ class Domain:
         if self.axis == "time" and any(name in self.forcing for name in WATER):
             if self.step not in STEPS:
                 raise DataError(
-                    f"{self.name}/forcing: a step is {self.step}; depths of water are per hour, day or month: sum them to one of these"
+                    f"{self.name}/forcing: a step is {self.step}; depths of water are per hour, day or month: use one of these"
                 )
             expected_units(self.forcing, dict.fromkeys(WATER, f"mm/{self.step}"), f"{self.name}/forcing")
         expected_units(self.attributes, {"area": "km2", **dict.fromkeys(POSITION, "degree")}, f"{self.name}/attributes")
@@ -215,7 +216,7 @@ class Domain:
         expected_units(self.observed, {"discharge": "m3/s"}, f"{self.name}/observed")
         for name in self.variables:
             if not self.observed[name].notnull().any():
-                raise DataError(f"{self.name}/observed: variable '{name}' has no value; leave it out")
+                raise DataError(f"{self.name}/observed: variable '{name}' has no values; omit it")
             alone = self.censored(name) & np.isnan(self.observed[name].values)
             if alone.any():
                 first = tuple(int(i) for i in np.argwhere(alone)[0])
@@ -282,22 +283,22 @@ class Domain:
 
     @property
     def variables(self):
-        """Names of what was observed."""
+        """Names of the observed variables."""
         return [name for name in self.observed.data_vars if not name.endswith(CENSORED)]
 
     @property
     def inputs(self):
-        """Names of the attributes that networks may see."""
+        """Names of the attributes that may be inputs of networks."""
         return [n for n, v in self.attributes.data_vars.items() if v.attrs.get("role") is None and n not in POSITION]
 
     def censored(self, name):
-        """Where observations of a variable stand for "below this value": bool array (time, place)."""
+        """Where observations of a variable are detection limits: bool array (time, place)."""
         flag = self.observed.get(name + CENSORED)
         return np.zeros(self.observed[name].shape, bool) if flag is None else flag.values > 0
 
     @property
     def place_units(self):
-        """Position of the unit that each place stands in, array (place,); -1 where it stands in none."""
+        """Position of the unit that each place is in, array (place,); -1 if it is in none."""
         if "unit" not in self.places:
             return np.full(len(self.places.place), -1)
         position = {name: i for i, name in enumerate(self.unit_ids)}
@@ -337,7 +338,7 @@ class Domain:
     def catchment_weights(self):
         """Share of each unit in the catchment of each place: csr_matrix (place, unit), rows sum to 1.
 
-        Units without an area count alike.
+        Units without an area are weighted equally.
         """
         units = self.catchment_units
         if "area" in self.attributes:
@@ -393,24 +394,24 @@ class Domain:
         return Domain(self.name, forcing, attributes, network, places, self.observed)
 
     def with_forcing(self, forcing):
-        """The domain driven by further series too, over the times that both have.
+        """The domain with additional forcing, over the times that both have.
 
         Args:
-            forcing: Dataset (time, unit) with a unit for each variable, of all units of the domain; a variable that is there
-                already is replaced.
+            forcing: Dataset (time, unit) with a unit for each variable, of all units of the domain; a variable that already
+                exists is replaced.
 
         Raises:
-            DataError: when a unit is missing, or no time is common.
+            DataError: if a unit is missing or no time is common.
         """
         missing = set(self.unit_ids) - set(forcing.unit.values.astype(str))
         if missing:
             raise DataError(
-                f"{self.name}/forcing: further forcing lacks unit '{min(missing)}'; name its units as the domain's"
+                f"{self.name}/forcing: additional forcing lacks unit '{min(missing)}'; its units must have the domain's ids"
             )
         time = np.intersect1d(self.forcing.time.values, forcing.time.values)
         if not len(time):
             raise DataError(
-                f"{self.name}/forcing: further forcing has no time of the domain; give one of the same dates"
+                f"{self.name}/forcing: additional forcing has no time step of the domain; use one with the same dates"
             )
         more = forcing.sel(time=time, unit=self.unit_ids).transpose("time", "unit")
         return replace(
@@ -430,14 +431,14 @@ class Domain:
 
 
 def sampled_units(name, forcing, attributes, observed, network=None):
-    """A domain in which every unit is a place of its own, as sampling sites and leaves are.
+    """A domain in which every unit is a place, as for sampling sites and leaves.
 
     Args:
         name: of the domain.
         forcing: Dataset (time or point, unit).
         attributes: Dataset (unit).
         observed: Dataset (time or point, place); its places are the units.
-        network: Dataset (unit) with downstream (id, "" where there is none) and length [m] to it; None without a river.
+        network: Dataset (unit) with downstream (id, "" where there is none) and length [m] to it; None if there is no river.
 
     Returns:
         Domain
@@ -453,7 +454,9 @@ def sampled_units(name, forcing, attributes, observed, network=None):
 
 
 def spatial_domain(domain, settings):
-    """The domain as a model sees it: every unit, or each place's catchment as one; a sampled place has but its own unit.
+    """The domain in the spatial form of a model: every unit, or each place's catchment as one unit.
+
+    A sampled place has only its own unit.
 
     Args:
         domain: the :class:`Domain`.
@@ -466,7 +469,7 @@ def spatial_domain(domain, settings):
 def known_unit(variable, name, source):
     """Raise DataError or UnitError unless a variable states a unit that pint knows."""
     if variable.attrs.get("units") is None:
-        raise DataError(f"{source}: variable '{name}' states no unit; set attrs['units']")
+        raise DataError(f"{source}: variable '{name}' has no unit; set attrs['units']")
     try:
         parse_unit(variable.attrs["units"])
     except UnitError as error:
@@ -474,7 +477,7 @@ def known_unit(variable, name, source):
 
 
 def expected_units(dataset, units, source):
-    """Raise DataError naming the first variable of ``units`` (name -> unit) that is there in another unit."""
+    """Raise DataError naming the first variable of ``units`` (name -> unit) that has another unit."""
     for name, unit in units.items():
         stated = dataset[name].attrs.get("units") if name in dataset else unit
         if stated is None or parse_unit(stated) != parse_unit(unit):

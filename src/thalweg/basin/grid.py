@@ -7,12 +7,12 @@ import rioxarray  # noqa: F401  (the accessor .rio)
 from pyproj import CRS
 from rioxarray.exceptions import MissingSpatialDimensionError
 
-SPACING_TOLERANCE = 1e-3  # of a cell: coordinates in single precision are that uneven
+SPACING_TOLERANCE = 1e-3  # of a cell: coordinates in single precision are uneven by this much
 FULL_CIRCLE = 360.0
 
 
 class RegridError(ValueError):
-    """A grid that cannot be regridded to these polygons; the message names what is wrong and what to do."""
+    """A grid that cannot be regridded to these polygons; the message names the fault and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Grid:
 
     @classmethod
     def of(cls, data):
-        """The grid on which an xarray object lies; RegridError says what is missing."""
+        """The grid on which an xarray object lies; RegridError names what is missing."""
         dims = _spatial_dimensions(data)
         if data.rio.crs is None:
             raise RegridError(
-                f"grid {name_of(data)} has no coordinate reference system; state it with grid.rio.write_crs('EPSG:4326') "
-                "or whatever its source documents"
+                f"grid {name_of(data)} has no coordinate reference system; set it with grid.rio.write_crs('EPSG:4326') "
+                "or the one documented by its source"
             )
         for dim in dims:
             _check_spacing(data[dim].values, dim, name_of(data))
@@ -40,7 +40,7 @@ class Grid:
         west, _, east, _ = grid.bounds
         if grid.crs.is_geographic and east - west > FULL_CIRCLE + SPACING_TOLERANCE * abs(grid.step[0]):
             raise RegridError(
-                f"grid {name_of(data)} spans {east - west:g} degrees of longitude, so that cells lie on one another; drop "
+                f"grid {name_of(data)} spans {east - west:g} degrees of longitude, so that cells overlap; drop "
                 f"the columns that repeat (grid.isel({dims[1]}=slice(...)))"
             )
         return grid
@@ -68,7 +68,7 @@ class Grid:
 
     @property
     def turns(self):
-        """By how much polygons are moved along x to meet the grid, which may count longitudes from -180 or from 0."""
+        """Displacement of polygons along x to match the grid, which may count longitudes from -180 or from 0."""
         return (-FULL_CIRCLE, 0.0, FULL_CIRCLE) if self.crs.is_geographic else (0.0,)
 
     def check(self, data):
@@ -77,14 +77,14 @@ class Grid:
             if dim not in data.dims or data.sizes[dim] != len(line):
                 raise RegridError(
                     f"grid {name_of(data)} has dimensions {dict(data.sizes)}, but the weights are for {self.dims[0]} "
-                    f"{self.shape[0]}, {self.dims[1]} {self.shape[1]}; make weights for this grid"
+                    f"{self.shape[0]}, {self.dims[1]} {self.shape[1]}; compute weights for this grid"
                 )
             off = np.abs(data[dim].values - line) > SPACING_TOLERANCE * abs(line[1] - line[0])
             if off.any():
                 first = int(np.argmax(off))
                 raise RegridError(
                     f"grid {name_of(data)} has {dim} {data[dim].values[first]:g} at position {first}, but the weights are for "
-                    f"{line[first]:g}; make weights for this grid"
+                    f"{line[first]:g}; compute weights for this grid"
                 )
 
 
@@ -103,13 +103,13 @@ def _spatial_dimensions(data):
     except MissingSpatialDimensionError as error:
         raise RegridError(
             f"grid {name_of(data)} has dimensions {', '.join(map(str, data.dims))}, none of which are rows and columns; "
-            "call them y and x, or name them with grid.rio.set_spatial_dims"
+            "rename them to y and x, or name them with grid.rio.set_spatial_dims"
         ) from error
 
 
 def _check_spacing(line, dim, name):
     if len(line) < 2:
-        raise RegridError(f"grid {name} has one cell along {dim}: its size is unknown; give a grid of at least 2 by 2")
+        raise RegridError(f"grid {name} has one cell along {dim}: its size is unknown; use a grid of at least 2 by 2")
     steps = np.diff(line.astype(float))
     mean = steps.mean()
     uneven = np.flatnonzero(~(np.abs(steps - mean) <= SPACING_TOLERANCE * abs(mean)))

@@ -1,6 +1,6 @@
-"""River topology: reaches, the reach each one drains to, and what lies upstream of what.
+"""River topology: reaches, the reach each one drains to, and the upstream relations.
 
-Reaches are known by their ids; nothing depends on their order in a file.
+Reaches are identified by their ids; the order in a file does not matter.
 """
 
 import numpy as np
@@ -8,7 +8,7 @@ import scipy.sparse as sparse
 
 
 class NetworkError(ValueError):
-    """A river network that cannot be: a cycle, a missing or doubled reach."""
+    """An invalid river network: a cycle, a missing or duplicate reach."""
 
 
 class River:
@@ -20,7 +20,7 @@ class River:
         source: the file or domain the network is from, for messages.
 
     Raises:
-        NetworkError: naming the first doubled reach, the first reach that drains to one that is absent, or the
+        NetworkError: naming the first duplicate reach, the first reach that drains to one that is absent, or the
             reaches of a cycle.
     """
 
@@ -31,7 +31,7 @@ class River:
         if len(self.index) < len(self.reach):
             names, counts = np.unique(self.reach, return_counts=True)
             raise NetworkError(
-                f"{source}: reach '{names[counts > 1][0]}' is there more than once; reach ids must be unique"
+                f"{source}: reach '{names[counts > 1][0]}' appears more than once; reach ids must be unique"
             )
         self.downstream = np.full(len(self.reach), -1)
         for position, target in enumerate(np.asarray(downstream).astype(str)):
@@ -49,7 +49,7 @@ class River:
     def _levels(self):
         """Positions of the reaches farthest from an outlet, of the next, ... and of the outlets.
 
-        All that joins in a reach is in the level before its own, and stands there in the order of the level below.
+        The tributaries of a reach are in the level before its own, in the order of the level below.
         """
         by_target = np.argsort(self.downstream, kind="stable")
         targets = self.downstream[by_target]
@@ -87,7 +87,7 @@ class River:
         return np.array([self.index[name] for name in np.asarray(names).astype(str)], dtype=int)
 
     def require_positive(self, name, values):
-        """Raise NetworkError naming the first reach whose value (a length, a slope, a width) is missing, zero or less."""
+        """Raise NetworkError naming the first reach whose value (a length, a slope, a width) is missing, zero or negative."""
         wrong = np.flatnonzero(~(np.asarray(values, dtype=float) > 0))
         if len(wrong):
             raise NetworkError(
@@ -103,7 +103,7 @@ class River:
         return total
 
     def subtrees(self, size):
-        """Cut the network into connected parts of at least ``size`` reaches each, but for what is left at outlets.
+        """Cut the network into connected parts of at least ``size`` reaches each, except for remainders at outlets.
 
         Returns:
             array (reach,): the position of the last reach, downstream, of the part that each reach is in. A part needs

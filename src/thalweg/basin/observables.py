@@ -1,7 +1,7 @@
-"""What a process is compared with: one row for each observed variable that is not simply the flux of its name at its own unit.
+"""Observed variables: one row for each that is not simply the flux of the same name at its own unit.
 
-To observe something new there is nothing to do where a process has a flux of the variable's name and unit and the place is the unit
-itself, as for water temperature or nitrate. What is gathered from a catchment has a row here.
+A new variable needs no row if a process has a flux of its name and unit and the place is the unit
+itself, as for water temperature or nitrate. A variable gathered from a catchment has a row here.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ class Observable:
         flux: of the process.
         gather: ``"routed"``: from all units upstream, delayed by the unit hydrograph and the river; ``"mean"``: the area mean of
             the units upstream; ``"unit"``: the place's own unit.
-        continuous: recorded at (nearly) every step, as at a gauge; otherwise samples, whose simulation is of use between them too.
+        continuous: recorded at (nearly) every step, as at a gauge; otherwise samples, whose simulation is also useful
+            between them.
     """
 
     flux: str
@@ -43,7 +44,7 @@ def observable(variable):
 
 
 def observations(domain, variable):
-    """What was observed, in the unit of the flux that it is compared with.
+    """Observations, in the unit of the flux that they are compared with.
 
     Args:
         domain: :class:`~thalweg.basin.domain.Domain`.
@@ -53,12 +54,12 @@ def observations(domain, variable):
         DataArray (place, time).
 
     Raises:
-        DataError: when the domain has no such observations.
+        DataError: if the domain has no such observations.
     """
     if variable not in domain.variables:
         raise DataError(
-            f"{domain.name}/observed: '{variable}' was not observed; there are {', '.join(domain.variables)}: "
-            "name one of them as the experiment's variable"
+            f"{domain.name}/observed: '{variable}' was not observed; available: {', '.join(domain.variables)}: "
+            "use one of them as the experiment's variable"
         )
     if observable(variable).gather == "routed":
         return domain.observed_runoff
@@ -69,7 +70,7 @@ def observations(domain, variable):
 def observable_at(domain, variable):
     """Whether a variable could be observed, and so be simulated, at each place: bool array (place,).
 
-    Discharge needs a reach of the network, what is of a unit needs a unit.
+    Discharge needs a reach of the network, a variable of a unit needs a unit.
     """
     gather = observable(variable).gather
     if gather == "unit":
@@ -84,16 +85,16 @@ def check_flux(process, variable, unit, source):
 
     Args:
         process: :class:`~thalweg.processes.Process`.
-        variable, unit: what was observed, as :func:`observations` gives it.
+        variable, unit: what was observed, as returned by :func:`observations`.
         source: domain, for the message.
 
     Raises:
-        ValueError: naming the process, the variable and what to do.
+        ValueError: the message names the process, the variable and the remedy.
     """
     flux = {one.name: one for one in process.fluxes}.get(observable(variable).flux)
     if flux is None:
         raise DataError(
-            f"process {process.name} does not predict '{variable}', it predicts {', '.join(process.flux_names)}; "
+            f"process {process.name} does not predict '{variable}', only {', '.join(process.flux_names)}; "
             "choose another process or variable for this experiment"
         )
     if parse_unit(flux.unit) != parse_unit(unit):

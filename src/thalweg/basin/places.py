@@ -1,4 +1,4 @@
-"""Places of gauges and sites on a plane, and the seed of what is drawn among them."""
+"""Places of gauges and sites on a plane, and the seed of random draws among them."""
 
 import numpy as np
 

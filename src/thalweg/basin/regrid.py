@@ -1,6 +1,6 @@
 """From grids to catchments: sparse weights made once, applied lazily to any number of time steps.
 
-Which scheme is for what:
+Choice of the scheme:
 
 ============ ==================================================================== =====================================
 scheme       value of a unit                                                      for
@@ -12,7 +12,7 @@ bilinear     at its centroid, between the four nearest cell centres             
 nearest      of the cell that holds its centroid                                  classes and flags, which have no mean
 ============ ==================================================================== =====================================
 
-Bilinear and nearest look at one point of the unit: they do not conserve volume, and miss what falls elsewhere in it.
+Bilinear and nearest use one point of the unit: they do not conserve volume, and miss values elsewhere in it.
 
 Areas. Shared areas are exact (exactextract, Daniel Baston, finds the cells and the covered fractions). In a projected
 reference system they are areas of its plane; in a geographic one they are areas on the ellipsoid (Lambert's
@@ -47,14 +47,14 @@ EDGE_STEPS = 50  # vertices per cell put on straight edges before they are repro
 
 @dataclass(frozen=True)
 class Weights:
-    """What each cell contributes to each unit.
+    """Contribution of each cell to each unit.
 
     Args:
         matrix: csr_matrix (unit, cell); rows sum to 1. Cells are counted row by row.
         unit: ids (unit,).
         area: of each unit (unit,), m2.
         scheme: conservative, bilinear or nearest.
-        grid: the grid that they are for.
+        grid: the grid they apply to.
     """
 
     matrix: sparse.csr_matrix
@@ -82,7 +82,7 @@ class Weights:
 def weights(grid, polygons, scheme="conservative"):
     """Weights that turn values on ``grid`` into values of ``polygons``.
 
-    Polygons in another reference system are brought into the grid's, with vertices added along their edges so that
+    Polygons in another reference system are transformed to the grid's, with vertices added along their edges so that
     these keep their course. Longitudes may count from -180 or from 0, rows may run north or south.
 
     Args:
@@ -94,11 +94,11 @@ def weights(grid, polygons, scheme="conservative"):
         Weights
 
     Raises:
-        RegridError: no reference system, irregular coordinates, a unit that is empty, invalid or there twice, or that
-            the grid does not cover: named, with the share that is not covered.
+        RegridError: no reference system, irregular coordinates, a unit that is empty, invalid or duplicated, or that
+            the grid does not cover; the message names it and the share not covered.
     """
     if scheme not in SCHEMES:
-        raise RegridError(f"no regridding scheme {scheme!r}; there are {', '.join(SCHEMES)}")
+        raise RegridError(f"unknown regridding scheme {scheme!r}; available: {', '.join(SCHEMES)}")
     target = Grid.of(grid)
     outlines = _outlines(target, polygons)
     _check_cover(target, outlines, name_of(grid))
@@ -113,12 +113,12 @@ def apply(weights, data, minimum_share=1.0):
     Dask arrays stay in their blocks along time; blocks along rows and columns are joined.
 
     Args:
-        weights: of :func:`weights`.
+        weights: as returned by :func:`weights`.
         data: DataArray (..., row, column) on the grid of the weights, usually (time, y, x). NaN and the value named by
             ``data.rio.nodata`` are holes.
         minimum_share: the share of a unit's weight that must have data. Where at least this much has, the rest is
-            taken to be like it (the weights are scaled up); where less has, the data are refused. 1 refuses every
-            hole, 0 accepts all and gives NaN where nothing is known.
+            assumed equal to it (the weights are scaled up); if less has, the data are rejected. 1 rejects every
+            hole, 0 accepts all and gives NaN where there are no data.
 
     Returns:
         DataArray (..., unit), float64, with the attributes of ``data``.
@@ -152,7 +152,7 @@ def apply(weights, data, minimum_share=1.0):
                 when = "".join(f" at {dim} {line[index]}" for (dim, line), index in at)
                 raise RegridError(
                     f"grid {name} has data for {share[unit]:.2%} of unit {str(weights.unit[unit])!r}{when}, less than the "
-                    f"{minimum_share:.2%} wanted; fill the holes or lower minimum_share"
+                    f"{minimum_share:.2%} required; fill the holes or lower minimum_share"
                 )
         return result.reshape(*steps.shape, -1)
 
@@ -188,10 +188,10 @@ def _outlines(grid, polygons):
     """The polygons in the grid's reference system: GeoSeries indexed by unit."""
     outlines = polygons.geometry
     if outlines.crs is None:
-        raise RegridError("the polygons have no coordinate reference system; state it with polygons.set_crs")
+        raise RegridError("the polygons have no coordinate reference system; set it with polygons.set_crs")
     if outlines.index.has_duplicates:
         twice = outlines.index[outlines.index.duplicated()][0]
-        raise RegridError(f"unit {twice!r} is there more than once; dissolve its polygons into one")
+        raise RegridError(f"unit {twice!r} appears more than once; dissolve its polygons into one")
     empty = ~(shapely.area(outlines.to_numpy()) > 0)
     for what, wrong in (("has no area", empty), ("is not a valid polygon", ~outlines.is_valid)):
         if wrong.any():
@@ -223,7 +223,7 @@ def _check_cover(grid, outlines, name):
         first = int(np.argmax(beyond > COVERAGE_TOLERANCE))
         raise RegridError(
             f"grid {name} does not cover {beyond[first]:.4%} of unit {outlines.index[first]!r}: it spans "
-            f"{west:g} to {east:g}, {south:g} to {north:g}; get a larger grid or leave the unit out"
+            f"{west:g} to {east:g}, {south:g} to {north:g}; use a larger grid or omit the unit"
         )
 
 
@@ -299,7 +299,7 @@ def _metres(crs):
 
 
 def _nearest(grid, outlines):
-    """One cell per unit: that which holds its centroid."""
+    """One cell per unit: the one that contains its centroid."""
     down, across = _positions(grid, outlines)
     row = np.clip(np.rint(down), 0, grid.shape[0] - 1)
     column = np.clip(np.rint(across), 0, grid.shape[1] - 1)

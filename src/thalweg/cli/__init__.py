@@ -1,4 +1,4 @@
-"""The command ``thalweg``: verbs for people, and the steps of the workflow, each in a module that is imported when used."""
+"""The command ``thalweg``: verbs for users, and the steps of the workflow, each in a module imported on use."""
 
 import argparse
 import importlib
@@ -7,25 +7,25 @@ import sys
 VERBS = {
     "config": "Print, check and document the configuration.",
     "fetch": "Download a dataset of the catalogue, verified and resumable.",
-    "record": "Keep a small record of a study in docs/results, and the claims that the README shows.",
-    "study": "Run a study, show how far it is and how much is left, or release what a killed run has locked.",
-    "step": "Run one step of the workflow; its rules call these.",
+    "record": "Keep a small record of a study in docs/results, and update the claims of the README.",
+    "study": "Run a study, show progress and remaining time, or release the lock of a killed run.",
+    "step": "Run one step of the workflow; called by its rules.",
 }
 STEPS = {
-    "domain": "Bring a dataset, or your own files, into the canonical form: forcing, attributes, network, places, observed.",
-    "split": "Decide which places train, validate and are tested in an experiment.",
+    "domain": "Convert a dataset, or your own files, to the canonical form: forcing, attributes, network, places, observed.",
+    "split": "Choose the training, validation and test places of an experiment.",
     "train": "Train a model on every fold and seed of an experiment.",
     "simulate": "Simulate an experiment with a trained model, a climatology or an ensemble.",
     "score": "Compute the metrics of one simulation at every tested place.",
     "summarise": "Collect scores into medians with intervals and paired tests.",
-    "recover": "Learn a river again that is known, because it was made.",
-    "leaf": "Learn photosynthesis from curves of gas exchange and hold it against fits and baselines.",
-    "canopy": "Learn a canopy from a flux tower and hold it against baselines.",
-    "which_prior": "Let every prior learn discharge that every other made: is the one that made it found?",
+    "recover": "Twin experiment: recover the parameters of a synthetic river.",
+    "leaf": "Learn photosynthesis from curves of gas exchange and compare it with fits and baselines.",
+    "canopy": "Learn a canopy from a flux tower and compare it with baselines.",
+    "which_prior": "Twin experiment: can the generating prior be identified from its discharge?",
     "claims": "Give a verdict on every claim, from scores and evidence.",
     "analyse": "Make the tables of an analysis.",
     "draw": "Draw the figures of a kind.",
-    "cost": "Tell what each experiment cost in seconds, memory and steps.",
+    "cost": "Report run time, memory and optimiser steps of each experiment.",
 }
 
 
@@ -49,7 +49,7 @@ def main(arguments=None):
 
 
 def _add(parser, verbs, package, arguments):
-    """Add a parser for each verb; only the module of the one that is called is imported."""
+    """Add a parser for each verb; only the module of the called verb is imported."""
     group = parser.add_subparsers(metavar="VERB" if package == "thalweg.cli" else "STEP", required=True)
     added = {name: group.add_parser(name, help=text, description=text) for name, text in verbs.items()}
     called = arguments[0] if arguments else None

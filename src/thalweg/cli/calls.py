@@ -11,7 +11,7 @@ from thalweg.storage.store import provenance
 
 def add_arguments(parser, kind, room):
     """Add the arguments of a step that calls a function for each place."""
-    parser.add_argument("name", help=f"of the {kind}: a file of {room}, or package.module:function")
+    parser.add_argument("name", help=f"name of the {kind}: a file of {room}, or package.module:function")
     parser.add_argument(
         "--calls",
         required=True,
@@ -20,16 +20,16 @@ def add_arguments(parser, kind, room):
 
 
 def run_all(args, kind, function, write):
-    """Call a function for each place and write what it returns; places after one that failed are still done.
+    """Call a function for each place and write what it returns; places after a failure are still processed.
 
     Args:
         args: of :func:`add_arguments`.
         kind: figure or analysis.
         function: name of the function in a module of the package.
-        write: function of what is returned, the output and its provenance.
+        write: function of the returned value, the output and its provenance.
 
     Raises:
-        Exception: the first of those that calls raised, after all were tried.
+        Exception: the first one raised, after all calls were tried.
     """
     found = load(kind, args.name)
     found = getattr(found, function, found)

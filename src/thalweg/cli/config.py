@@ -19,11 +19,11 @@ def arguments(parser):
         added.set_defaults(action=action)
         return added
 
-    show = add(_show, "Print the settings of a study: its file over the defaults, with every key.")
-    check = add(_check, "Read all studies; the first error ends with file, key, value and what is allowed.")
+    show = add(_show, "Print the settings of a study: its file merged with the defaults, with every key.")
+    check = add(_check, "Check all studies; an error names file, key, value and the allowed values.")
     docs = add(_docs, "Write the JSON schema of study files and the reference page of all keys.")
-    resolve = add(_resolve, "Write the settings given as JSON to a YAML file; the workflow calls this.")
-    show.add_argument("study", help="name of a file in its folder studies")
+    resolve = add(_resolve, "Write settings passed as JSON to a YAML file; called by the workflow.")
+    show.add_argument("study", help="name of a study file in the folder studies")
     for action in (show, check):
         action.add_argument("--folder", default=FOLDER, help="folder of config.yaml (default: %(default)s)")
     docs.add_argument("--root", default=".", help="folder of the Snakefile (default: %(default)s)")

@@ -1,4 +1,4 @@
-"""thalweg fetch: bring a dataset of the catalogue onto this machine."""
+"""thalweg fetch: download a dataset of the catalogue to this machine."""
 
 import difflib
 import logging
@@ -14,7 +14,7 @@ def arguments(parser):
     parser.add_argument("--list", action="store_true", help="list the catalogue and stop")
     parser.add_argument("--catalogue", type=Path, default=Path("config/datasets.yaml"), help="default: %(default)s")
     parser.add_argument("--into", type=Path, help="the folder to fill (default: data/NAME)")
-    parser.add_argument("--mirror", type=Path, help=f"a folder to look in first, by hash (default: ${MIRROR})")
+    parser.add_argument("--mirror", type=Path, help=f"a folder searched first, by hash (default: ${MIRROR})")
 
 
 def run(args):
@@ -39,7 +39,7 @@ def _choose(catalogue, name):
     if name in catalogue:
         return catalogue[name]
     if name is None:
-        raise CatalogueError(f"name a dataset: {', '.join(catalogue)}")
+        raise CatalogueError(f"pass the name of a dataset: {', '.join(catalogue)}")
     close = difflib.get_close_matches(name, catalogue, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(catalogue)}"
+    hint = f"did you mean {close[0]!r}?" if close else f"available: {', '.join(catalogue)}"
     raise CatalogueError(f"no dataset {name!r} in the catalogue; {hint}")

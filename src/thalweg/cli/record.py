@@ -1,4 +1,4 @@
-"""thalweg record: a finished study in; a small record of its tables and pictures, and the README's claims, out."""
+"""thalweg record: make a small record of a finished study's tables and pictures, and update the claims of the README."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ def arguments(parser):
     parser.add_argument("--results", default="results/default", help="folder of the study (default: %(default)s)")
     parser.add_argument("--docs", help="folder of the record (default: docs/results and the study's name)")
     parser.add_argument(
-        "--readme", default="README.md", help="its claims are replaced if it shows this study (default: %(default)s)"
+        "--readme", default="README.md", help="its claims are updated if it shows this study (default: %(default)s)"
     )
 
 

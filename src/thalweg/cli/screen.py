@@ -1,7 +1,7 @@
-"""What a person sees of a running study: a logger plugin of Snakemake.
+"""Terminal output of a running study: a logger plugin of Snakemake.
 
-A line per finished job; on a terminal also one line of progress that is written over, and elsewhere a line of progress
-after :data:`SILENCE`. What goes wrong is shown with its log.
+A line per finished job; on a terminal also one line of progress that is overwritten, and elsewhere a line of progress
+after :data:`SILENCE`. Failures are shown with their log.
 """
 
 import logging
@@ -24,7 +24,7 @@ WRITE_OVER = "\r\x1b[K"
 
 @dataclass
 class LogHandlerSettings(LogHandlerSettingsBase):
-    """Settings of the plugin, as the interface wants them."""
+    """Settings of the plugin, as required by the interface."""
 
     results: str = field(default="", metadata={"help": "folder of the study"})
     cost: str = field(default="", metadata={"help": "table of cost of an earlier run"})
@@ -44,7 +44,7 @@ class LogHandler(LogHandlerBase):
         self.terminal = self.stream.isatty()
         self.work = None
         self.cores = os.cpu_count() or 1
-        self.names = {}  # number of a job -> what it does, while it runs
+        self.names = {}  # number of a running job -> its message
         self.failures = {}  # number of a job that failed -> its rule and log
         self.stopped = threading.Event()
         self.ticker = threading.Thread(target=self._tick, daemon=True)
@@ -53,7 +53,7 @@ class LogHandler(LogHandlerBase):
     def emit(self, record):
         try:
             self._show(record)
-        except Exception:  # shown, and the run goes on
+        except Exception:  # shown, and the run continues
             self.handleError(record)
 
     def _show(self, record):
@@ -108,10 +108,10 @@ class LogHandler(LogHandlerBase):
 
     def _progress(self):
         left = duration(self.work.remaining_seconds())
-        return f"{self._state()} about {left} to go; now: {'; '.join(self.names.values()) or 'nothing'}"
+        return f"{self._state()} about {left} left; now: {'; '.join(self.names.values()) or 'nothing'}"
 
     def _tick(self):
-        """The line of progress, again and again."""
+        """The line of progress, repeatedly."""
         while not self.stopped.wait(1.0 if self.terminal else SILENCE):
             with self.lock:
                 if self.work and self.work.running and not self.stopped.is_set():
@@ -129,17 +129,17 @@ class LogHandler(LogHandlerBase):
 
 
 def last_lines(path):
-    """The last lines of a text file; of a line that was written over, as a progress bar is, what stood there last."""
+    """The last lines of a text file; of an overwritten line, such as a progress bar, its last state."""
     try:
         with open(path, errors="replace", newline="") as file:
             lines = file.read().split("\n")
     except OSError as error:
-        return [f"(it cannot be read: {error.strerror})"]
+        return [f"(unreadable: {error.strerror})"]
     return [line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines if line.strip()][-LAST_LINES:] or ["(it is empty)"]
 
 
 def duration(seconds):
-    """A time in words: ``12 s``, ``4 min``, ``2 h 05 min``."""
+    """A duration as text: ``12 s``, ``4 min``, ``2 h 05 min``."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -147,7 +147,7 @@ def duration(seconds):
 
 
 def _unexpected(record):
-    """Whether a record is a warning or an error, other than that of a command that failed, which comes as that of its job."""
+    """Whether a record is a warning or an error, other than that of a command that failed, which is reported with its job."""
     if getattr(record, "event", None) == LogEvent.ERROR:
         return "returned non-zero exit status" not in record.getMessage()
     return not hasattr(record, "event") and record.levelno >= logging.WARNING

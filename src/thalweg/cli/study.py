@@ -1,4 +1,4 @@
-"""thalweg study: run a study with Snakemake, show how far it is, release what a killed run has locked."""
+"""thalweg study: run a study with Snakemake, show its progress, release the lock of a killed run."""
 
 import os
 import subprocess
@@ -15,8 +15,8 @@ from thalweg.experiments.progress import RUN, progress
 
 ACTIONS = {
     "run": "run the workflow and write the report (default)",
-    "progress": "how far its trainings are",
-    "unlock": "release the lock of a run on another machine that has ended",
+    "progress": "show the progress of its trainings",
+    "unlock": "release the lock of a finished run on another machine",
     "report": "only write the report",
 }
 ELSEWHERE = {"--profile", "--executor", "-e"}
@@ -30,15 +30,17 @@ NO_REPORT = {
     "-U",
     "--omit-from",
     "-O",
-}  # nothing whole is made
+}  # no complete output is made
 
 
 def arguments(parser):
-    parser.add_argument("study", help="its name: that of its file in config/studies, or default")
+    parser.add_argument("study", help="name of its file in config/studies, or default")
     actions = "; ".join(f"{name}: {text}" for name, text in ACTIONS.items())
     parser.add_argument("action", nargs="?", choices=ACTIONS, default="run", help=actions)
-    parser.add_argument("--cores", help="jobs that run at a time (default: as many as this machine has cores)")
-    parser.epilog = "What follows -- is given to Snakemake, as in: thalweg study default -- --profile profiles/slurm"
+    parser.add_argument("--cores", help="number of concurrent jobs (default: the cores of this machine)")
+    parser.epilog = (
+        "Arguments after -- are passed to Snakemake, as in: thalweg study default -- --profile profiles/slurm"
+    )
 
 
 def run(args):
@@ -47,7 +49,7 @@ def run(args):
         _show_trainings(results)
         return
     if not Path("Snakefile").exists():
-        raise Locked(f"there is no Snakefile in {Path.cwd()}; change to the folder of the project")
+        raise Locked(f"no Snakefile in {Path.cwd()}; change to the folder of the project")
     if args.action == "unlock":
         release(args.study, force=True)
         return
@@ -77,7 +79,7 @@ def _snakemake(args, results, more):
         settings += ["--logger-thalweg-cost", str(cost[0])]
     if args.cores or not ELSEWHERE.intersection(
         args.more
-    ):  # of a cluster, its profile says how many jobs run at a time
+    ):  # on a cluster, its profile sets the number of concurrent jobs
         settings += ["--cores", args.cores or "all"]
     try:
         main([*settings, *more, *_of(args.study, args.more)])
@@ -86,7 +88,7 @@ def _snakemake(args, results, more):
 
 
 def _of(study, words):
-    """Arguments of Snakemake that name the study, also where other settings are given."""
+    """Arguments of Snakemake that name the study, also with other settings."""
     named = f"study={study}"
     for position, word in enumerate(words):
         if word in ("--config", "-C"):
@@ -101,7 +103,7 @@ def _show_trainings(results):
     for names, rows in runs:
         print(f"{'/'.join(names):{width}}  {_state(rows)}")
     left = table.remaining_seconds.sum(skipna=False)
-    remaining = "remaining time unknown" if np.isnan(left) else f"about {duration(left)} to go, one job at a time"
+    remaining = "remaining time unknown" if np.isnan(left) else f"about {duration(left)} left, one job at a time"
     print(
         f"{'all':{width}}  {table.finished.sum()}/{len(table)} trainings, {duration(table.seconds.sum())} spent, {remaining}"
     )

@@ -1,8 +1,8 @@
-"""Snakemake's locks, and the processes behind them.
+"""Snakemake's locks, and the processes that hold them.
 
-Snakemake locks the files of a run in .snakemake/locks, without saying which process did so, and the lock outlives a run
-that was killed. A run of ``thalweg study`` therefore records its process, by which a lock of a process that is gone is
-recognised and released. Of a run of ``snakemake`` itself there is no record: its lock counts as left behind when no process
+Snakemake locks the files of a run in .snakemake/locks, without recording the process, and the lock outlives a run
+that was killed. A run of ``thalweg study`` therefore records its process, so that the lock of a process that has ended is
+recognised and released. A run of ``snakemake`` itself is not recorded: its lock is considered stale if no process
 of Snakemake works in the folder.
 """
 
@@ -20,15 +20,15 @@ RECORDS = Path(".snakemake/thalweg")
 
 
 class Locked(RuntimeError):
-    """A study that cannot be run now; the message says why and what to do."""
+    """A study that cannot run now; the message states the reason and the remedy."""
 
 
 @contextmanager
 def running(study):
-    """Run a study in the block: locks left behind are released, and this process is recorded.
+    """Run a study in the block: stale locks are released, and this process is recorded.
 
     Raises:
-        Locked: when another process runs the study.
+        Locked: if another process runs the study.
     """
     release(study)
     record = RECORDS / f"{study}.json"
@@ -40,14 +40,14 @@ def running(study):
 
 
 def release(study, force=False):
-    """Release the locks of processes that are gone, of any study, and say so.
+    """Release the locks of processes that have ended, of any study, with a message.
 
     Args:
-        study: the study that is to be run.
-        force: release the lock of this study also where its process was on another machine.
+        study: the study to be run.
+        force: release the lock of this study also if its process was on another machine.
 
     Raises:
-        Locked: when the study is being run, or may be.
+        Locked: if the study is running, or may be.
     """
     locks = _locks()
     records = {path.stem: read_process(path) for path in RECORDS.glob("*.json")}
@@ -66,7 +66,7 @@ def release(study, force=False):
 
 
 def _locks():
-    """Lock files by the study whose results they name."""
+    """Lock files by the study of the results they list."""
     found = defaultdict(list)
     for path in LOCKS.glob("*.lock"):
         studies = set(re.findall(r"^results/([^/\n]+)/", path.read_text(), re.MULTILINE))
@@ -75,7 +75,7 @@ def _locks():
 
 
 def _snakemake_here(records):
-    """A process of Snakemake that works in this folder and is not recorded; None where there is none."""
+    """A process of Snakemake that works in this folder and is not recorded; None if there is none."""
     known = {psutil.Process().pid, *(owner.pid for owner in records.values() if owner)}
     for process in psutil.process_iter():
         try:
@@ -83,14 +83,16 @@ def _snakemake_here(records):
             if process.pid not in known and "snakemake" in command and Path(process.cwd()) == Path.cwd():
                 return Process.of(process)
         except (psutil.Error, OSError):
-            continue  # ended meanwhile, or of another user
+            continue  # ended in the meantime, or of another user
     return None
 
 
 def _refusal(study, owner):
     if owner.here:
-        return f"the study {study} is being run by {owner}; wait for its end, or end it with: kill {owner.pid}"
+        return (
+            f"the study {study} is already running in {owner}; wait for it to finish, or end it with: kill {owner.pid}"
+        )
     return (
-        f"the study {study} is locked by {owner}, which cannot be looked at from this machine; when it is not running any "
-        f"more, release its lock there, or here with: thalweg study {study} unlock"
+        f"the study {study} is locked by {owner}, which cannot be checked from this machine; if it is no longer "
+        f"running, release its lock there, or here with: thalweg study {study} unlock"
     )

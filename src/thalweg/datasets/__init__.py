@@ -1,9 +1,10 @@
-"""Readers of datasets into the canonical form: one file each, with its settings beside it.
+"""Readers of datasets into the canonical form: one file each, with its settings.
 
 A module of a dataset that becomes a domain has ``SETTINGS``, a subclass of :class:`thalweg.schema.Settings` with ``kind``, the
 module's name, and ``dataset``, its name in config/datasets.yaml, or ``folder`` of a user's own files; and
-``build(folder, **settings) -> (Domain, table)``, which is given the other settings, periods as two texts like 2001-12-31. It may have
-``has_network(settings)``, which says before the data are read whether its sampled places stand on one river.
+``build(folder, **settings) -> (Domain, table)``, which receives the other settings, periods as two strings like
+2001-12-31. It may have ``has_network(settings)``, which returns, before the data are read, whether its sampled places are
+on one river.
 """
 
 from thalweg import registry
@@ -15,17 +16,17 @@ def reader(kind):
     """The module that reads a kind of dataset: of the file ``kind`` here, or ``package.module`` elsewhere.
 
     Raises:
-        RegistryError: when there is no such module, or it has no SETTINGS or build.
+        RegistryError: if there is no such module, or it has no SETTINGS or build.
     """
     module = registry.load("dataset", kind)
     for part in ("SETTINGS", "build"):
         if not hasattr(module, part):
             raise registry.RegistryError(
-                f"dataset {kind!r}: {module.__file__} has no {part}; a reader of a dataset has SETTINGS and build"
+                f"dataset {kind!r}: {module.__file__} has no {part}; a dataset reader needs SETTINGS and build"
             )
     return module
 
 
 def settings_of(kind):
-    """The class that a domain of a kind has its settings in; see :func:`reader`."""
+    """The settings class of a kind of domain; see :func:`reader`."""
     return reader(kind).SETTINGS

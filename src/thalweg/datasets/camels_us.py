@@ -5,23 +5,23 @@ doi:10.5065/D6MW2F4D. Two forms are read:
 
 text
     the published folders ``basin_mean_forcing/<product>``, ``usgs_streamflow`` and the tables ``camels_*.txt``, wherever
-    they lie below the dataset's folder;
+    below the dataset's folder;
 netCDF
-    ``timeseries.nc`` with (basin, time): Daymet forcing and discharge as a depth, beside the same tables.
+    ``timeseries.nc`` with (basin, time): Daymet forcing and discharge as a depth, with the same tables.
 
-What the files do not say, and how it was found out:
+Facts missing from the files, and their derivation:
 
 - Depths of discharge relate to the area in the header of the forcing files, not to ``area_gages2``, to which the attribute
   ``q_mean`` relates. The two areas agree within 2 % in most catchments, and differ by more than 5 % in a tenth of them,
   up to a factor of 5: some headers leave out land that does not contribute. The netCDF form has no headers: the area is
   recovered as ``area_gages2 * q_mean / mean depth`` over the years of the attribute, 1989-10-01 to 2009-09-30. Discharge in
-  m3/s is then the gauge's own in both forms. In one catchment, 02381600, it is the stated area that seems wrong (10 km2
+  m3/s is then the gauge's own in both forms. In one catchment, 02381600, the stated area seems wrong (10 km2
   against 26): runoff per stated area would be 87 % of precipitation.
 - Shortwave radiation is the mean over daylight; times the day's length it becomes the mean of the day.
 - On some winter days of some mountain catchments the minimum temperature exceeds the maximum; the two are exchanged.
-- In the netCDF form precipitation ends at 200 mm/day, which a few hurricanes passed.
+- In the netCDF form precipitation is capped at 200 mm/day, which a few hurricanes exceeded.
 - The "maximum temperature" of the products NLDAS and Maurer is the mean, and so is their minimum.
-- The attributes of climate are of 1989-2009: a model that is given them has seen those years, whatever it was trained on.
+- The attributes of climate are of 1989-2009: a model with these attributes has seen those years, whatever its training period.
 """
 
 from pathlib import Path
@@ -86,15 +86,20 @@ KRATZERT_2019 = {
     "slope": ("slope_mean", "m/km", "dimensionless", "mean slope, rise over run"),
     "area": ("area_gages2", "km2", "km2", "catchment area, GAGES-II"),
     "forest_fraction": ("frac_forest", "1", "dimensionless", "share of the area under forest"),
-    "maximum_leaf_area_index": ("lai_max", "1", "dimensionless", "greatest monthly leaf area index"),
-    "leaf_area_index_range": ("lai_diff", "1", "dimensionless", "greatest less least monthly leaf area index"),
-    "maximum_vegetation_fraction": ("gvf_max", "1", "dimensionless", "greatest monthly green vegetation fraction"),
-    "vegetation_fraction_range": ("gvf_diff", "1", "dimensionless", "greatest less least monthly vegetation fraction"),
+    "maximum_leaf_area_index": ("lai_max", "1", "dimensionless", "maximum monthly leaf area index"),
+    "leaf_area_index_range": ("lai_diff", "1", "dimensionless", "maximum minus minimum monthly leaf area index"),
+    "maximum_vegetation_fraction": ("gvf_max", "1", "dimensionless", "maximum monthly green vegetation fraction"),
+    "vegetation_fraction_range": (
+        "gvf_diff",
+        "1",
+        "dimensionless",
+        "maximum minus minimum monthly vegetation fraction",
+    ),
     "depth_to_bedrock": ("soil_depth_pelletier", "m", "m", "depth to bedrock, 50 m at most"),
     "soil_depth": ("soil_depth_statsgo", "m", "m", "soil depth, 1.5 m at most"),
     "soil_porosity": ("soil_porosity", "1", "dimensionless", "volumetric porosity of the soil"),
     "soil_conductivity": ("soil_conductivity", "cm/hour", "cm/hour", "saturated hydraulic conductivity of the soil"),
-    "soil_water_capacity": ("max_water_content", "m", "m", "greatest water content of the soil"),
+    "soil_water_capacity": ("max_water_content", "m", "m", "maximum water content of the soil"),
     "sand_fraction": ("sand_frac", "percent", "dimensionless", "share of sand in the soil"),
     "silt_fraction": ("silt_frac", "percent", "dimensionless", "share of silt in the soil"),
     "clay_fraction": ("clay_frac", "percent", "dimensionless", "share of clay in the soil"),
@@ -191,14 +196,14 @@ def build(
     """Read CAMELS-US.
 
     Args:
-        folder: where the dataset lies, in either form.
+        folder: folder of the dataset, in either form.
         period: first and last day.
         potential_evapotranspiration: method of :mod:`thalweg.forcing.evapotranspiration`.
-        attributes: names in ``ATTRIBUTES``; area, latitude and longitude are always there.
-        catchments: "all", "benchmark" (those of the list of 531 that are there) or ids.
+        attributes: names in ``ATTRIBUTES``; area, latitude and longitude are always included.
+        catchments: "all", "benchmark" (those of the list of 531 that are present) or ids.
         product: of the text form: daymet, nldas or maurer.
         rescale_discharge: relate depths of discharge to ``area_gages2``: multiply them by ``q_mean`` over the mean depth of
-            1989-10-01 to 2009-09-30. Without it they stay as published benchmarks have them, per the forcing files' area.
+            1989-10-01 to 2009-09-30. Otherwise they stay as in published benchmarks, per the forcing files' area.
             Discharge in m3/s is the same either way.
         minimum_days: days of discharge that a catchment needs within the period to be kept.
 
@@ -207,14 +212,16 @@ def build(
         [km2], their ratio (by which depths were multiplied when ``rescaled``), flags and the water balance.
 
     Raises:
-        DataError, UnitError: naming file, variable and first offending value.
+        DataError, UnitError: the message names file, variable and first offending value.
     """
     folder = Path(folder)
     columns = _attribute_columns(attributes, folder)
     table = _tables(folder)
     if (folder / SERIES).exists():
         if product != "daymet":
-            raise DataError(f"{folder / SERIES}: holds the product daymet, not {product!r}; take the text form for it")
+            raise DataError(
+                f"{folder / SERIES}: contains the product daymet, not {product!r}; use the text form for it"
+            )
         read, known = _read_netcdf, _netcdf_ids(folder)
     else:
         read, known = _read_text, sorted(_files(folder, f"*_lump_{PRODUCTS[product]}_forcing_leap.txt"))
@@ -285,10 +292,10 @@ def _attribute_columns(names, folder):
     for name in names:
         if name not in ATTRIBUTES:
             published = {column: ours for ours, (column, *_) in ATTRIBUTES.items()}
-            hint = f"it is '{published[name]}' here" if name in published else f"take of {', '.join(ATTRIBUTES)}"
+            hint = f"it is '{published[name]}' here" if name in published else f"available: {', '.join(ATTRIBUTES)}"
             raise DataError(
-                f"{folder}: attribute '{name}' is not among those that networks may see ({hint}); signatures of discharge "
-                "are what is to be predicted, and classes are no numbers"
+                f"{folder}: attribute '{name}' is not allowed as an input of networks ({hint}); signatures of discharge "
+                "are prediction targets, and classes are not numbers"
             )
         columns[name] = ATTRIBUTES[name]
     return {"area": ATTRIBUTES["area"], **PLACE, **columns}
@@ -301,7 +308,7 @@ def _tables(folder):
         paths = sorted(folder.rglob(f"camels_{kind}.txt"))
         if not paths:
             raise DataError(
-                f"{folder}: camels_{kind}.txt is not there nor below; put the attribute tables into the folder"
+                f"{folder}: camels_{kind}.txt was not found in or below the folder; put the attribute tables there"
             )
         frame = pd.read_csv(paths[0], sep=";", dtype={"gauge_id": str, "huc_02": str})
         require(frame, ["gauge_id"], paths[0])
@@ -314,28 +321,26 @@ def _tables(folder):
 
 
 def _files(folder, pattern):
-    """Gauge id -> file, for the files below a folder; the id is what stands before the first underscore."""
+    """Gauge id -> file, for the files below a folder; the id is the part before the first underscore."""
     return {path.name.split("_")[0]: path for path in sorted(folder.rglob(pattern))}
 
 
 def _chosen(folder, catchments, known):
     if not known:
         raise DataError(
-            f"{folder}: there is neither {SERIES} nor a forcing file of the product; fetch the dataset again"
+            f"{folder}: neither {SERIES} nor a forcing file of the product was found; fetch the dataset again"
         )
     if catchments == "all":
         return list(known)
     if catchments == "benchmark":
         path = folder / BENCHMARK
         if not path.exists():
-            raise DataError(
-                f"{path}: the list of the 531 benchmark catchments is missing; put it there, one id per line"
-            )
+            raise DataError(f"{path}: the list of the 531 benchmark catchments is missing; add it, one id per line")
         listed = set(path.read_text().split())
         return [name for name in known if name in listed]
     absent = [name for name in catchments if name not in set(known)]
     if absent:
-        raise DataError(f"{folder}: catchment '{absent[0]}' is not there; ids have eight digits, as in {known[0]!r}")
+        raise DataError(f"{folder}: catchment '{absent[0]}' is missing; ids have eight digits, as in {known[0]!r}")
     return list(catchments)
 
 
@@ -388,7 +393,7 @@ def _mean(depth):
 def _positions(time, first, last, path):
     positions = np.flatnonzero((time >= pd.Timestamp(first)) & (time <= pd.Timestamp(last)))
     if not len(positions):
-        raise DataError(f"{path}: no day between {first} and {last}; there are {time[0].date()} to {time[-1].date()}")
+        raise DataError(f"{path}: no day between {first} and {last}; available: {time[0].date()} to {time[-1].date()}")
     return slice(positions[0], positions[-1] + 1)
 
 
@@ -421,7 +426,7 @@ def read_forcing(path):
         (DataFrame, float): the series of ``UNITS`` by day, and the catchment area of the header, km2.
 
     Raises:
-        DataError: when the header, a column or a day is not as it should be.
+        DataError: if the header, a column or a day is invalid.
     """
     with open(path, encoding="utf-8") as file:
         header = [next(file, "").strip() for _ in range(4)]
@@ -457,6 +462,6 @@ def _dates(year, month, day, path):
     try:
         time = pd.DatetimeIndex(pd.to_datetime({"year": year, "month": month, "day": day}), name="time")
     except ValueError as error:
-        raise DataError(f"{path}: the dates cannot be read ({error}); expected year, month and day") from None
+        raise DataError(f"{path}: invalid dates ({error}); expected year, month and day") from None
     check_dates(time, path)
     return time

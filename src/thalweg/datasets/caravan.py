@@ -1,19 +1,20 @@
 """Caravan: catchments of the world in one layout, with ERA5-Land forcing.
 
 Kratzert et al. (2023, doi:10.1038/s41597-023-01975-w); data at doi:10.5281/zenodo.6522634 (netCDF) and
-doi:10.5281/zenodo.15530021 (CSV); extensions have the same layout. Read are, wherever they lie below the folder,
+doi:10.5281/zenodo.15530021 (CSV); extensions have the same layout. The files read, anywhere below the folder, are
 ``timeseries/netcdf/<source>/<gauge>.nc`` or ``timeseries/csv/<source>/<gauge>.csv`` and
-``attributes/<source>/attributes_other_<source>.csv`` (with ``attributes_hydroatlas_<source>.csv`` where it is there).
+``attributes/<source>/attributes_other_<source>.csv`` (with ``attributes_hydroatlas_<source>.csv`` if present).
 
-What to know of the data:
+Notes on the data:
 
 - The potential evapotranspiration of ERA5-Land is implausible in many catchments, with means of 10 mm/day and more
   (Clerc-Schwarzenbach et al. 2024, doi:10.5194/hess-28-4219-2024), and is never used. Later versions carry that of FAO
-  Penman-Monteith; where it is lacking it is computed as they do, from the radiation, humidity and wind in the file.
+  Penman-Monteith; where it is missing it is computed by the same method from the radiation, humidity and wind in the file.
 - Precipitation is ERA5-Land's too: models fit less well than with the forcing of the national datasets (same paper).
 - Days are of the gauge's local standard time; those of the extension MultiMet are of UTC.
-- Discharge is a depth over the area of the catchment's polygon, which stands in ``attributes_other``.
-- Gauges stand in several sources: the core before extensions, only the first of those at one place and of one area is kept.
+- Discharge is a depth over the area of the catchment's polygon, which is in ``attributes_other``.
+- Some gauges appear in several sources: the core before extensions, only the first of those at one place and of one area
+  is kept.
 - Every source has its own terms, in ``licenses/<source>``; the table names the file.
 """
 
@@ -132,27 +133,27 @@ def build(
     """Read Caravan, its extensions, or a part of it.
 
     Args:
-        folder: where it was unpacked; extensions may lie beside the core.
+        folder: where it was unpacked; extensions may be next to the core.
         period: first and last day.
         potential_evapotranspiration: penman_monteith (the file's, else computed), or a method of
             :mod:`thalweg.forcing.evapotranspiration`.
-        attributes: names in ``ATTRIBUTES``; None for all that the tables hold. Area, latitude and longitude are always there.
+        attributes: names in ``ATTRIBUTES``; if None, all in the tables. Area, latitude and longitude are always included.
         sources: "all" or names such as "camels", "hysets".
-        duplicate_distance, duplicate_area: gauges of two sources are one when they are at most so many km apart and their
+        duplicate_distance, duplicate_area: gauges of two sources are one if they are at most this many km apart and their
             areas differ by at most this share.
         minimum_days: days of discharge that a catchment needs within the period to be kept.
 
     Returns:
         (Domain, DataFrame): gauges carry the source as ``region``. The table has country, time zone, licence, the
-        catchment that each is a duplicate of, where potential evapotranspiration is from, flags and the water balance.
+        catchment of which each is a duplicate, the origin of potential evapotranspiration, flags and the water balance.
 
     Raises:
-        DataError, UnitError: naming file, variable and first offending value.
+        DataError, UnitError: the message names file, variable and first offending value.
     """
     folder = Path(folder)
     if potential_evapotranspiration not in METHODS:
         raise DataError(
-            f"{folder}: potential evapotranspiration {potential_evapotranspiration!r} is not among {', '.join(METHODS)}; "
+            f"{folder}: potential evapotranspiration {potential_evapotranspiration!r} is not one of {', '.join(METHODS)}; "
             "that of ERA5-Land is implausible"
         )
     table = _tables(folder, sources)
@@ -162,7 +163,7 @@ def build(
         attributes = [name for name, (column, *_) in ATTRIBUTES.items() if column in complete]
     unknown = [name for name in attributes if name not in ATTRIBUTES]
     if unknown:
-        raise DataError(f"{folder}: attribute '{unknown[0]}' is not known; take of {', '.join(ATTRIBUTES)}")
+        raise DataError(f"{folder}: attribute '{unknown[0]}' is unknown; available: {', '.join(ATTRIBUTES)}")
     chosen = attribute_dataset(table, PLACE | {name: ATTRIBUTES[name] for name in attributes}, folder)
 
     ids, time = list(table.index), pd.date_range(*period, name="time")
@@ -246,7 +247,7 @@ def build(
 def penman_monteith(series):
     """Reference evapotranspiration (FAO-56, equation 6) of ERA5-Land's daily means, mm/day, never negative.
 
-    Saturation is that of the mean temperature and the heat flux to the soil zero, as Caravan has it.
+    Saturation is that of the mean temperature and the heat flux to the soil zero, as in Caravan.
 
     Args:
         series: column of ``SERIES`` -> array (time, catchment), in the units there.
@@ -270,10 +271,10 @@ def read_series(path):
     """The series of one gauge, netCDF or CSV.
 
     Returns:
-        (DataFrame, str): ``SERIES`` and what there is of ``POTENTIAL`` by day, in the units there; the time zone of days.
+        (DataFrame, str): ``SERIES`` and the available ``POTENTIAL`` by day, in the units there; the time zone of days.
 
     Raises:
-        DataError, UnitError: naming file, variable and first offending value.
+        DataError, UnitError: the message names file, variable and first offending value.
     """
     if path.suffix == ".nc":
         dataset = _columns(path)
@@ -298,7 +299,7 @@ def read_series(path):
 
 
 def _columns(path):
-    """What is read of a netCDF file, as a Dataset (date,); opening all 39 variables would take ten times as long."""
+    """The variables read from a netCDF file, as a Dataset (date,); opening all 39 variables would take ten times as long."""
     import h5py
 
     with h5py.File(path) as file:
@@ -316,15 +317,15 @@ def _attributes(item, names):
 
 
 def find_duplicates(table, distance, area):
-    """Gauges that another source has too.
+    """Gauges that are also in another source.
 
     Args:
         table: DataFrame by gauge id with source, gauge_lat, gauge_lon [degree] and area [km2].
-        distance: greatest distance of the gauges, km.
-        area: greatest difference of the areas, as a share of the larger.
+        distance: maximum distance of the gauges, km.
+        area: maximum difference of the areas, as a share of the larger.
 
     Returns:
-        Series: id of the gauge to drop -> id of the one to keep, which stands in the earlier source: the core's first, in
+        Series: id of the gauge to drop -> id of the one to keep, which is in the earlier source: the core's first, in
         the order of ``CORE``, then the others by name.
     """
     from scipy.spatial import cKDTree
@@ -353,19 +354,21 @@ def _tables(folder, sources):
     }
     if not paths:
         raise DataError(
-            f"{folder}: no table attributes_other_<source>.csv is there or below; fetch or unpack the dataset"
+            f"{folder}: no table attributes_other_<source>.csv was found in or below the folder; fetch or unpack the dataset"
         )
     wanted = list(paths) if sources == "all" else list(sources)
     frames = []
     for source in wanted:
         if source not in paths:
-            raise DataError(f"{folder}: source '{source}' is not there; there are {', '.join(paths)}")
+            raise DataError(f"{folder}: source '{source}' is missing; available: {', '.join(paths)}")
         frame = _table(paths[source])
         require(frame, ["gauge_lat", "gauge_lon", "area", "gauge_name", "country"], paths[source])
         check_range(frame.area.to_numpy(float), "area", paths[source], low=1e-6)
         bare = frame.index[frame[["gauge_lat", "gauge_lon", "area"]].isna().any(axis=1)]
         if len(bare):
-            raise DataError(f"{paths[source]}: gauge '{bare[0]}' has no area or place; complete its row or drop it")
+            raise DataError(
+                f"{paths[source]}: gauge '{bare[0]}' has no area or coordinates; complete its row or drop it"
+            )
         hydroatlas = paths[source].with_name(f"attributes_hydroatlas_{source}.csv")
         if hydroatlas.exists():
             frame = frame.join(_table(hydroatlas).drop(columns="area", errors="ignore"))
@@ -373,7 +376,7 @@ def _tables(folder, sources):
     table = pd.concat(frames)
     twice = table.index[table.index.duplicated()]
     if len(twice):
-        raise DataError(f"{folder}: gauge '{twice[0]}' stands twice in the attribute tables; gauge ids must be unique")
+        raise DataError(f"{folder}: gauge '{twice[0]}' appears twice in the attribute tables; gauge ids must be unique")
     return table
 
 
@@ -391,7 +394,7 @@ def _files(folder, table):
         found |= {path.stem: path for path in folder.rglob(f"*.{suffix}") if path.stem in ids}
     if not found:
         raise DataError(
-            f"{folder}: no series timeseries/*/<source>/<gauge>.nc or .csv is there; unpack them beside the tables"
+            f"{folder}: no series timeseries/*/<source>/<gauge>.nc or .csv was found; unpack them next to the tables"
         )
     return found
 

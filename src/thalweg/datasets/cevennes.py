@@ -9,17 +9,17 @@ The grids come with the package hydro-smash (GPL-3; fetched as data, never impor
 ``smash/factory/dataset``. All are in Lambert-93 (EPSG:2154), a plane on which areas here are 0.14 % smaller (Cance)
 and 0.05 % larger (Lez) than on the ellipsoid.
 
-What the files do not say, and how it was found out:
+Facts missing from the files, and their derivation:
 
 - Rain of the Cance is in tenths of a millimetre per hour (``prcp_conversion_factor`` of its setup file), of the Lez in
   millimetres per day. With these, the gauges discharge a plausible share of the rain (see the table of volumes).
 - Potential evapotranspiration is in mm/day; the Lez's files state it, the Cance's interannual means of each calendar day are like
-  them. To hours it is spread as the sun stands in the sky, so that there is none at night and the day keeps its sum.
+  them. To hours it is spread by the elevation of the sun, so that there is none at night and the day keeps its sum.
 - One hour of the Cance has no grid of rain (2014-12-19 00:00, dry before and after). Such gaps of up to three steps are interpolated
   and named in the attributes of the forcing.
 - Flow directions count clockwise from 1, north: of the 16 ways to number eight neighbours in order, only this one has
   no cell that drains in a circle.
-- Nodata is spelled differently from file to file, and each file's own is read. Discharge marks gaps by -99.
+- Nodata values differ between files; each file's own value is used. Discharge marks gaps by -99.
 - Times are those of the file names; the package reads them as the end of a step.
 - The Lez's rain repeats blocks of about 8 km: its 1 km grid holds no finer detail.
 - Units of the descriptors are not stated, except by their range (shares of the area between 0 and 1). The Lez's carry
@@ -96,12 +96,12 @@ def build(folder, catchment, scheme="conservative", maximum_subcatchment_area=50
 
     Returns:
         (Domain, DataFrame): units are sub-catchments, each with the reach of its name, places the gauges; the attribute ``geometry``
-        is the outline of each unit as well-known text in EPSG:2154. And a row for each gauge: delineated beside stated area, and
+        is the outline of each unit as well-known text in EPSG:2154. And a row for each gauge: delineated and stated area, and
         rain and discharge over its catchment, with the relative error of the volume of rain by each scheme, against the integral
         of the grid over the catchment's outline.
 
     Raises:
-        DataError: naming file, variable and first offending value.
+        DataError: the message names file, variable and first offending value.
         RegridError: a grid does not cover the catchment or has holes in it.
     """
     import dask
@@ -116,7 +116,7 @@ def build(folder, catchment, scheme="conservative", maximum_subcatchment_area=50
     units = place.subcatchments
     grid = rain(folder, catchment)
     by_scheme = {other: weights(grid, units, other) for other in SCHEMES}
-    # Holes are refused in what is kept; the other schemes are for comparison only.
+    # Holes are rejected in the data kept; the other schemes are for comparison only.
     lazy = [apply(w, grid, minimum_share=float(other == scheme)) for other, w in by_scheme.items()]
     *series, total = dask.compute(*lazy, grid.sum("time", skipna=False))
     depths = dict(zip(by_scheme, series))
@@ -144,7 +144,7 @@ def potential_evapotranspiration(folder, basin, times):
     Where the dataset has means of each calendar day over the years (Cance), ``time`` are the days of ``times``.
 
     Raises:
-        DataError: naming the first day that has no grid.
+        DataError: the message names the first day without a grid.
     """
     root = Path(folder) / FOLDER / BASINS[basin]
     days = pd.DatetimeIndex(times).normalize().unique()
@@ -161,7 +161,7 @@ def potential_evapotranspiration(folder, basin, times):
 
 
 def _setup(root):
-    """What the basin's setup file says, with the step's name and the unit of a depth per step."""
+    """Contents of the basin's setup file, with the step's name and the unit of a depth per step."""
     path = _existing(root / f"setup_{root.name}.yaml")
     setup = yaml.safe_load(path.read_text())
     if setup.get("dt") not in STEPS:
@@ -186,7 +186,7 @@ def _dated(folder, pattern, form):
         found = re.search(pattern, file.name)
         if found is None:
             raise DataError(
-                f"{file}: no date like {form} in the file's name; remove the file or name it after its date"
+                f"{file}: no date like {form} in the file's name; remove the file or rename it to include its date"
             )
         dates.append(found[1])
     if not files:
@@ -194,7 +194,7 @@ def _dated(folder, pattern, form):
     dates = pd.to_datetime(dates, format=form)
     if dates.has_duplicates:
         twice = int(np.argmax(dates.duplicated()))
-        raise DataError(f"{files[twice]}: {dates[twice]} is there twice; keep one file")
+        raise DataError(f"{files[twice]}: {dates[twice]} appears twice; keep one file")
     return files, dates
 
 
@@ -226,14 +226,14 @@ def _read_grid(file, shape, transform):
         if source.shape != shape or not source.transform.almost_equals(transform):
             raise DataError(
                 f"{file}: {source.shape} cells from {source.transform.c:g}, {source.transform.f:g}, but the first file of "
-                f"its kind has {shape} from {transform.c:g}, {transform.f:g}; all must lie on one grid"
+                f"its kind has {shape} from {transform.c:g}, {transform.f:g}; all must share one grid"
             )
         return source.read(1, masked=True).astype(float).filled(np.nan)
 
 
 @cache
 def _epsg(text):
-    """The code of a reference system; files spell the same one in several ways, and looking it up takes a while."""
+    """The code of a reference system; files spell it in several ways, and the lookup is slow."""
     from rasterio import CRS
 
     return CRS.from_wkt(text).to_epsg()
@@ -248,7 +248,7 @@ def _gauge_table(root):
 
 
 def _forcing(folder, basin, depth, scheme_weights, steps, attributes):
-    """Rain and potential evapotranspiration of the units, every step there."""
+    """Rain and potential evapotranspiration of the units, at every step."""
     from thalweg.basin.regrid import apply
 
     hourly = depth.attrs["units"] == "mm/hour"
@@ -292,7 +292,7 @@ def _attributes(root, units, rain_grid):
         if grid.rio.crs is None:
             if not all(np.array_equal(grid[dim], rain_grid[dim]) for dim in ("y", "x")):
                 raise DataError(
-                    f"{file}: no reference system, and not the rows and columns of the rain; write one into it"
+                    f"{file}: no reference system, and not the rows and columns of the rain; add one to the file"
                 )
             grid = grid.rio.write_crs(EPSG)
         variables[name] = (apply(weights(grid, units), grid), "dimensionless", f"{meaning}, mean of the 1 km grid")
@@ -337,7 +337,7 @@ def _gauges(root, place, steps):
         ),
         "latitude": (position.y, "degree", "latitude of the gauge's cell"),
         "longitude": (position.x, "degree", "longitude of the gauge's cell"),
-        "reach": (table.subcatchment.to_numpy(dtype=str), None, "reach at whose outlet the gauge stands"),
+        "reach": (table.subcatchment.to_numpy(dtype=str), None, "reach at whose outlet the gauge is"),
     }
     ids = xr.Variable("place", table.index.to_numpy(dtype=str), {"long_name": "id of the gauge"})
     places = xr.Dataset(
@@ -382,7 +382,7 @@ def _discharge(path, steps):
 
 
 def _table(place, depths, scheme, total, discharge):
-    """A row for each gauge: its areas, and rain by scheme beside the integral of the summed grid over its catchment's outline."""
+    """A row for each gauge: its areas, and rain by scheme and as the integral of the summed grid over its outline."""
     gauges = place.gauges
     position = gauges.geometry.to_crs("EPSG:4326")
     upstream = place.upstream @ np.diag(place.subcatchments["area_km2"].to_numpy() * 1e6)  # m2

@@ -1,12 +1,12 @@
 """Davos flux tower (CH-DAV): a subalpine spruce forest at 1639 m, half-hourly 2013-2022, measured values only.
 
-The file stands in the wheel of diive (Hörtnagl, doi:10.5281/zenodo.10884017). Its columns ``*_f`` are filled by models of the
-same drivers that a canopy has; they are not read. Of the fluxes, ``LE_orig`` and ``NEE_CUT_REF_orig`` are what was measured, the
+The file is in the wheel of diive (Hörtnagl, doi:10.5281/zenodo.10884017). Its columns ``*_f`` are filled by models of the
+same drivers as a canopy's; they are not read. Of the fluxes, ``LE_orig`` and ``NEE_CUT_REF_orig`` are measured values, the
 latter with turbulence above the file's reference threshold of friction velocity, and ``QCF_LE`` and ``QCF_NEE`` their quality
 (0 best, 1 fair, 2 bad). Times are the middle of each half-hour, one hour ahead of UTC.
 
-There are no net radiation, sensible and soil heat in the file, so that the closure of the tower's energy balance cannot be
-told, nor wind and friction velocity; net radiation is estimated from what is there.
+Net radiation, sensible heat and soil heat are not in the file, so that the closure of the tower's energy balance cannot be
+assessed, nor are wind and friction velocity; net radiation is estimated from the available variables.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ FREEZING = 273.15  # K
 EMISSIVITY = 0.98  # of the forest
 ALBEDO = 0.10  # of an evergreen needleleaf forest
 
-# name here: (column, its unit, unit here, least, greatest)
+# name here: (column, its unit, unit here, minimum, maximum)
 DRIVERS = {
     "air_temperature": ("Tair_orig", "degC", "degC", -40, 45),
     "vapour_pressure_deficit": ("VPD_orig", "hPa", "kPa", 0, 8),
@@ -43,7 +43,7 @@ FLUXES = {
 
 
 def build(folder, max_flag=1, dry_hours=6.0):
-    """Read what was measured at the tower.
+    """Read the measurements of the tower.
 
     Args:
         folder: where the dataset was unpacked.
@@ -51,12 +51,12 @@ def build(folder, max_flag=1, dry_hours=6.0):
         dry_hours: hours without precipitation after which leaves count as dry.
 
     Returns:
-        DataFrame by time, half-hourly, NaN where nothing was measured: the names of DRIVERS [degC, kPa, W/m2, umol m-2 s-1, kPa,
+        DataFrame by time, half-hourly, NaN where not measured: the names of DRIVERS [degC, kPa, W/m2, umol m-2 s-1, kPa,
         m3/m3, mm]; ``net_radiation`` [W/m2], estimated from both incoming radiations and air temperature; ``latent_heat`` [W/m2]
         and ``net_exchange`` of CO2 [umol m-2 s-1, uptake negative]; ``dry``, bool.
 
     Raises:
-        DataError, UnitError: naming file, variable and first offending value.
+        DataError, UnitError: the message names file, variable and first offending value.
     """
     path = Path(folder) / FILE
     if not path.exists():
@@ -72,7 +72,7 @@ def measured(raw, max_flag, dry_hours, source):
     """See :func:`build`; ``raw`` has the columns of the file."""
     irregular = np.flatnonzero(np.diff(raw.index) != HALF_HOUR)
     if len(irregular):
-        raise DataError(f"{source}: variable 'TIMESTAMP_MIDDLE' leaves the half-hours after {raw.index[irregular[0]]}")
+        raise DataError(f"{source}: variable 'TIMESTAMP_MIDDLE' is not half-hourly after {raw.index[irregular[0]]}")
     table = pd.DataFrame(index=raw.index.rename("time"))
     for name, (column, unit, to, low, high) in DRIVERS.items():
         table[name] = convert(raw[column].values, unit, to, what=f"{source}, variable '{column}'")

@@ -23,7 +23,7 @@ from thalweg.units import convert
 
 FOLDER = "pywatershed/data/drb_2yr"
 
-# name here: (file, variable, unit here, what it is). Elevation's unit is the flag elev_units = 1 (metres) of
+# name here: (file, variable, unit here, meaning). Elevation's unit is the flag elev_units = 1 (metres) of
 # myparam.param. Parameters marked "national model" may have been tuned to discharge by the model's authors.
 ATTRIBUTES = {
     "area": ("parameters_dis_both.nc", "hru_area", "km2", "area of the unit"),
@@ -98,7 +98,7 @@ NETWORK = {
     "manning_n": ("parameters_PRMSChannel.nc", "mann_n", "s/m**(1/3)", "Manning roughness, national model"),
 }
 
-# Unit attributes of the files that a program cannot read, and what they mean.
+# Unit attributes of the files that are not machine-readable, and their meaning.
 STATED = {"hru_elev": "m"}
 
 
@@ -126,14 +126,14 @@ def build(folder, period, potential_evapotranspiration="hargreaves", minimum_day
         period: first and last day.
         potential_evapotranspiration: method of :mod:`thalweg.forcing.evapotranspiration`.
         minimum_days: days of discharge that a gauge needs within the period to be kept.
-        area_tolerance: greatest relative difference between the area accumulated over the network at the gauge's
-            reach and the area the gauge states.
+        area_tolerance: maximum relative difference between the area accumulated over the network at the gauge's
+            reach and the stated area of the gauge.
 
     Returns:
         (Domain, DataFrame): the domain with the gauges kept, and the table of all gauges with the reason for each.
 
     Raises:
-        DataError, UnitError, NetworkError: naming file, variable and first offending value.
+        DataError, UnitError, NetworkError: the message names file, variable and first offending value.
     """
     folder = Path(folder) / FOLDER
     files = _Files(folder)
@@ -212,7 +212,7 @@ def _forcing(files, units, dates, attributes, method):
         check_complete(series[variable].values, variable, files.folder / file)
         if series[variable].empty:
             raise DataError(
-                f"{files.folder / file}: no day between {dates.start} and {dates.stop}; there are {frame.index[0].date()} to {frame.index[-1].date()}"
+                f"{files.folder / file}: no day between {dates.start} and {dates.stop}; available: {frame.index[0].date()} to {frame.index[-1].date()}"
             )
     check_range(series["prcp"].values, "prcp", files.folder / "prcp.nc", low=0)
     mean = (series["tmin"] + series["tmax"]) / 2
@@ -297,7 +297,7 @@ def _network(files, units, attributes):
 
 
 def _fill_from_neighbours(place, river):
-    """Give reaches without units the mean place of the reaches next to them."""
+    """Assign to reaches without units the mean coordinates of their neighbours."""
     links = [(here, there) for here, there in enumerate(river.downstream) if there >= 0]
     rows, columns = np.array(links + [(b, a) for a, b in links]).T
     adjacency = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(place),) * 2)
@@ -307,7 +307,7 @@ def _fill_from_neighbours(place, river):
         fillable = ~known & (count > 0)
         if not fillable.any():
             raise DataError(
-                f"{river.source}: reach '{river.reach[~known][0]}' and its neighbours have no units, so no place"
+                f"{river.source}: reach '{river.reach[~known][0]}' and its neighbours have no units, so no coordinates"
             )
         place = np.where(fillable, (adjacency @ np.nan_to_num(place)) / np.maximum(count, 1), place)
     return place
@@ -329,7 +329,7 @@ def _gauges(files, dates, network, attributes, minimum_days, area_tolerance):
     )
     absent = [name for name in ids if name not in segment.index]
     if absent:
-        raise DataError(f"{files.folder / file}: gauge '{absent[0]}' stands on no reach of parameters_dis_both.nc")
+        raise DataError(f"{files.folder / file}: gauge '{absent[0]}' is on no reach of parameters_dis_both.nc")
     reach = network.reach.values[segment.loc[ids].values - 1]
     area = network.drainage_area.sel(reach=reach).values
     stated = files.converted(file, "drainage_area", "km2")
@@ -362,7 +362,7 @@ def _gauges(files, dates, network, attributes, minimum_days, area_tolerance):
     kept = table[table.kept]
     if kept.empty:
         raise DataError(
-            f"{files.folder / file}: no gauge has {minimum_days:g} days of discharge and an area within {area_tolerance:.0%}; loosen minimum_days or area_tolerance"
+            f"{files.folder / file}: no gauge has {minimum_days:g} days of discharge and an area within {area_tolerance:.0%}; relax minimum_days or area_tolerance"
         )
     places = xr.Dataset(
         {

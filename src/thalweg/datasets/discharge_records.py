@@ -1,10 +1,10 @@
 """Daily discharge where it was measured on some days only, and numbers that describe a record of discharge.
 
 Record extension: the logarithm of discharge at a site is a sum of the logarithms of discharge at gauges nearby and of
-their exponential means, which stand for the slower flow of groundwater, with weights that are never negative (so that
-more water at the gauges is never less at the site; Lawson and Hanson 1974, Solving Least Squares Problems). A share of what
-the sum misses on the days measured is carried to the days between them by linear interpolation, ending ``MEMORY`` days
-before the first and after the last of them; the share, between 0 and 1, is the one that predicts days left out best: near 1
+their exponential means, which represent the slower flow of groundwater, with weights that are never negative (so that
+more water at the gauges never means less at the site; Lawson and Hanson 1974, Solving Least Squares Problems). A share of what
+the residual on the days measured is carried to the days between them by linear interpolation, ending ``MEMORY`` days
+before the first and after the last of them; the share, between 0 and 1, is the one that best predicts days left out: near 1
 in a river fed by groundwater, near 0 in a flashy one.
 """
 
@@ -16,20 +16,20 @@ import pandas as pd
 MEANS = (10, 60, 250)  # days
 MEMORY = 30  # days
 OUTLIER = 5.0  # robust standard deviations
-LEAST = 1e-3  # m3/s, added to discharge before its logarithm is taken where it may be 0
-RATIO = 3.0  # of what is measured to what is expected, below which nothing is an outlier
+MIN_FLOW = 1e-3  # m3/s, added to discharge before its logarithm is taken where it may be 0
+RATIO = 3.0  # of measured to expected discharge; below it no value is an outlier
 MEDIAN_DEVIATION = 1.4826  # standard deviation of a normal distribution over its median absolute deviation
 
 
 @dataclass(frozen=True)
 class Extension:
-    """A daily record made from days measured.
+    """A daily record derived from the days measured.
 
     ``daily``: Series (time,), m3/s. ``used``, ``set_aside``: number of days measured that were used, and the Series of those
-    that differ from what the others let expect by more than a factor of 3 and 5 robust standard deviations (mostly faults of
-    the record; a flood that only a small river had may be among them). ``carried``: the share of what the sum misses that is
-    carried on. ``r2``: of the logarithm; ``nse``: Nash-Sutcliffe efficiency of discharge; both for each day measured as if it
-    had not been.
+    that differ from the value predicted by the others by more than a factor of 3 and 5 robust standard deviations (mostly
+    faults of the record; but possibly a flood of a small river only). ``carried``: the share of the residual that is
+    carried on. ``r2``: of the logarithm; ``nse``: Nash-Sutcliffe efficiency of discharge; both for each day measured, left
+    out in turn.
     """
 
     daily: pd.Series
@@ -45,7 +45,7 @@ def extend(measured, gauges):
 
     Args:
         measured: Series (day,) of discharge at the site, m3/s, above 0.
-        gauges: DataFrame (time, gauge) of daily discharge, m3/s, above 0 and without gaps; begin it years before the first
+        gauges: DataFrame (time, gauge) of daily discharge, m3/s, above 0 and without gaps; starting years before the first
             day measured, so that the slow means have settled.
 
     Returns:
@@ -82,11 +82,11 @@ def _days(index):
 
 
 def _predict(days, logarithm, at, wanted, predictors):
-    """The fitted sum of logarithms on the days wanted, and what it misses, between the days measured: arrays (wanted,).
+    """The fitted sum of logarithms on the requested days, and its residual between the days measured: arrays (wanted,).
 
     Args:
         days, logarithm, at: numbers of the days measured, logarithm of discharge (day,), predictors (day, predictor).
-        wanted, predictors: numbers of the days wanted (wanted,), predictors (wanted, predictor).
+        wanted, predictors: numbers of the requested days (wanted,), predictors (wanted, predictor).
     """
     from scipy.optimize import nnls
 
@@ -99,7 +99,7 @@ def _predict(days, logarithm, at, wanted, predictors):
 
 
 def _left_out(days, logarithm, at):
-    """Error of each day measured when predicted from the others, and the share carried on that makes it least."""
+    """Error of each day measured when predicted from the others, and the carried share that minimises it."""
     found = []
     for day in range(len(days)):
         others = np.arange(len(days)) != day
@@ -115,7 +115,7 @@ def _efficiency(predicted, measured):
 
 
 def relate(record, others):
-    """A record whose gaps are filled from the other record that is most like it.
+    """A record whose gaps are filled from the most similar other record.
 
     Maintenance of variance, type 1 (MOVE.1; Hirsch 1982, doi:10.1029/WR018i004p01081), of the logarithms.
 
@@ -124,13 +124,13 @@ def relate(record, others):
         others: DataFrame (time, site) of discharge without gaps, m3/s, not negative.
 
     Returns:
-        (Series, name): the record without gaps, and the site that it was related to.
+        (Series, name): the record without gaps, and the site used.
     """
-    logarithm, logarithms = np.log(record + LEAST), np.log(others + LEAST)
+    logarithm, logarithms = np.log(record + MIN_FLOW), np.log(others + MIN_FLOW)
     known = record.notna()
     related = logarithms[known].corrwith(logarithm[known]).idxmax()
     x, y = logarithms[related], logarithm[known]
-    guess = np.exp(y.mean() + (x - x[known].mean()) * y.std() / x[known].std()) - LEAST
+    guess = np.exp(y.mean() + (x - x[known].mean()) * y.std() / x[known].std()) - MIN_FLOW
     return record.fillna(guess.clip(lower=0.0)), related
 
 

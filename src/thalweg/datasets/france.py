@@ -2,7 +2,7 @@
 
 Delaigue et al. (2025, CAMELS-FR, Earth System Science Data 17). Each file of R data holds one catchment: daily precipitation
 (Ptot), mean air temperature (Temp), potential evapotranspiration (Evap, by the formula of Oudin) and discharge in l/s (Qls),
-with gaps; and hypsometry, the elevations that 0, 1, ... 100 % of the area lie below.
+with gaps; and hypsometry, the elevations below which 0, 1, ... 100 % of the area lie.
 """
 
 import warnings
@@ -61,21 +61,21 @@ def build(folder, period, potential_evapotranspiration="given", minimum_days=730
     """Read the French catchments.
 
     Args:
-        folder: where the ``.rda`` files lie.
+        folder: where the ``.rda`` files are.
         period: first and last day.
-        potential_evapotranspiration: "given" for the files' own, or a method of :mod:`thalweg.forcing.evapotranspiration`.
+        potential_evapotranspiration: "given" for that of the files, or a method of :mod:`thalweg.forcing.evapotranspiration`.
         minimum_days: days of discharge that a catchment needs within the period to be kept.
 
     Returns:
         (Domain, DataFrame): the domain, and the table of all catchments.
 
     Raises:
-        DataError, UnitError: naming file, variable and first offending value.
+        DataError, UnitError: the message names file, variable and first offending value.
     """
     folder = Path(folder)
     paths = sorted(folder.rglob("*.rda"))
     if not paths:
-        raise DataError(f"{folder}: there is no .rda file; fetch the dataset again with 'thalweg fetch france'")
+        raise DataError(f"{folder}: no .rda file found; fetch the dataset again with 'thalweg fetch france'")
     time = pd.date_range(*period, name="time")
     forcing = {name: np.full((len(time), len(paths)), np.nan) for name in SERIES}
     discharge = np.full((len(paths), len(time)), np.nan)
@@ -114,15 +114,13 @@ def read_catchment(path):
         units of the file.
 
     Raises:
-        DataError: when the file is not R data of this form, or a value cannot be.
+        DataError: if the file is not R data of this form, or a value is impossible.
     """
     import rdata
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", UserWarning
-            )  # the class of dates has no constructor: seconds are what is read
+            warnings.simplefilter("ignore", UserWarning)  # the class of dates has no constructor: seconds are read
             ((name, content),) = rdata.read_rda(path).items()
         meta, series, hypsometry = content["Meta"], content["TS"], np.asarray(content["Hypso"], dtype=float)
     except (ValueError, KeyError, TypeError, NotImplementedError) as error:

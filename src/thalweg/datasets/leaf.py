@@ -1,13 +1,13 @@
 """Leaf gas exchange of one genotype: curves of assimilation over CO2, a light response, stomatal conductance.
 
-The data are those that carry the tests of PhoTorch (Lei et al. 2025, doi:10.1007/s11120-025-01136-7). ``dfMAGIC043_lr.csv``
-holds eleven A-Ci curves of 160 to 180 points at four temperatures, measured while CO2 rises, so that neighbouring points say
-nearly the same, and one light response of six points. ``steadystate_stomatalconductance.csv`` holds fourteen series of conductance
-over light, temperature and humidity.
+The data are the test data of PhoTorch (Lei et al. 2025, doi:10.1007/s11120-025-01136-7). ``dfMAGIC043_lr.csv``
+holds eleven A-Ci curves of 160 to 180 points at four temperatures, measured while CO2 rises, so that neighbouring points are
+nearly identical, and one light response of six points. ``steadystate_stomatalconductance.csv`` holds fourteen series of
+conductance over light, temperature and humidity.
 
 Three things were not measured or are not in the tables: the absorbed share of light (taken as ABSORPTANCE), air pressure (taken
-as that of sea level) and, beside conductance, CO2 in the chamber (taken as CHAMBER_CO2). ``nonsteadystate_stomatalconductance.csv`` has
-neither assimilation nor steady stomata and is left out.
+as that of sea level) and, for conductance, CO2 in the chamber (taken as CHAMBER_CO2).
+``nonsteadystate_stomatalconductance.csv`` has neither assimilation nor steady stomata and is not used.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ GENOTYPE = "MAGIC043"
 ABSORPTANCE = 0.85  # of a leaf for photosynthetically active light, Bonan (2019), doi:10.1017/9781107339217
 SEA_LEVEL = 101.325  # kPa
 CHAMBER_CO2 = 400.0  # umol/mol
-FEWEST_POINTS = 5
+MIN_POINTS = 5
 
 FORCING = {
     "intercellular_co2": ("umol/mol", "CO2 between the cells of the leaf"),
@@ -44,7 +44,7 @@ OBSERVED = {
     "assimilation": ("umol/m**2/s", "net uptake of CO2"),
     "stomatal_conductance": ("mol/m**2/s", "conductance of stomata to water vapour"),
 }
-LIMITS = {  # what a leaf and its chamber can be; beyond is an error of the file
+LIMITS = {  # plausible range of a leaf and its chamber; values outside are errors of the file
     "intercellular_co2": (0.0, 3000.0),
     "co2": (0.0, 3000.0),
     "absorbed_light": (0.0, 2500.0),
@@ -58,7 +58,7 @@ LIGHT = f"incident light times an absorptance of {ABSORPTANCE}"
 
 
 def read(path, columns):
-    """A table with the named columns; DataError when one is missing."""
+    """A table with the named columns; DataError if one is missing."""
     try:
         table = pd.read_csv(path, encoding="utf-8-sig")
     except FileNotFoundError:
@@ -68,20 +68,20 @@ def read(path, columns):
 
 
 def domain_of_curves(name, curves, attributes, estimates, source):
-    """Curves as units whose points take the place of days.
+    """Curves as units with points instead of days.
 
     Args:
         name: of the domain.
         curves: curve id -> DataFrame with columns of FORCING and OBSERVED, a row per point in the order of measurement.
         attributes: Dataset (unit,), in the same order.
-        estimates: forcing name -> how it was estimated, for what was not measured.
+        estimates: forcing name -> how it was estimated, for variables not measured.
         source: file or folder, for messages.
 
     Returns:
         Domain: a curve with fewer points than the longest repeats its last one as forcing and has no values there.
 
     Raises:
-        DataError: when a value is beyond LIMITS, or forcing has a gap.
+        DataError: if a value is outside LIMITS, or forcing has a gap.
     """
     longest = max(len(curve) for curve in curves.values())
     columns = next(iter(curves.values())).columns
@@ -140,7 +140,7 @@ def build(folder, measured="assimilation"):
         (Domain, table): DataFrame of curves with the number of points kept and left out, and why.
 
     Raises:
-        DataError: naming file, curve and value of what cannot be right.
+        DataError: the message names file, curve and impossible value.
     """
     if measured == "stomatal_conductance":
         return build_stomata(folder)
@@ -185,31 +185,31 @@ def build_stomata(folder):
 
 
 def select(table, possible, source, reason="no assimilation"):
-    """Curves of at least FEWEST_POINTS possible points.
+    """Curves of at least MIN_POINTS possible points.
 
     Args:
         table: DataFrame with a column ``curve``.
-        possible: bool (row,), what is kept.
-        source, reason: for messages and the table: why the others are not.
+        possible: bool (row,), rows to keep.
+        source, reason: for messages and the table: why the others are dropped.
 
     Returns:
         (curves, kept): curve id -> DataFrame without ``curve``; DataFrame of curve, points, left_out, reason, used.
 
     Raises:
-        DataError: when no curve is left.
+        DataError: if no curve is left.
     """
     curves, rows = {}, []
     for curve, group in table.groupby("curve", sort=False):
         good = group[possible.loc[group.index]].drop(columns="curve").reset_index(drop=True)
         left_out, why = len(group) - len(good), reason if len(good) < len(group) else ""
-        used = len(good) >= FEWEST_POINTS
+        used = len(good) >= MIN_POINTS
         if used:
             curves[curve] = good
         else:
-            why = f"fewer than {FEWEST_POINTS} points"
+            why = f"fewer than {MIN_POINTS} points"
         rows.append({"curve": curve, "points": len(good), "left_out": left_out, "reason": why, "used": used})
     if not curves:
-        raise DataError(f"{source}: no curve has {FEWEST_POINTS} points; fetch the dataset again")
+        raise DataError(f"{source}: no curve has {MIN_POINTS} points; fetch the dataset again")
     return curves, pd.DataFrame(rows)
 
 

@@ -1,8 +1,10 @@
 """Leaf Carbon Exchange (LCE): 598 A-Ci curves of 96 species at 12 sites from Costa Rica to Alaska.
 
-The data of N. G. Smith and J. S. Dukes (doi:10.5281/zenodo.826930). ``LCE_data.csv`` has a row per curve with the authors' own fits of Vcmax, Jmax and Rd at the temperature of measurement, traits and climate; ``LCE_ACi_curves/<aci_id>.csv`` the points.
+The data of N. G. Smith and J. S. Dukes (doi:10.5281/zenodo.826930). ``LCE_data.csv`` has a row per curve with the
+authors' own fits of Vcmax, Jmax and Rd at the temperature of measurement, traits and climate;
+``LCE_ACi_curves/<aci_id>.csv`` the points.
 
-What is done with the data, with counts in the table that :func:`build` returns: points whose CO2 is not above zero (C4 curves
+Treatment of the data, with counts in the table returned by :func:`build`: points whose CO2 is not above zero (C4 curves
 measured at the analyser's zero) are left out; conductance is kept as a sample only where CO2 is near ambient, for within a curve
 stomata lag behind; missing traits take the mean of the location.
 """
@@ -29,7 +31,7 @@ COLUMNS = {
     "assimilation": "Photo",
     "stomatal_conductance": "Cond",
 }
-NUMBERS = {  # attribute -> column, unit, what, least and greatest possible value
+NUMBERS = {  # attribute -> column, unit, meaning, minimum and maximum possible value
     "growth_temperature": ("Tavg30", "degC", "mean air temperature of the 30 days before", -30, 45),
     "season_temperature": ("Temperature_gs", "degC", "mean air temperature of the growing season", -30, 45),
     "season_precipitation": ("Precipitation_gs", "mm", "mean monthly precipitation of the growing season", 0, 2000),
@@ -41,7 +43,7 @@ NUMBERS = {  # attribute -> column, unit, what, least and greatest possible valu
     "soil_moisture": ("SMper", "percent", "at 0 to 10 cm, by volume", 0, 100),
     "field_capacity": ("FCper", "percent", "of the site's soil, by volume", 0, 100),
 }
-TRAITS = {  # attribute -> column and the value that makes it 1
+TRAITS = {  # attribute -> column and the value coded as 1
     "evergreen": ("Phenology", "Evergreen"),
     "tree": ("Stature", "Tree"),
     "needleleaf": ("leaf_shape", "needleleaf"),
@@ -77,7 +79,7 @@ def build(folder):
         (Domain, table): DataFrame of curves with the number of points kept and left out, why, and the traits filled in.
 
     Raises:
-        DataError: naming file, curve, variable and value of what cannot be right.
+        DataError: the message names file, curve, variable and impossible value.
     """
     folder = Path(folder)
     path = folder / "LCE_data.csv"
@@ -85,7 +87,7 @@ def build(folder):
     wanted += ["aci_id", "Location", "Lat", "Lon", "Genus", "Species", "Photosynthesis", "LA", "LM"]
     data = read(path, wanted)
     if data.aci_id.duplicated().any():
-        raise DataError(f"{path}: curve {data.aci_id[data.aci_id.duplicated()].iloc[0]!r} is there twice; keep one")
+        raise DataError(f"{path}: curve {data.aci_id[data.aci_id.duplicated()].iloc[0]!r} appears twice; keep one")
     points = pd.concat([_points(folder / "LCE_ACi_curves" / f"{curve}.csv", curve) for curve in data.aci_id])
     points = points.reset_index(drop=True)
     possible = points.assimilation.notna() & (points.intercellular_co2 > 0) & (points.co2 > 0)

@@ -1,7 +1,7 @@
 """Lumped catchments: each is one unit, one reach and one gauge.
 
-The readers of large-sample datasets bring series and attributes as arrays in the units of ``UNITS``; :func:`assemble` makes
-the domain of them and the table that says of every catchment what is known, what is doubtful and why it was left out.
+The readers of large-sample datasets supply series and attributes as arrays in the units of ``UNITS``; :func:`assemble` builds
+the domain and the table that lists, for every catchment, its properties, doubtful values and reason for exclusion.
 """
 
 import re
@@ -15,7 +15,7 @@ from thalweg.basin.domain import MILLIMETRES_PER_DAY, DataError, Domain, check_r
 from thalweg.forcing import evapotranspiration
 from thalweg.units import UnitError, convert, parse_unit
 
-# Forcing that catchments can have: name -> (unit, meaning, least and greatest value that can be).
+# Forcing that catchments can have: name -> (unit, meaning, minimum and maximum possible value).
 FORCING = {
     "precipitation": ("mm/day", "precipitation", 0, 2000),
     "temperature": ("degC", "mean air temperature", -80, 60),
@@ -23,18 +23,18 @@ FORCING = {
     "maximum_temperature": ("degC", "maximum air temperature", -80, 70),
     "potential_evapotranspiration": ("mm/day", "potential evapotranspiration", 0, 50),
     "shortwave_radiation": ("W/m**2", "solar radiation at the ground, mean of the day", 0, 600),
-    "net_shortwave_radiation": ("W/m**2", "solar radiation less what is reflected, mean of the day", -1, 600),
+    "net_shortwave_radiation": ("W/m**2", "solar radiation minus reflected radiation, mean of the day", -1, 600),
     "vapour_pressure": ("hPa", "vapour pressure", 0, 80),
     "day_length": ("hour", "time between sunrise and sunset", 0, 24),
 }
 PLAUSIBLE_MEAN = (0.3, 8.0)  # mm/day: mean potential evapotranspiration over years
 
-Temperatures = Literal["hargreaves", "oudin", "hamon"]  # methods that need no more than temperature
+Temperatures = Literal["hargreaves", "oudin", "hamon"]  # methods that need only temperature
 MINIMUM_DAYS = "observed discharge that a catchment needs within the period"
 
 
 def spelled(unit):
-    """A unit with its powers as pint reads them, from the way files write them.
+    """A unit as spelled in files, with powers in the notation of pint.
 
     >>> spelled("W/m2"), spelled("m3 s-1"), spelled("mm/d")
     ('W/m**2', 'm**3 s**-1', 'mm/d')
@@ -46,7 +46,7 @@ def depth_per_day(values, unit, what):
     """Precipitation or evaporation in mm/day; a depth without a time is the total of the day.
 
     Raises:
-        UnitError: when ``unit`` is neither a depth nor a depth per time; ``what`` names file and variable.
+        UnitError: if ``unit`` is neither a depth nor a depth per time; ``what`` names file and variable.
     """
     try:
         total = parse_unit(unit).is_compatible_with(parse_unit("mm"))
@@ -65,7 +65,7 @@ def volume_per_second(values, unit, area, what):
         what: file and variable, for messages.
 
     Raises:
-        UnitError: when ``unit`` is of none of these.
+        UnitError: if ``unit`` is none of these.
     """
     try:
         flow = parse_unit(unit).is_compatible_with(parse_unit("m3/s"))
@@ -77,7 +77,7 @@ def volume_per_second(values, unit, area, what):
 
 
 def ordered_extremes(minimum, maximum):
-    """Minimum and maximum temperature, exchanged where the minimum is the higher one.
+    """Minimum and maximum temperature, exchanged where the minimum exceeds the maximum.
 
     Returns:
         (minimum, maximum, days): arrays (time, catchment), and the days exchanged (catchment,).
@@ -96,10 +96,10 @@ def add_potential_evapotranspiration(forcing, method, time, latitude, source):
         source: file or folder, for messages.
 
     Raises:
-        DataError: when temperature is lacking, or the extremes that the method needs.
+        DataError: if temperature or the extremes that the method needs are missing.
     """
     if "temperature" not in forcing:
-        raise DataError(f"{source}: method {method!r} needs temperature, which is not there; give the series of it")
+        raise DataError(f"{source}: method {method!r} needs temperature, which is missing; add the series")
     extremes = (forcing.get(name) for name in ("minimum_temperature", "maximum_temperature"))
     forcing["potential_evapotranspiration"] = evapotranspiration.potential_evapotranspiration(
         method, time, latitude, forcing["temperature"], *extremes, source=source
@@ -107,17 +107,17 @@ def add_potential_evapotranspiration(forcing, method, time, latitude, source):
 
 
 def forcing_dataset(time, ids, values, source, meanings=None):
-    """Forcing as a Dataset (time, unit) in single precision, checked for values that cannot be.
+    """Forcing as a Dataset (time, unit) in single precision, checked for impossible values.
 
     Args:
         time: dates (time,).
         ids: of the catchments.
         values: name in ``FORCING`` -> array (time, catchment); NaN passes.
         source: file or folder, for messages.
-        meanings: name -> long name, in the place of the one in ``FORCING``.
+        meanings: name -> long name, instead of the one in ``FORCING``.
 
     Raises:
-        DataError: naming source, variable and the first value out of range.
+        DataError: the message names source, variable and the first value out of range.
     """
     variables = {}
     for name, array in values.items():
@@ -141,20 +141,20 @@ def attribute_dataset(table, columns, source):
         source: file or folder, for messages.
 
     Raises:
-        DataError, UnitError: naming the first column that is not there or catchment that has no value.
+        DataError, UnitError: the message names the first missing column or catchment without a value.
     """
     attributes = xr.Dataset(coords={"unit": table.index.to_numpy(dtype=str)})
     for name, (column, stated, unit, meaning) in columns.items():
         if column not in table:
             raise DataError(
-                f"{source}: attribute '{column}' is missing; there are {', '.join(map(str, table.columns))}"
+                f"{source}: attribute '{column}' is missing; available: {', '.join(map(str, table.columns))}"
             )
         numbers = pd.to_numeric(table[column], errors="coerce")
         if numbers.isna().any():
             gap = table.index[numbers.isna()][0]
             raise DataError(
                 f"{source}: attribute '{column}' of catchment '{gap}' is '{table[column][gap]}', and of "
-                f"{int(numbers.isna().sum()) - 1} more; it must be a number: leave the attribute or the catchments out"
+                f"{int(numbers.isna().sum()) - 1} more; it must be a number: omit the attribute or the catchments"
             )
         values = convert(numbers.to_numpy(), stated, unit, what=f"{source}, attribute '{column}'")
         attributes[name] = ("unit", values, {"units": unit, "long_name": meaning})
@@ -169,18 +169,18 @@ def assemble(name, forcing, attributes, discharge, table, minimum_days, flags=()
         forcing: Dataset (time, unit).
         attributes: Dataset (unit) with area, latitude and longitude.
         discharge: m3/s, array (unit, time).
-        table: DataFrame by id with name, latitude, longitude and drainage_area_km2, and whatever else is to be said;
-            ``region``, where it is there, goes to the places.
+        table: DataFrame by id with name, latitude, longitude and drainage_area_km2, and any other columns;
+            ``region``, if present, is passed to the places.
         minimum_days: days of discharge that a catchment needs to be kept.
-        flags: dict, what is doubtful -> where, bool (unit,).
-        left_out: reasons (unit,), "" where there is none.
-        comment: what was done to discharge.
+        flags: dict, doubtful property -> where, bool (unit,).
+        left_out: reasons (unit,), "" if none.
+        comment: treatment of discharge.
 
     Returns:
         (Domain, DataFrame): the catchments kept; and every catchment with its water balance, flags and reason.
 
     Raises:
-        DataError: when no catchment can be kept, or a value cannot be.
+        DataError: if no catchment can be kept or a value is impossible.
     """
     time = forcing.time
     days = np.isfinite(discharge).sum(1)
@@ -194,7 +194,7 @@ def assemble(name, forcing, attributes, discharge, table, minimum_days, flags=()
     table["kept"], table["reason"] = kept, reason
     if not kept.any():
         raise DataError(
-            f"{name}: no catchment of {len(table)} can be kept; the first, '{table.place[0]}', was left out: {reason[0]}"
+            f"{name}: none of {len(table)} catchments can be kept; the first, '{table.place[0]}', was left out: {reason[0]}"
         )
     if not kept.all():
         forcing, attributes, discharge = forcing.isel(unit=kept), attributes.isel(unit=kept), discharge[kept]
@@ -257,7 +257,7 @@ def _water_balance(forcing, discharge, area):
 
 
 def _doubts(balance):
-    """What no catchment of this Earth should have, or few."""
+    """Properties that are impossible or rare in real catchments."""
     low, high = PLAUSIBLE_MEAN
     potential = balance.potential_evapotranspiration_mm_day
     return {

@@ -1,10 +1,10 @@
-"""Catchments of your own: series and attributes in plain files with units; docs/guides/own_data.md shows them.
+"""User catchments: series and attributes in plain files with units; docs/guides/own_data.md shows them.
 
 ``attributes.csv``
     one row per catchment, ``basin`` first; ``area [km2]``, ``latitude [degree]``, ``longitude [degree]`` and any other number
-    with its unit in brackets; columns without brackets are texts, of which ``name`` and ``region`` are kept.
+    with its unit in brackets; columns without brackets are text, of which ``name`` and ``region`` are kept.
 ``timeseries.nc`` or ``timeseries/<basin>.csv``
-    daily series: variables (basin, time) with the attribute ``units``, or columns with the unit in brackets beside ``time``.
+    daily series: variables (basin, time) with the attribute ``units``, or columns with the unit in brackets next to ``time``.
 """
 
 import re
@@ -57,19 +57,20 @@ SETTINGS = OwnCatchmentsSettings
 
 
 def build(folder, period, potential_evapotranspiration="given", minimum_days=730):
-    """Read catchments of your own.
+    """Read user catchments.
 
     Args:
-        folder: where ``attributes.csv`` and the series lie.
+        folder: where ``attributes.csv`` and the series are.
         period: first and last day.
-        potential_evapotranspiration: "given" for that of the series, or a method of :mod:`thalweg.forcing.evapotranspiration`.
+        potential_evapotranspiration: "given" for the one in the series, or a method of
+            :mod:`thalweg.forcing.evapotranspiration`.
         minimum_days: days of discharge that a catchment needs within the period to be kept.
 
     Returns:
         (Domain, DataFrame): the domain, and the table of all catchments with their water balance and flags.
 
     Raises:
-        DataError, UnitError: naming file, variable, value and what to do.
+        DataError, UnitError: the message names file, variable, value and remedy.
     """
     folder = Path(folder)
     table, columns = read_attributes(folder / ATTRIBUTES)
@@ -90,9 +91,7 @@ def build(folder, period, potential_evapotranspiration="given", minimum_days=730
         series.setdefault("temperature", (extremes[0] + extremes[1]) / 2)
     for name in ("precipitation", "temperature"):
         if name not in series:
-            raise DataError(
-                f"{folder}: variable '{name}' is missing; there are {', '.join(series)}; give the series of it"
-            )
+            raise DataError(f"{folder}: variable '{name}' is missing; available: {', '.join(series)}; add the series")
     how = "as given"
     if potential_evapotranspiration != "given":
         how = potential_evapotranspiration
@@ -124,7 +123,7 @@ def read_attributes(path):
         (DataFrame, dict): the rows by basin; and name -> (column, its unit, unit here, meaning) of the numbers.
 
     Raises:
-        DataError, UnitError: when the table, a column or a unit is missing, or a basin stands twice.
+        DataError, UnitError: if the table, a column or a unit is missing, or a basin appears twice.
     """
     if not path.exists():
         raise DataError(f"{path}: the file is missing; write one row per catchment, as docs/guides/own_data.md shows")
@@ -132,7 +131,7 @@ def read_attributes(path):
     require(table, ["basin"], path)
     twice = table.basin[table.basin.duplicated()]
     if len(twice):
-        raise DataError(f"{path}: basin '{twice.iloc[0]}' stands twice; basins must be unique")
+        raise DataError(f"{path}: basin '{twice.iloc[0]}' appears twice; basins must be unique")
     columns = {}
     for header in table.columns:
         name, unit = _named(header)
@@ -142,7 +141,7 @@ def read_attributes(path):
         columns[name] = (header, spelled(unit), REQUIRED.get(name, spelled(unit)), name.replace("_", " "))
     for name, unit in REQUIRED.items():
         if name not in columns:
-            raise DataError(f"{path}: column '{name} [{unit}]' is missing; there are {', '.join(table.columns)}")
+            raise DataError(f"{path}: column '{name} [{unit}]' is missing; available: {', '.join(table.columns)}")
     table = table.set_index("basin")
     for label in ("name", "region"):
         if label in table:
@@ -151,7 +150,7 @@ def read_attributes(path):
 
 
 def _named(header):
-    """Name and unit of a header such as "area [km2]"; None for no unit."""
+    """Name and unit of a header such as "area [km2]"; None if there is no unit."""
     found = re.fullmatch(r"\s*(.*?)\s*\[(.*)\]\s*", header)
     return (found[1], found[2]) if found else (header.strip(), None)
 
@@ -167,16 +166,14 @@ def _converted(values, name, unit, area, what):
     """A series in the unit of the study.
 
     Raises:
-        DataError: when the name is not one of the study's.
-        UnitError: when the unit is missing or of another dimension.
+        DataError: if the name is not one used by the study.
+        UnitError: if the unit is missing or of another dimension.
     """
     if name != "discharge" and name not in FORCING:
-        raise DataError(
-            f"{what}: the name is not known; name it as one of discharge, {', '.join(FORCING)}, or leave it out"
-        )
+        raise DataError(f"{what}: unknown name; use one of discharge, {', '.join(FORCING)}, or omit it")
     if unit is None:
         raise UnitError(
-            f"{what}: states no unit; write for example '{name} [{'m3/s' if name == 'discharge' else FORCING[name][0]}]'"
+            f"{what}: has no unit; write for example '{name} [{'m3/s' if name == 'discharge' else FORCING[name][0]}]'"
         )
     if name == "discharge":
         return volume_per_second(values, spelled(unit), area, what)
@@ -189,8 +186,8 @@ def _within(times, time, path):
     check_dates(times, path)
     if times[0] > time[0] or times[-1] < time[-1]:
         raise DataError(
-            f"{path}: series are of {times[0].date()} to {times[-1].date()}, the period is {time[0].date()} to "
-            f"{time[-1].date()}; shorten the period, or fill the series up (discharge may have gaps, forcing may not)"
+            f"{path}: series cover {times[0].date()} to {times[-1].date()}, but the period is {time[0].date()} to "
+            f"{time[-1].date()}; shorten the period, or extend the series (discharge may have gaps, forcing may not)"
         )
 
 
@@ -201,7 +198,7 @@ def _read_netcdf(folder, ids, time, area):
         known = list(dataset.basin.values.astype(str))
         absent = [basin for basin in ids if basin not in known]
         if absent:
-            raise DataError(f"{path}: basin '{absent[0]}' of {ATTRIBUTES} is not there; add its series or drop its row")
+            raise DataError(f"{path}: basin '{absent[0]}' of {ATTRIBUTES} is missing; add its series or drop its row")
         _within(pd.DatetimeIndex(dataset.time.values), time, path)
         dataset = dataset.isel(basin=[known.index(basin) for basin in ids]).sel(time=time)
         series = {}
@@ -216,20 +213,18 @@ def _read_netcdf(folder, ids, time, area):
 
 def _read_csv(folder, ids, time, area):
     if not (folder / SERIES).is_dir():
-        raise DataError(f"{folder}: there is neither {DATASET} nor a folder {SERIES}; put the series into one of them")
+        raise DataError(f"{folder}: neither {DATASET} nor a folder {SERIES} was found; put the series into one of them")
     frames, names = [], None
     for position, basin in enumerate(ids):
         path = folder / SERIES / f"{basin}.csv"
         if not path.exists():
-            raise DataError(
-                f"{path}: the file is missing; basin '{basin}' stands in {ATTRIBUTES}: add it or drop the row"
-            )
+            raise DataError(f"{path}: the file is missing; basin '{basin}' is in {ATTRIBUTES}: add it or drop the row")
         frame = pd.read_csv(path)
         require(frame, ["time"], path)
         try:
             times = pd.DatetimeIndex(pd.to_datetime(frame.pop("time"), format="ISO8601"))
         except ValueError as error:
-            raise DataError(f"{path}: variable 'time' cannot be read ({error}); write days as 2001-12-31") from None
+            raise DataError(f"{path}: variable 'time' is invalid ({error}); write days as 2001-12-31") from None
         _within(times, time, path)
         columns = {}
         for header in frame.columns:
@@ -238,7 +233,7 @@ def _read_csv(folder, ids, time, area):
             try:
                 values = frame[header].to_numpy(float)
             except ValueError as error:
-                raise DataError(f"{what}: {error}; write numbers, and nothing where a value is missing") from None
+                raise DataError(f"{what}: {error}; write numbers, and leave missing values empty") from None
             columns[name] = _converted(values, name, unit, area[position], what)
         require(columns, ["discharge"], path)
         check_range(columns["discharge"], "discharge", path, low=0)

@@ -1,6 +1,6 @@
 """Sites from a user's own tables: any sampled variable, by its name and unit.
 
-A folder holds three tables as CSV, and a fourth where the sites stand on one river:
+A folder holds three tables as CSV, and a fourth if the sites are on one river:
 
 ================ =============================================================================================
 ``forcing.csv``    time, site, ``name [unit]``, ...: every day of every site, without gaps
@@ -9,8 +9,8 @@ A folder holds three tables as CSV, and a fourth where the sites stand on one ri
 ``network.csv``    site, downstream (empty at the outlet), ``length [m]`` of river to there
 ================ =============================================================================================
 
-Names of ``CANONICAL`` are converted to its units, others keep theirs. What can be estimated and is not given is added, and
-says so: see :func:`thalweg.forcing.meteorology.estimates`.
+Names of ``CANONICAL`` are converted to its units, others keep theirs. Missing variables that can be estimated are added and
+marked as estimates: see :func:`thalweg.forcing.meteorology.estimates`.
 """
 
 import re
@@ -58,7 +58,7 @@ SETTINGS = OwnSitesSettings
 
 
 def has_network(settings):
-    """Whether the sites stand on one river, for the plan of a study."""
+    """Whether the sites are on one river, for the plan of a study."""
     return Path(settings.folder, "network.csv").exists()
 
 
@@ -66,14 +66,14 @@ def build(folder, name="own"):
     """Read the sites of a folder of tables.
 
     Args:
-        folder: where ``forcing.csv``, ``attributes.csv``, ``samples.csv`` and perhaps ``network.csv`` are.
+        folder: where ``forcing.csv``, ``attributes.csv``, ``samples.csv`` and optionally ``network.csv`` are.
         name: of the domain.
 
     Returns:
         (Domain, DataFrame): the sites, and the table with a row per site: samples of each variable and how many are censored.
 
     Raises:
-        DataError, UnitError, NetworkError: naming file, line, column, value and what to do.
+        DataError, UnitError, NetworkError: the message names file, line, column, value and remedy.
     """
     folder = Path(folder)
     paths = {part: folder / f"{part}.csv" for part in ("forcing", "attributes", "samples", "network")}
@@ -101,9 +101,7 @@ def _read(path, columns):
     try:
         raw = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False, skipinitialspace=True)
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(
-            f"{path}: {str(error).strip()}; separate columns with commas, and write numbers with a point"
-        ) from None
+        raise DataError(f"{path}: {str(error).strip()}; separate columns by commas, and use a decimal point") from None
     raw.columns = raw.columns.str.strip()
     raw.index += 2  # the line of the file
     raw = raw[(raw != "").any(axis=1)]
@@ -118,7 +116,7 @@ def _quantity(column, path, limits=False):
     match = HEADER.fullmatch(column.name)
     if match is None:
         raise DataError(
-            f"{path}: column '{column.name}' states no unit; write '{column.name} [unit]', as in 'discharge [m3/s]'"
+            f"{path}: column '{column.name}' has no unit; write '{column.name} [unit]', as in 'discharge [m3/s]'"
         )
     name, unit = match["name"], match["unit"]
     values, below = read_numbers(column, path, limits=limits)
@@ -139,7 +137,7 @@ def _attributes(path):
     doubled = raw.site.duplicated()
     if doubled.any():
         line = raw.index[doubled][0]
-        raise DataError(f"{path}, line {line}: site '{raw.site[line]}' has a row before; keep one")
+        raise DataError(f"{path}, line {line}: site '{raw.site[line]}' appears more than once; keep one row")
     dataset = xr.Dataset(coords={"unit": raw.site.to_numpy(dtype=str)})
     for column in raw.columns.drop("site"):
         if HEADER.fullmatch(column) is None:
@@ -168,7 +166,7 @@ def _series(path, dimension, sites, time=None, limits=False):
     if doubled.any():
         line = raw.index[doubled][0]
         raise DataError(
-            f"{path}, line {line}: site '{raw.site[line]}' has a row for {days[line].date()} before; keep one row a day"
+            f"{path}, line {line}: site '{raw.site[line]}' has more than one row for {days[line].date()}; keep one row per day"
         )
     if time is None:
         time = pd.date_range(days.min(), days.max(), name="time")
@@ -210,7 +208,7 @@ def _network(path, sites):
     wrong = set(raw.index).symmetric_difference(sites)
     if wrong or raw.index.duplicated().any():
         site = next(iter(sorted(wrong)), None) or raw.index[raw.index.duplicated()][0]
-        raise DataError(f"{path}: site '{site}' must have one row here, and one in attributes.csv")
+        raise DataError(f"{path}: site '{site}' must have one row here and one in attributes.csv")
     _, unit, length, _ = _quantity(raw[column], path)
     raw = raw.assign(length=length).loc[sites]
     return xr.Dataset(
@@ -223,7 +221,7 @@ def _network(path, sites):
 
 
 def _estimated(forcing, attributes, source):
-    """Forcing and attributes with what can be estimated and was not given."""
+    """Forcing and attributes with estimates of missing variables."""
     added, described = {}, {}
     if "air_temperature" in forcing:
         air = forcing.air_temperature.values

@@ -1,4 +1,4 @@
-"""Numbers from tables that people wrote: gaps, "<0.1" for what lies below a detection limit, and text that is neither."""
+"""Numbers from hand-written tables: gaps, "<0.1" for values below a detection limit, and other text."""
 
 import numpy as np
 import pandas as pd
@@ -12,15 +12,15 @@ def read_numbers(column, source, limits=False):
     """Numbers of one column of text.
 
     Args:
-        column: Series of str, indexed by the line of the file that each stands on; its name is the column's header.
+        column: Series of str, indexed by line of the file; its name is the column's header.
         source: file, for messages.
-        limits: whether "<0.1" is allowed: it stands for a value below 0.1.
+        limits: whether "<0.1" is allowed: a value below 0.1.
 
     Returns:
         (values, censored): arrays of float, NaN in gaps and the limit where a value lies below it; and of bool.
 
     Raises:
-        DataError: naming file, line, column and the first text that is no finite number.
+        DataError: the message names file, line, column and the first text that is not a finite number.
     """
     text = column.str.strip()
     below = text.str.startswith("<").to_numpy(bool) & limits
@@ -30,6 +30,6 @@ def read_numbers(column, source, limits=False):
         expected = "a number, or '<' and a detection limit" if limits else "a number"
         raise DataError(
             f"{source}, line {column.index[wrong[0]]}: column '{column.name}' is '{column.iloc[wrong[0]]}'; "
-            f"expected {expected} (with a point, not a comma), or nothing where there is no value"
+            f"expected {expected} (with a decimal point, not a comma), or nothing for a missing value"
         )
     return values, below

@@ -2,8 +2,8 @@
 
 Wade, Kelleher and Hannah (2023, doi:10.1016/j.jhydrol.2023.129821): water temperature and discharge of the US Geological
 Survey, air temperature of PRISM, attributes of GAGES-II (Falcone 2011). Two of the dataset's tables must not be attributes here:
-``STmax`` and ``thermalsensitivity`` are computed from the water temperatures that are to be predicted. Nor is ``MedianQMonth``
-read, which is computed from discharge, so that discharge can be withheld. Precipitation is not in the dataset.
+``STmax`` and ``thermalsensitivity`` are computed from the water temperatures to be predicted. ``MedianQMonth``
+is not read either; it is computed from discharge, and discharge must be withholdable. Precipitation is not in the dataset.
 """
 
 from pathlib import Path
@@ -39,8 +39,8 @@ LAND = "data_raw/gagesII_RF_2016_2020_subset.csv"
 DAMS = "data_raw/RF_2016_2020_Dams.csv"
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
-SHORT_GAP = 14  # days of discharge that are interpolated; longer gaps are filled from the site most like it
-NO_DAM, FAR = -999, 1000.0  # the dataset's sign of no dam upstream, and the distance (km) that stands for it
+SHORT_GAP = 14  # days of discharge that are interpolated; longer gaps are filled from the most similar site
+NO_DAM, FAR = -999, 1000.0  # the dataset's code for no dam upstream, and the distance (km) used for it
 
 # name: (column, its unit, unit here, meaning); the units are those of the GAGES-II documentation.
 ATTRIBUTES = {
@@ -92,7 +92,7 @@ def build(folder, period, discharge="observed"):
     """Read the stream temperature sites.
 
     Args:
-        folder: where the dataset was fetched to.
+        folder: folder of the fetched dataset.
         period: first and last day within 2016-10-01..2020-09-30.
         discharge: ``observed``, or ``withheld``: then discharge and runoff are constant in time and estimated from attributes,
             and nothing comes from a gauge.
@@ -102,7 +102,7 @@ def build(folder, period, discharge="observed"):
         days without discharge and how they were filled, days with water temperature.
 
     Raises:
-        DataError, UnitError: naming file, line, column and first offending value.
+        DataError, UnitError: the message names file, line, column and first offending value.
     """
     folder = Path(folder)
     dates = slice(*(pd.Timestamp(day) for day in period))
@@ -172,7 +172,7 @@ def _read(path, header="infer"):
 
 
 def _series(path, dates):
-    """A table of days by sites, numbers of one kind: DataFrame (time, site)."""
+    """A table of days by sites, of one variable: DataFrame (time, site)."""
     raw = _read(path)
     require(raw, ["Date", "MonYr"], path)
     time = pd.to_datetime(raw.Date, format="%m/%d/%Y", errors="coerce")
@@ -185,7 +185,7 @@ def _series(path, dates):
     if dates.start < frame.index[0] or dates.stop > frame.index[-1]:
         raise DataError(
             f"{path}: the period {dates.start.date()}..{dates.stop.date()} is not within the data's "
-            f"{frame.index[0].date()}..{frame.index[-1].date()}; choose one that is"
+            f"{frame.index[0].date()}..{frame.index[-1].date()}; choose a period within"
         )
     frame = frame.loc[dates]
     unit, to = ("cfs", "m3/s") if path.name.startswith("Discharge") else ("degC", "degC")
@@ -200,7 +200,7 @@ def _table(path, index, columns):
 
 
 def _without_gaps(flow):
-    """Discharge without gaps, and the Series of texts that say how they were filled."""
+    """Discharge without gaps, and a Series of descriptions of the gap filling."""
     filled, how = flow.copy(), pd.Series("", flow.columns)
     for site in flow.columns[flow.isna().any()]:
         gap = flow[site].isna()
@@ -229,7 +229,7 @@ def _attributes(folder, land):
     check_complete(normals, "monthly air temperature", folder / LAND)
     for name, values, meaning in (
         ("mean_air_temperature", normals.mean(1), "mean air temperature, 1971-2000"),
-        ("air_temperature_range", normals.max(1) - normals.min(1), "warmest less coldest month, 1971-2000"),
+        ("air_temperature_range", normals.max(1) - normals.min(1), "warmest minus coldest month, 1971-2000"),
     ):
         attributes[name] = ("unit", values, {"units": "degC", "long_name": meaning})
     dams = _table(folder / DAMS, "ID", ["RAW_DIS_NEAREST_DAM", "RAW_DIS_NEAREST_MAJ_DAM"]).reindex(land.index)
@@ -274,7 +274,7 @@ def _attributes(folder, land):
 def _calendar_days(air):
     """Air temperature (time, site) of calendar days from PRISM's, which end at 12:00 UTC of the day they are dated.
 
-    The warm hours of a day are in the value dated a day later: the mean of both is taken; the last day keeps its own.
+    The warm hours of a day are in the value dated a day later: the mean of both is taken; the last day keeps its own value.
     """
     return (air + air.shift(-1).fillna(air.iloc[[-1]])) / 2
 

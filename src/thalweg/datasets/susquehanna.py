@@ -1,7 +1,7 @@
 """Susquehanna River Basin, 1984-2020, from a tutorial of HydroCNHS (BSD-3).
 
 18 sub-basins (HUC8) with Daymet precipitation and mean temperature, and daily discharge of six nested gauges of the US
-Geological Survey. Precipitation stands in centimetres; the file's own potential evapotranspiration (350-450 mm a
+Geological Survey. Precipitation is in centimetres; the file's own potential evapotranspiration (350-450 mm a
 year) is implausibly low for the region and is not used: it is computed from temperature instead.
 """
 
@@ -28,8 +28,8 @@ DISCHARGE = ("usgs_Q_D_cms_1985_2021.csv", "m3/s")
 UNITS = "SRB_HU8.csv"
 LAND = "agt_shp_info.csv"
 
-# What the data lack and the energy of a canopy needs: the daily range of temperature, as measured over the Delaware River
-# Basin next to it in 1979 and 1980 on days without and with rain, and the elevation, of which little depends.
+# Missing from the data but needed for the energy of a canopy: the daily range of temperature, as measured over the Delaware River
+# Basin next to it in 1979 and 1980 on days without and with rain, and the elevation, which has little effect.
 WET_DAY = 1.0  # mm
 DRY_RANGE, WET_RANGE = 11.6, 10.7  # K
 ELEVATION = 400.0  # m
@@ -38,7 +38,7 @@ RANGE_ESTIMATE = (
     f"{WET_DAY:g} mm, the mean ranges of the Delaware River Basin"
 )
 
-# The dataset gives no topology: read off the hydrologic unit codes (rivers meet as the sub-basins' names say).
+# The dataset has no topology: derived from the hydrologic unit codes (rivers meet as the sub-basins' names say).
 DOWNSTREAM = {
     "Sb1_1": "Sb1_2",  # Tioga -> Chemung
     "Sb1_2": "Sb3_1",
@@ -100,10 +100,10 @@ def build(folder, period, potential_evapotranspiration="oudin", minimum_days=700
 
     Returns:
         (Domain, DataFrame): the domain, and the table of gauges. The gauges' drainage area is the accumulated area of
-        their sub-basins: the dataset states none.
+        their sub-basins: the dataset reports none.
 
     Raises:
-        DataError, UnitError: naming file, variable and first offending value.
+        DataError, UnitError: the message names file, variable and first offending value.
     """
     folder = Path(folder) / FOLDER
     dates = slice(*period)
@@ -114,7 +114,7 @@ def build(folder, period, potential_evapotranspiration="oudin", minimum_days=700
     absent = [unit for unit in units if unit not in DOWNSTREAM]
     if absent:
         raise DataError(
-            f"{folder / UNITS}: sub-basin '{absent[0]}' has no place in the network; expected {', '.join(DOWNSTREAM)}"
+            f"{folder / UNITS}: sub-basin '{absent[0]}' is not in the network; expected {', '.join(DOWNSTREAM)}"
         )
 
     attributes = xr.Dataset(

@@ -1,11 +1,11 @@
 """River Thames and its tributaries, 2009-2013: weekly samples of temperature and solutes at 21 places.
 
-Samples: the Thames Initiative (Bowes et al. 2018, doi:10.5194/essd-10-1637-2018), as an example of WSIMOD carries them. Daily
-discharge of four rivers and catchment rainfall: UK National River Flow Archive.
+Samples: the Thames Initiative (Bowes et al. 2018, doi:10.5194/essd-10-1637-2018), as distributed with an example of
+WSIMOD. Daily discharge of four rivers and catchment rainfall: UK National River Flow Archive.
 
-What drives the rivers is never computed from what was sampled in them. Discharge is given at four sites by a gauge; elsewhere
+Forcing is never computed from the samples. Discharge is measured by a gauge at four sites; elsewhere
 the days measured are extended by the gauges (:mod:`thalweg.datasets.discharge_records`). Air temperature is the node ``1823-land``
-of the example's ``example_override_data``. Two series beside it must not be used as forcing: ``oxford_land`` temperature in
+of the example's ``example_override_data``. Two series next to it must not be used as forcing: ``oxford_land`` temperature in
 ``timeseries_data`` is the mean of river temperatures, and the daily concentrations there are the samples, filled in.
 """
 
@@ -44,7 +44,7 @@ SITE, DATE, DISCHARGE = "Site", "Sampling date (dd/mm/yyyy)", "Mean daily river 
 LATITUDE = 51.7  # degrees north, of the estimates from date and latitude: one place, as the air temperature is
 SETTLING = pd.Timedelta(days=1000)  # of discharge before the first day, for the slow means of the record extension
 
-# Catchment areas, km2, from the station pages of the National River Flow Archive: the files state none.
+# Catchment areas, km2, from the station pages of the National River Flow Archive: the files have none.
 GAUGES = {"39008": 1616.2, "39021": 551.7, "39034": 430.0, "39140": 290.1}
 
 NITROGEN = {"NO3": 14.007 / 62.004, "NO2": 14.007 / 46.005, "NH4": 14.007 / 18.039}  # mass of N in the mass of the ion
@@ -69,7 +69,7 @@ AS_NITROGEN = ("nitrate", "nitrite", "ammonium")
 
 @dataclass(frozen=True)
 class Place:
-    """A site as the map shows it: river, site that it drains to next and kilometres of river to there, surroundings.
+    """A site from the map: river, next site downstream and river kilometres to it, surroundings.
 
     Lengths are rounded to the kilometre, latitude and longitude (degrees) to about a kilometre, elevation (m) to about ten
     metres. ``gauge`` is the station of the archive that measures its discharge.
@@ -144,7 +144,7 @@ SETTINGS = ThamesSettings
 
 
 def has_network(settings):
-    """Whether the sites stand on one river, for the plan of a study."""
+    """Whether the sites are on one river, for the plan of a study."""
     return True
 
 
@@ -153,15 +153,15 @@ def build(folder, period, minimum_samples=50):
 
     Args:
         folder: where the dataset was unpacked.
-        period: first and last day; samples begin in March 2009, what comes before is for states to settle.
+        period: first and last day; samples begin in March 2009, the time before is a spin-up.
         minimum_samples: days sampled that a site needs within the period to be kept.
 
     Returns:
         (Domain, DataFrame): the sites, and the table with a row per site of the dataset: whether it was kept and why, how its
-        discharge was made and how good that is, samples of each variable, and values that were set aside.
+        discharge was derived and its skill, samples of each variable, and excluded values.
 
     Raises:
-        DataError, UnitError: naming file, line, column and first offending value.
+        DataError, UnitError: the message names file, line, column and first offending value.
     """
     folder = Path(folder) / FOLDER
     first, last = (pd.Timestamp(day) for day in period)
@@ -210,7 +210,7 @@ def build(folder, period, minimum_samples=50):
 
 
 def _samples(path):
-    """The sample table: a row per site and day, in canonical units; and what was set aside, site -> list of texts."""
+    """The sample table: a row per site and day, in canonical units; and excluded values, site -> list of texts."""
     if not path.exists():
         raise DataError(f"{path}: the file is missing; fetch the dataset again with 'thalweg fetch thames'")
     raw = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False)
@@ -221,7 +221,7 @@ def _samples(path):
     unknown = raw[~raw[SITE].isin(PLACES)]
     if len(unknown):
         raise DataError(
-            f"{path}, line {unknown.index[0]}: column '{SITE}' is '{unknown[SITE].iloc[0]}', which has no place in the "
+            f"{path}, line {unknown.index[0]}: column '{SITE}' is '{unknown[SITE].iloc[0]}', which is not in the "
             f"network; expected one of {', '.join(PLACES)}"
         )
     table = pd.DataFrame({"site": raw[SITE].map(lambda name: PLACES[name].site)})
@@ -232,13 +232,15 @@ def _samples(path):
     doubled = table.duplicated(["site", "time"])
     if doubled.any():
         line = table.index[doubled][0]
-        raise DataError(f"{path}, line {line}: {raw[SITE][line]} was sampled on {raw[DATE][line]} before; keep one row")
+        raise DataError(
+            f"{path}, line {line}: {raw[SITE][line]} was sampled on {raw[DATE][line]} more than once; keep one row"
+        )
     table["discharge"], _ = read_numbers(raw[DISCHARGE], path)
     check_range(table.discharge, DISCHARGE, path, low=1e-6)
     odd = {}
     for name, (column, _, factor, (low, high)) in VARIABLES.items():
         values, below = read_numbers(raw[column], path, limits=True)
-        # A concentration of 0 was rounded down: it lies below the least that the column can tell from it.
+        # A concentration of 0 was rounded down: it lies below the resolution of the column.
         zero = (values == 0) & (name != "water_temperature")
         values[zero] = values[values > 0].min()
         values = values * factor
@@ -272,13 +274,13 @@ def _archive_series(path, unit, first, last):
     if series.isna().any():
         raise DataError(
             f"{path}: no value on {series.index[series.isna()][0].date()}; the period needs every day from "
-            f"{first.date()} to {last.date()}: choose one within {rows[start][0]}..{rows[-1][0]}"
+            f"{first.date()} to {last.date()}: choose a period within {rows[start][0]}..{rows[-1][0]}"
         )
     return series
 
 
 def _discharge(place, measured, gauges):
-    """Daily discharge of a site and how it was made."""
+    """Daily discharge of a site and its derivation."""
     if place.gauge is not None:
         daily = gauges[place.gauge]
         logarithm, at = np.log(measured), daily.reindex(measured.index)

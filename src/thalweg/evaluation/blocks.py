@@ -1,7 +1,7 @@
-"""Intervals of statistics over places that share weather, rock and water with their neighbours.
+"""Intervals of statistics over spatially dependent places.
 
-Near places err alike, so resampling single places makes intervals too narrow. Here whole blocks of near places are drawn
-with replacement (the block bootstrap: Künsch 1989, doi:10.1214/aos/1176347265; in space Hall 1985,
+Errors of nearby places are correlated, so resampling single places makes intervals too narrow. Here whole blocks of
+nearby places are drawn with replacement (the block bootstrap: Künsch 1989, doi:10.1214/aos/1176347265; in space Hall 1985,
 doi:10.1016/0304-4149(85)90212-1). With a handful of blocks even these intervals are somewhat narrow.
 """
 
@@ -16,23 +16,23 @@ from thalweg.basin.places import SPLIT_SEED, kilometres
 CONFIDENCE = 0.95
 SAMPLES = 2000
 PLACES_PER_BLOCK = 15
-FEWEST_BLOCKS = 5
+MIN_BLOCKS = 5
 
 
 def blocks_of(places):
-    """Blocks of near places, for :func:`block_bootstrap`.
+    """Blocks of nearby places, for :func:`block_bootstrap`.
 
     Args:
         places: Dataset (place,) or (unit,), with latitude and longitude in degrees and labels ``region`` if there are any.
 
     Returns:
-        array (place,) of labels: the regions, where every place has one and there are at least five; otherwise clusters
-        of places by k-means, about one per 15 places and at least five, fewer only where fewer positions differ. A place
-        without coordinates, such as a curve of gas exchange, is a block of its own.
+        array (place,) of labels: the regions, if every place has one and there are at least five; otherwise clusters
+        of places by k-means, about one per 15 places and at least five, fewer only if fewer positions differ. A place
+        without coordinates, such as a curve of gas exchange, is a separate block.
     """
     if "region" in places:
         region = places.region.values.astype(str)
-        if np.all(region != "") and len(np.unique(region)) >= FEWEST_BLOCKS:
+        if np.all(region != "") and len(np.unique(region)) >= MIN_BLOCKS:
             return region
     (dimension,) = places.sizes.keys() - {"time"}
     label = -1 - np.arange(places.sizes[dimension])
@@ -48,7 +48,7 @@ def _clusters(position):
     """The cluster of each position (place, 2)."""
     from scipy.cluster.vq import kmeans2
 
-    wanted = max(FEWEST_BLOCKS, round(len(position) / PLACES_PER_BLOCK))
+    wanted = max(MIN_BLOCKS, round(len(position) / PLACES_PER_BLOCK))
     count = min(wanted, len(np.unique(position, axis=0)))
     if count == len(position):
         return np.arange(count)
@@ -74,21 +74,19 @@ def block_bootstrap(values, blocks, statistic=np.median, samples=SAMPLES, seed=0
     Args:
         values: (place,), or (place, column) for a statistic of several; places with NaN are left out.
         blocks: label of each place's block (place,).
-        statistic: function of resampled values, of the shape of ``values`` but for the number of places, to a number.
+        statistic: function of resampled values, of the shape of ``values`` except for the number of places, to a number.
         samples: resamples; each draws as many blocks as there are.
         seed: of the resampling.
 
     Returns:
-        (float, float): low and high; NaN where fewer than two blocks have values.
+        (float, float): low and high; NaN if fewer than two blocks have values.
 
     Raises:
-        ValueError: when there is not one label per place.
+        ValueError: if there is not one label per place.
     """
     values, blocks = np.asarray(values, dtype=float), np.asarray(blocks)
     if blocks.shape != values.shape[:1]:
-        raise ValueError(
-            f"values has shape {values.shape} and blocks {blocks.shape}; give one label of a block per place"
-        )
+        raise ValueError(f"values has shape {values.shape} and blocks {blocks.shape}; pass one block label per place")
     known = ~np.isnan(values).any(axis=tuple(range(1, values.ndim)))
     values, blocks = values[known], blocks[known]
     labels, block = np.unique(blocks, return_inverse=True)
@@ -109,7 +107,9 @@ def _medians(values, block, draws):
     """Median of the values of the blocks (position of each value's) in every draw (sample, block), without copying them."""
     order = np.argsort(values)
     ordered = values[order]
-    times = np.stack([np.bincount(draw, minlength=draws.shape[1]) for draw in draws])  # that a block is in a draw
+    times = np.stack(
+        [np.bincount(draw, minlength=draws.shape[1]) for draw in draws]
+    )  # number of times a block is in a draw
     last = np.cumsum(times[:, block[order]], axis=1)  # place of each value's last copy among all, sorted
     count = last[:, -1]
 

@@ -2,17 +2,17 @@
 
 All claims are judged by one rule. The *gain* of a claim is its effect minus its threshold, counted towards the claimed side:
 
-- *not supported*: the interval of the gain ends below the margin: what is claimed is excluded, or too small to matter;
-- *supported*: otherwise, the gain is at least the margin, its interval lies above 0 and, where there is a test, its p after
+- *not supported*: the interval of the gain ends below the margin: the claim is excluded, or the effect is too small to matter;
+- *supported*: otherwise, the gain is at least the margin, its interval lies above 0 and, if there is a test, its p after
   Holm's correction is below 0.05;
-- *undecided*: neither, or too few places or blocks of places to tell;
-- *not tested*: the study lacks what the claim is about.
+- *undecided*: neither, or too few places or blocks of places for a verdict;
+- *not tested*: the study lacks the data of the claim.
 
 The threshold is 0 for a model claimed to be better or more robust, and minus the margin for one claimed to be as good
-(non-inferiority: Piaggio et al. 2012, doi:10.1001/jama.2012.87802), which is not supported when the interval ends below
-that. Each place counts once, with its mean over seeds and folds: intervals tell how much the choice of places matters, not
-that of first weights. Intervals come from a spatial block bootstrap; p is that of Wilcoxon's signed-rank test, which takes
-neighbours for independent, so it never supports a claim alone.
+(non-inferiority: Piaggio et al. 2012, doi:10.1001/jama.2012.87802), which is not supported if the interval ends below
+that. Each place counts once, with its mean over seeds and folds: intervals quantify the effect of the choice of places, not
+that of initial weights. Intervals come from a spatial block bootstrap; p is that of Wilcoxon's signed-rank test, which treats
+neighbours as independent, so it never supports a claim alone.
 """
 
 import math
@@ -20,7 +20,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from thalweg.evaluation.blocks import FEWEST_BLOCKS, SAMPLES, block_bootstrap
+from thalweg.evaluation.blocks import MIN_BLOCKS, SAMPLES, block_bootstrap
 from thalweg.evaluation.evidence import EVIDENCE_COLUMNS, EVIDENCE_KEYS
 from thalweg.evaluation.statistics import SERIES, as_score, check_skill, holm, labels_of, signed_rank_p, unit_of
 from thalweg.metrics.scores import METRICS
@@ -28,7 +28,7 @@ from thalweg.settings.claims import FAMILIES
 from thalweg.units import unit_text
 
 SIGNIFICANT = 0.05
-FEWEST_PLACES = 10  # whose least signed-rank p, 2 / 2^10, stays below 0.05 when it is corrected for 25 claims
+MIN_PLACES = 10  # their minimum signed-rank p, 2 / 2^10, stays below 0.05 after correction for 25 claims
 SYMBOLS = {"supported": "✔", "not supported": "✘", "undecided": "?", "not tested": "–"}
 COLUMNS = (
     *("claim", "family", "text", "kind", "experiment", "variable", "metric_or_quantity", "model", "reference"),
@@ -38,11 +38,11 @@ COLUMNS = (
 
 
 class _Untested(Exception):
-    """What a claim is about is not there; the message says what."""
+    """The data of a claim are missing; the message names them."""
 
 
 def read_claims(path):
-    """The table that :func:`judge` made, read from its CSV."""
+    """The table of :func:`judge`, read from its CSV."""
     text = dict.fromkeys(("variable", "metric_or_quantity", "reference", "unit", "reason"), str)
     return pd.read_csv(path, dtype=text).fillna(dict.fromkeys(text, ""))
 
@@ -64,11 +64,12 @@ def judge(skill, evidence, blocks, claims, samples=SAMPLES, seed=0):
         that of the variable), with the 95 % interval ``low`` to ``high``; where models are compared, positive means that
         ``model`` is better than ``reference``.
         ``claimed`` is the side of ``threshold``: above, below, or within it on both sides of 0. ``p`` is two-sided, of the
-        threshold where models are compared and as the evidence gives it otherwise (left out for within, of which a p against
-        0 says nothing); ``p_holm`` is corrected for all claims that have one. ``n`` counts places, or what the evidence does.
+        threshold where models are compared and as in the evidence otherwise (omitted for within, where a p against
+        0 is meaningless); ``p_holm`` is corrected for all claims that have one. ``n`` counts places, or the sample of the
+        evidence.
 
     Raises:
-        ValueError: when a tested place has no block, evidence is given twice, or from
+        ValueError: if a tested place has no block, evidence is duplicated, or from
             :func:`~thalweg.evaluation.statistics.check_skill`.
     """
     check_skill(skill)
@@ -103,7 +104,7 @@ _KEY = ("domain", "experiment", "variable", "model", "metric")
 
 
 def _stated(claim):
-    """Where the claim is tested, in what, and the threshold that it names with its side."""
+    """Domain, experiment and variable of the claim, and its threshold with its side."""
     stated = {"experiment": claim.experiment, "claimed": "above", "threshold": 0.0}
     if claim.kind == "evidence":
         ((claimed, threshold),) = claim.thresholds().items()
@@ -123,13 +124,13 @@ def _found(claim, evidence):
     if rows.empty:
         raise _Untested(f"there is no {what} in {claim.experiment}")
     if len(rows) > 1:
-        raise ValueError(f"evidence: there are {len(rows)} values of {what} in {claim.experiment}; write each once")
+        raise ValueError(f"evidence: {len(rows)} values of {what} in {claim.experiment}; include each once")
     row = rows.iloc[0]
     if np.isnan(row.effect):
         raise _Untested(f"{what} is not defined in {claim.experiment}")
     found = row[["effect", "low", "high", "p", "n", "unit", "test"]].to_dict()
     if claim.within or (row["quantity"].endswith("rank_correlation") and (claim.above or claim.below)):
-        found["p"] = np.nan  # it is of another null than the threshold
+        found["p"] = np.nan  # its null is not the threshold
     return found
 
 
@@ -155,7 +156,7 @@ def _compared(claim, threshold, runs, blocks, samples, seed):
 
 
 def _improvement(runs, place, claim):
-    """By how much the claim's model is better than its reference at each place (Series).
+    """Improvement of the claim's model over its reference at each place (Series).
 
     Also the columns variable, unit and seeds of the model.
     """
@@ -186,13 +187,13 @@ def _scores(runs, place, model, claim):
 
 
 def _too_few(places, blocks):
-    if places >= FEWEST_PLACES and blocks >= FEWEST_BLOCKS:
+    if places >= MIN_PLACES and blocks >= MIN_BLOCKS:
         return ""
-    return f"places: {places}, blocks: {blocks}; a verdict needs {FEWEST_PLACES} and {FEWEST_BLOCKS}"
+    return f"places: {places}, blocks: {blocks}; a verdict needs {MIN_PLACES} and {MIN_BLOCKS}"
 
 
 def gain(row):
-    """Effect, low and high as distances from the threshold, counted towards the claimed side: above 0 is what is claimed.
+    """Effect, low and high as distances from the threshold, counted towards the claimed side: positive on the claimed side.
 
     Args:
         row: mapping with effect, low, high, threshold and claimed.
@@ -213,7 +214,7 @@ OTHER_SIDE = {"above": "below", "below": "above", "within": "beyond"}
 
 
 def _verdict(row):
-    """The verdict on a claim and its reason, by the rule that the module states."""
+    """The verdict on a claim and its reason, by the rule of the module."""
     if row["reason"]:
         return "undecided", row["reason"]
     effect, low, high = gain(row)
@@ -253,10 +254,10 @@ def effect_text(row):
 
 
 def page(table, title):
-    """The verdicts as a Markdown page, by family, those that fail in the same place as those that do not.
+    """The verdicts as a Markdown page, by family, with failed and supported claims in the same table.
 
     Args:
-        table: DataFrame of :func:`judge`.
+        table: as returned by :func:`judge`.
         title: of the page.
 
     Returns:
@@ -269,10 +270,10 @@ def page(table, title):
         f"{len(table)} claims: " + ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in SYMBOLS) + ".",
         "",
         "An effect is the median over places of the paired difference, positive when the model is better than its reference,"
-        " or what a table of evidence says. Intervals (95 %) resample blocks of near places; p is corrected after Holm for all"
+        " or an effect from a table of evidence. Intervals (95 %) resample blocks of nearby places; p is corrected after Holm for all"
         " claims that have one (the others, –, rest on an interval that is not corrected). A claim is supported when its interval"
-        " lies wholly on the claimed side, p is below 0.05 and the difference is large enough to matter, and not supported when"
-        " the interval excludes it or all that would matter.",
+        " lies entirely on the claimed side, p is below 0.05 and the difference is large enough to matter, and not supported when"
+        " the interval excludes it or any difference that matters.",
     ]
     for family, claims in table.groupby("family", sort=False):
         lines += [

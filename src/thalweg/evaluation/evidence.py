@@ -1,4 +1,4 @@
-"""Rows of evidence: effects over places with intervals of whole blocks of neighbours, and tests against chance."""
+"""Rows of evidence: effects over places with intervals from whole blocks of neighbours, and tests against chance."""
 
 import warnings
 
@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from thalweg.evaluation.blocks import block_bootstrap
-from thalweg.evaluation.statistics import FEWEST_PAIRS
+from thalweg.evaluation.statistics import MIN_PAIRS
 
-ROUNDING = 1e-3  # elasticity that single precision may leave where there is none
+ROUNDING = 1e-3  # elasticity within rounding of zero in single precision
 EVIDENCE_COLUMNS = (
     *("domain", "experiment", "model", "reference", "quantity"),
     *("effect", "low", "high", "p", "n", "unit", "test"),
@@ -17,16 +17,16 @@ EVIDENCE_KEYS = EVIDENCE_COLUMNS[:5]
 
 
 def read_evidence(path):
-    """Read a table of evidence written as CSV; a lacking reference is empty text.
+    """Read a table of evidence written as CSV; a missing reference is an empty string.
 
     Raises:
-        ValueError: naming the file and the first missing column.
+        ValueError: the message names the file and the first missing column.
     """
     table = pd.read_csv(path, dtype=dict.fromkeys((*EVIDENCE_KEYS, "unit", "test"), str))
     missing = [column for column in EVIDENCE_COLUMNS if column not in table]
     if missing:
         raise ValueError(
-            f"{path}: column {missing[0]!r} is missing; a table of evidence has {', '.join(EVIDENCE_COLUMNS)}"
+            f"{path}: column {missing[0]!r} is missing; a table of evidence needs {', '.join(EVIDENCE_COLUMNS)}"
         )
     return table.fillna(dict.fromkeys((*EVIDENCE_KEYS, "unit", "test"), ""))
 
@@ -42,7 +42,7 @@ def compared(values, blocks, reference, statistic, samples, **constant):
     Args:
         values: DataFrame (place, model); a model with no value gets no row.
         blocks: label of each place's block (place,).
-        reference: name of a model; where it has no values nothing is compared.
+        reference: name of a model; without values nothing is compared.
         statistic: function of (place,) to a number.
         samples: resamples of blocks.
         constant: ``quantity`` and ``unit`` of the rows, and ``test``, the name of the statistic.
@@ -79,13 +79,13 @@ def compared(values, blocks, reference, statistic, samples, **constant):
 
 
 def correlated(simulated, target, trivial, blocks, reference, samples, name, quantity):
-    """Rank correlations of models with a target over places, beside those of a trivial predictor and the reference model.
+    """Rank correlations of models with a target over places, and of a trivial predictor and the reference model.
 
     Args:
         simulated: DataFrame (place, model).
         target, trivial: (place,).
         blocks: label of each place's block (place,).
-        reference: name of a model; where it has no values nothing is compared with it.
+        reference: name of a model; without values nothing is compared with it.
         samples: resamples of blocks, and permutations of places.
         name: of the trivial predictor, in the columns model and reference.
         quantity: of the rows.
@@ -93,7 +93,7 @@ def correlated(simulated, target, trivial, blocks, reference, samples, name, qua
     Returns:
         list of dict: Spearman's rho of each model and of the trivial predictor, with p by permutation of places; rho of
         each model minus the absolute rho of the trivial predictor; and minus rho of the reference. Intervals are of the
-        block bootstrap. What has fewer than six places gets no row.
+        block bootstrap. With fewer than six places there is no row.
     """
     simulated = simulated.assign(**{name: trivial})
     rows = []
@@ -107,7 +107,7 @@ def correlated(simulated, target, trivial, blocks, reference, samples, name, qua
         for rival, (predictors, statistic, test) in pairs.items():
             columns = np.column_stack([target, predictors])
             known = columns[~np.isnan(columns).any(axis=1)]
-            if len(known) < FEWEST_PAIRS:
+            if len(known) < MIN_PAIRS:
                 continue
             low, high = block_bootstrap(columns, blocks, statistic, samples)
             rows.append(
@@ -128,7 +128,7 @@ def correlated(simulated, target, trivial, blocks, reference, samples, name, qua
 
 
 def spearman(first, second):
-    """Spearman's rho of two arrays without NaN; 0 where one is constant, which follows nothing."""
+    """Spearman's rho of two arrays without NaN; 0 if one is constant."""
     from scipy.stats import rankdata
 
     if np.ptp(first) == 0 or np.ptp(second) == 0:
@@ -164,7 +164,7 @@ def signed_rank(differences):
     from scipy.stats import wilcoxon
 
     nonzero = differences[differences != 0]
-    if len(nonzero) < FEWEST_PAIRS:
+    if len(nonzero) < MIN_PAIRS:
         return np.nan
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)

@@ -1,10 +1,10 @@
-"""Scores beside published ones of the same catchments.
+"""Scores compared with published ones for the same catchments.
 
-Published are, for each of the 531 catchments of the CAMELS-US benchmark, the scores of a differentiable HBV 1.1p (Song et al.
+Published scores exist, for each of the 531 catchments of the CAMELS-US benchmark, of a differentiable HBV 1.1p (Song et al.
 2025, doi:10.22541/essoar.172304428.82707157), tested from 1989-10-01 to 1999-09-30, and of LSTMs, calibrated SAC-SMA and the US
 National Water Model (Kratzert et al. 2019, doi:10.1029/2019WR026065), tested from 1995-10-01 to 2010-09-30: the observed
-quantiles that the authors publish beside their scores are of these years. Set-ups differ in more than the model, so every
-comparison says how, and whether it is of the same years. Scores of single catchments are read and never written.
+quantiles published with the scores are of these years. Set-ups differ in more than the model, so every
+comparison lists the differences and whether the years are the same. Scores of single catchments are read and never written.
 """
 
 from datetime import date
@@ -17,7 +17,7 @@ import pandas as pd
 from thalweg.basin.domain import DataError
 from thalweg.evaluation.blocks import block_bootstrap
 from thalweg.evaluation.evidence import signed_rank, spearman
-from thalweg.evaluation.statistics import FEWEST_PAIRS
+from thalweg.evaluation.statistics import MIN_PAIRS
 from thalweg.schema import Count, Period, Settings
 
 BENCHMARK = 531  # catchments with published scores
@@ -71,7 +71,7 @@ PUBLISHED = {
 
 
 class ComparedExperiment(Settings):
-    """What decides with which published scores an experiment is compared."""
+    """Properties of an experiment that select the published scores for comparison."""
 
     train: Period
     test: Period
@@ -79,7 +79,7 @@ class ComparedExperiment(Settings):
 
 
 class PublishedJob(Settings):
-    """What the verb published is given."""
+    """Input of the analysis of published scores."""
 
     experiments: dict[str, ComparedExperiment]
     bootstrap_samples: Count
@@ -96,7 +96,7 @@ def read_published(folder, name):
         DataFrame (place, metric), without unit.
 
     Raises:
-        DataError: when the file, the column of gauges or one of the scores is missing.
+        DataError: if the file, the column of gauges or one of the scores is missing.
     """
     published = PUBLISHED[name]
     path = Path(folder) / published.file
@@ -105,12 +105,12 @@ def read_published(folder, name):
     table = pd.read_csv(path, dtype={"basin": str})
     for column in ("basin", *published.columns.values()):
         if column not in table:
-            raise DataError(f"{path}: column {column!r} of {name} is missing; there are {', '.join(table)}")
+            raise DataError(f"{path}: column {column!r} of {name} is missing; available: {', '.join(table)}")
     return table.set_index("basin")[list(published.columns.values())].set_axis(list(published.columns), axis=1)
 
 
 def compare_published(skill, folder, blocks, job):
-    """Every model of some experiments beside the published ones, on the gauges that both were tested at.
+    """Comparison of every model of some experiments with the published ones, at the gauges where both were tested.
 
     Experiments at ungauged gauges are compared with all published models, the others with those of gauged catchments.
 
@@ -122,7 +122,7 @@ def compare_published(skill, folder, blocks, job):
 
     Returns:
         DataFrame with a row per experiment, model, published model and metric: domain, experiment, model, reference, metric,
-        places (in common), median and reference_median over them, median_difference (ours less theirs) with its 95 %
+        places (in common), median and reference_median over them, median_difference (ours minus theirs) with its 95 %
         interval low to high by the block bootstrap, p (signed-rank), rank_correlation (Spearman's rho), share_higher
         (of gauges at which ours is higher), same_years (bool, of the test) and differs, what differs otherwise.
 
@@ -166,13 +166,13 @@ def _paired(pairs, blocks, samples):
         "low": low,
         "high": high,
         "p": signed_rank(difference),
-        "rank_correlation": spearman(pairs.ours, pairs.theirs) if len(pairs) >= FEWEST_PAIRS else np.nan,
+        "rank_correlation": spearman(pairs.ours, pairs.theirs) if len(pairs) >= MIN_PAIRS else np.nan,
         "share_higher": np.mean(difference > 0),
     }
 
 
 def _differences(published, experiment, gauges):
-    """Whether the test is of the same years, and what differs, in words."""
+    """Whether the test is of the same years, and a description of the differences."""
     differs = [f"{gauges} of {BENCHMARK} catchments", f"theirs: {published.differs}"]
     for name, ours, theirs in (
         ("train", experiment.train, published.train),
@@ -192,7 +192,7 @@ def _years(days):
 def published_evidence(table):
     """Rows of evidence of a table of :func:`compare_published`, with domain and experiment.
 
-    ``published_nse`` and ``published_kge``: the median over gauges of our score less the published one.
+    ``published_nse`` and ``published_kge``: the median over gauges of our score minus the published one.
 
     Returns:
         list of dict

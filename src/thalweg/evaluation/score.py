@@ -12,19 +12,20 @@ COLUMNS = [
 
 
 def score(simulation, study, metrics, minimum_values):
-    """Metrics of every fold, seed and tested place, over the observations that count in the test.
+    """Metrics of every fold, seed and tested place, over the observations of the test.
 
-    An observation below a detection limit has no error when the simulation is below the limit too; otherwise the error is the excess.
+    An observation below a detection limit has no error if the simulation is also below the limit; otherwise the error is
+    the excess.
 
     Args:
         simulation: Dataset of a variable (:mod:`thalweg.experiments.simulation`) with the attributes domain, experiment and model.
         study: name for the table.
         metrics: names in :mod:`thalweg.metrics.scores`.
-        minimum_values: observations in the test that a metric needs, where the simulation does not say so itself.
+        minimum_values: minimum observations in the test for a metric, if the simulation does not define it.
 
     Returns:
-        DataFrame with the columns ``COLUMNS``, ``unit`` being that of the variable; a place that the fold does not test has no row.
-        Metrics that count days are NaN where a step is not a day.
+        DataFrame with the columns ``COLUMNS``, ``unit`` is that of the variable; a place that the fold does not test has
+        no row. Metrics that count days are NaN where a step is not a day.
     """
     names = {name: simulation.attrs[name] for name in ("domain", "experiment", "variable", "model")}
     observed = simulation.observed.values

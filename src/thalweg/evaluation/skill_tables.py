@@ -1,4 +1,4 @@
-"""Tables of skill behind figures: against the amount of training data, and against the distance to places that trained."""
+"""Tables of skill behind figures: against the amount of training data, and against the distance to training places."""
 
 import numpy as np
 import pandas as pd
@@ -8,11 +8,11 @@ from thalweg.evaluation.statistics import summarise
 from thalweg.metrics.calendar import TEXT
 
 CLASSES = 6  # of distance, at most
-LEAST_PLACES = 8  # in a class: intervals of the median of fewer say little
+MIN_PLACES = 8  # in a class: intervals of the median of fewer are uninformative
 
 
 def skill_by_training_data(skill, sweeps, models, metric="NSE", samples=SAMPLES, blocks=None, source="skill"):
-    """Medians of skill of models that were trained on more or less.
+    """Medians of skill of models by amount of training data.
 
     Args:
         skill: skill table of one domain and variable.
@@ -27,7 +27,7 @@ def skill_by_training_data(skill, sweeps, models, metric="NSE", samples=SAMPLES,
         sweep are of the same places: those with a value of each model at each level.
 
     Raises:
-        ValueError: when a model has no skill at a level, or no place has a value of all.
+        ValueError: if a model has no skill at a level, or no place has a value of all.
     """
     skill = skill[(skill.metric == metric) & skill.model.isin(models)]
     tables = []
@@ -47,7 +47,7 @@ def _same_places(skill, levels, models, source):
     missing = wanted.difference(present.index)
     if len(missing):
         experiment, model = missing[0]
-        raise ValueError(f"{source}: there is no skill of model {model!r} in {experiment!r}; leave it out or score it")
+        raise ValueError(f"{source}: no skill of model {model!r} in {experiment!r}; omit it or score it")
     places = present.columns[present.loc[wanted].notna().all()]
     if places.empty:
         raise ValueError(f"{source}: no place has a value of every model in all of {', '.join(levels)}")
@@ -55,7 +55,7 @@ def _same_places(skill, levels, models, source):
 
 
 def with_distance(skill, splits, models, metric="NSE", source="skill"):
-    """Skill at tested places beside the distance to the nearest place that trained.
+    """Skill at tested places and the distance to the nearest training place.
 
     Args:
         skill, models, metric, source: as in :func:`skill_by_training_data`.
@@ -65,7 +65,7 @@ def with_distance(skill, splits, models, metric="NSE", source="skill"):
         dict: experiment -> rows of the skill table with the column ``nearest_training_km``.
 
     Raises:
-        ValueError: when a model has no skill in an experiment.
+        ValueError: if a model has no skill in an experiment.
     """
     skill = skill[(skill.metric == metric) & skill.model.isin(models)]
     tables = {}
@@ -74,18 +74,18 @@ def with_distance(skill, splits, models, metric="NSE", source="skill"):
         rows = skill[skill.experiment == experiment].merge(distance, on=["fold", "place"])
         missing = [model for model in models if rows[rows.model == model].value.isna().all()]
         if missing:
-            raise ValueError(f"{source}: there is no {metric} of model {missing[0]!r} in {experiment}")
+            raise ValueError(f"{source}: no {metric} of model {missing[0]!r} in {experiment}")
         tables[experiment] = rows
     return tables
 
 
 def read_distances(path):
-    """The columns of a split's file that :func:`with_distance` reads."""
+    """The columns of a split's file used by :func:`with_distance`."""
     return pd.read_csv(path, dtype=TEXT)
 
 
 def skill_by_distance(skill, splits, models, metric="NSE", samples=SAMPLES, blocks=None, source="skill"):
-    """Medians of skill in classes of distance that hold equally many places, and rank correlations with distance.
+    """Medians of skill in classes of distance with equal numbers of places, and rank correlations with distance.
 
     Args:
         skill, splits, models, metric, source: as in :func:`with_distance`.
@@ -102,7 +102,7 @@ def skill_by_distance(skill, splits, models, metric="NSE", samples=SAMPLES, bloc
     tables = []
     for rows in with_distance(skill, splits, models, metric, source).values():
         distance = rows.groupby("place").nearest_training_km.mean()
-        count = int(np.clip(len(distance) // LEAST_PLACES, 1, CLASSES))
+        count = int(np.clip(len(distance) // MIN_PLACES, 1, CLASSES))
         classes = rows.place.map(pd.qcut(distance.rank(method="first"), count, labels=False))
         correlation = {model: _rank_correlation(part) for model, part in rows.groupby("model")}
         for number, part in rows.groupby(classes):

@@ -2,9 +2,9 @@
 
 A skill table is tidy: one value per row, with the columns of :data:`COLUMNS`. Places are the sample. Each place counts
 once, with its mean over seeds (and over folds, where it was tested in several): the average skill of one training run,
-not the skill of an ensemble mean. Neighbouring places share weather and water: intervals resample blocks of near places where
-the blocks are given, and single places, too narrowly, where they are not. The p-values of paired tests take places for
-independent. Both say how much the choice of places matters, not more.
+not the skill of an ensemble mean. Neighbouring places share weather and water: intervals resample blocks of nearby places if
+blocks are supplied, and otherwise single places, which makes them too narrow. The p-values of paired tests treat places as
+independent. Both quantify the effect of the choice of places, nothing else.
 """
 
 from itertools import combinations
@@ -16,35 +16,35 @@ from thalweg.evaluation.blocks import SAMPLES, block_bootstrap
 from thalweg.metrics.scores import METRICS
 
 COLUMNS = ("domain", "experiment", "variable", "model", "fold", "seed", "place", "metric", "value")
-FEWEST_PAIRS = 6  # with five pairs no two-sided signed-rank p-value can fall below 0.05 (its least is 2 / 2^5)
+MIN_PAIRS = 6  # with five pairs no two-sided signed-rank p-value can fall below 0.05 (its minimum is 2 / 2^5)
 
 
 def read_skill(path):
     """Read a skill table written as CSV, place ids as text.
 
     Raises:
-        ValueError: from :func:`check_skill`, naming the file.
+        ValueError: from :func:`check_skill`; the message names the file.
     """
     return check_skill(pd.read_csv(path, dtype={"place": str}), path)
 
 
 def check_skill(skill, source="skill"):
-    """``skill`` itself, when it has the columns of a skill table and no row twice.
+    """``skill`` itself, if it has the columns of a skill table and no duplicate row.
 
     Raises:
-        ValueError: naming the first missing column, unknown metric or doubled row.
+        ValueError: the message names the first missing column, unknown metric or duplicate row.
     """
     missing = [column for column in COLUMNS if column not in skill]
     if missing:
-        raise ValueError(f"{source}: column {missing[0]!r} is missing; a skill table has {', '.join(COLUMNS)}")
+        raise ValueError(f"{source}: column {missing[0]!r} is missing; a skill table needs {', '.join(COLUMNS)}")
     unknown = [name for name in skill.metric.unique() if name not in METRICS]
     if unknown:
-        raise ValueError(f"{source}: metric {unknown[0]!r} is not known; there are {', '.join(METRICS)}")
+        raise ValueError(f"{source}: metric {unknown[0]!r} is unknown; available: {', '.join(METRICS)}")
     keys = [column for column in COLUMNS if column != "value"]
     doubled = skill.duplicated(keys)
     if doubled.any():
         first = skill.loc[doubled.to_numpy(), keys].iloc[0].to_dict()
-        raise ValueError(f"{source}: there are two values for {first}; write each evaluation once")
+        raise ValueError(f"{source}: two values for {first}; include each evaluation once")
     return skill
 
 
@@ -52,11 +52,11 @@ def summarise(skill, samples=SAMPLES, seed=0, blocks=None):
     """Medians over places with their uncertainty.
 
     Args:
-        skill: skill table; a column ``unit``, where there is one, states the unit of the variable (otherwise mm/day).
+        skill: skill table; a column ``unit``, if present, is the unit of the variable (otherwise mm/day).
         samples: bootstrap resamples of blocks.
         seed: of the resampling.
         blocks: domain -> Series of the label of each place's block, by place id (:func:`~thalweg.evaluation.blocks.read_blocks`);
-            without them every place is its own.
+            without them every place is a block.
 
     Returns:
         DataFrame: a row per domain, experiment, variable, model and metric, in the table's own order, with
@@ -65,8 +65,8 @@ def summarise(skill, samples=SAMPLES, seed=0, blocks=None):
         - ``median``: over places, of each place's mean over seeds and folds;
         - ``low``, ``high``: 95 % percentile interval of that median by the block bootstrap; NaN for a single block;
         - ``median_distance``: median over places of the distance to the metric's best value. For a bias it distinguishes a
-          model that errs to both sides, whose ``median`` may be 0, from one that does not err;
-        - ``seeds``, ``seed_low``, ``seed_high``: number of seeds, and least and greatest median of a single seed;
+          model with errors of both signs, whose ``median`` may be 0, from one without errors;
+        - ``seeds``, ``seed_low``, ``seed_high``: number of seeds, and minimum and maximum median of a single seed;
         - ``unit``, ``best``: of the metric.
 
     Raises:
@@ -101,7 +101,7 @@ def summarise(skill, samples=SAMPLES, seed=0, blocks=None):
 
 
 _GROUP = ("domain", "experiment", "variable", "model", "metric")
-SERIES = "mm/day"  # in the registry of metrics it stands for the unit of the series
+SERIES = "mm/day"  # in the registry of metrics it denotes the unit of the series
 
 
 def unit_of(metric, unit):
@@ -111,18 +111,18 @@ def unit_of(metric, unit):
 
 
 def compare(skill, metric, samples=SAMPLES, seed=0, blocks=None):
-    """Paired comparison of every two models at the places that both were tested at.
+    """Paired comparison of every two models at the places where both were tested.
 
     The pairs are places; a model's value at a place is its mean over seeds and folds. The *improvement* of ``model``
-    over ``reference`` at a place is the difference of their values where higher is better, and otherwise by how much
-    ``model`` is closer to the metric's best value: positive always means that ``model`` is better, in the metric's unit.
+    over ``reference`` at a place is the difference of their values where higher is better, and otherwise how much closer
+    ``model`` is to the metric's best value: positive always means that ``model`` is better, in the metric's unit.
 
     Args:
         skill: skill table.
         metric: name of the metric compared.
         samples: bootstrap resamples of blocks.
         seed: of the resampling.
-        blocks: as of :func:`summarise`.
+        blocks: as in :func:`summarise`.
 
     Returns:
         DataFrame: a row per domain, experiment, variable and pair of models, with
@@ -135,15 +135,15 @@ def compare(skill, metric, samples=SAMPLES, seed=0, blocks=None):
           approximation otherwise;
         - ``p_holm``: corrected after Holm (1979) for all pairs of models tested in the same domain and experiment, for
           the same variable;
-        - ``reason``: why ``p`` is NaN, empty when it is not.
+        - ``reason``: why ``p`` is NaN, empty if it is not.
 
     Raises:
-        ValueError: when no row has ``metric``, or from :func:`check_skill`.
+        ValueError: if no row has ``metric``, or from :func:`check_skill`.
     """
     check_skill(skill)
     chosen = skill[skill.metric == metric]
     if chosen.empty:
-        raise ValueError(f"no row has metric {metric!r}; there are {', '.join(skill.metric.unique())}")
+        raise ValueError(f"no row has metric {metric!r}; available: {', '.join(skill.metric.unique())}")
     tables = []
     for (domain, experiment, variable), group in chosen.groupby(["domain", "experiment", "variable"], sort=False):
         score = as_score(group.groupby(["model", "place"]).value.mean(), METRICS[metric]).unstack("model")
@@ -182,28 +182,28 @@ def as_score(value, metric):
 
 
 def labels_of(places, domain, blocks):
-    """Label of the block of each of some places (place,).
+    """Block label of each place (place,).
 
     Args:
         places: Index of place ids.
         domain: name.
-        blocks: domain -> Series of labels by place id; without one for the domain, as of a single tower, every place is a block.
+        blocks: domain -> Series of labels by place id; without one for the domain, as for a single tower, every place is a block.
 
     Raises:
-        ValueError: when a place has no block.
+        ValueError: if a place has no block.
     """
     if blocks is None or domain not in blocks:
         return np.arange(len(places))
     label = blocks[domain].reindex(places)
     if label.isna().any():
         raise ValueError(
-            f"{domain}: place {label.index[label.isna()][0]!r} has skill but no block; give the domain's file that it was simulated in"
+            f"{domain}: place {label.index[label.isna()][0]!r} has skill but no block; pass the domain file used in its simulation"
         )
     return label.to_numpy()
 
 
 def _paired(improvement, label, samples, seed):
-    """What :func:`compare` states of paired improvements (Series by place): a dict of its columns from ``places`` on."""
+    """Statistics of :func:`compare` for paired improvements (Series by place): a dict of its columns from ``places`` on."""
     nonzero = improvement[improvement != 0]
     low, high = block_bootstrap(improvement, label, samples=samples, seed=seed)
     p, reason = signed_rank_p(improvement)
@@ -224,13 +224,13 @@ def signed_rank_p(improvement):
 
     Returns:
         (float, str): two-sided p, exact up to 50 pairs without equal differences and by the normal approximation otherwise;
-        and the reason why it is NaN, empty when it is not.
+        and the reason why it is NaN, empty if it is not.
     """
     from scipy.stats import wilcoxon
 
     nonzero = np.asarray(improvement)[np.asarray(improvement) != 0]
-    if len(nonzero) < FEWEST_PAIRS:
-        return np.nan, f"{len(nonzero)} places differ; the test needs {FEWEST_PAIRS}"
+    if len(nonzero) < MIN_PAIRS:
+        return np.nan, f"{len(nonzero)} places differ; the test needs {MIN_PAIRS}"
     equal = len(np.unique(np.abs(nonzero))) < len(nonzero)
     return wilcoxon(nonzero, method="asymptotic" if equal or len(nonzero) > 50 else "exact").pvalue, ""
 
@@ -246,7 +246,7 @@ def _rank_biserial(improvement):
 
 
 def holm(p):
-    """Holm's step-down correction of p-values (test,); NaN marks a test that was not made and does not count.
+    """Holm's step-down correction of p-values (test,); NaN marks a test that was not performed and is not counted.
 
     Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
     """

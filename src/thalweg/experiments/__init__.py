@@ -1,1 +1,1 @@
-"""Who trains and who is tested: splits, training and simulation of every fold and seed."""
+"""Training and test places: splits, training and simulation of every fold and seed."""

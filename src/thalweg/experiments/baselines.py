@@ -1,4 +1,4 @@
-"""What is expected without a model: the mean of the calendar, or a seasonal cycle."""
+"""Baselines without a model: the mean of the calendar day, or a seasonal cycle."""
 
 import numpy as np
 import pandas as pd
@@ -9,11 +9,11 @@ from thalweg.metrics.calendar import counted_days, period
 
 
 def climatology(domain, splits, variable, settings):
-    """The mean of each calendar day, smoothed, or a seasonal cycle fitted to samples, whichever the settings name.
+    """The mean of each calendar day, smoothed, or a seasonal cycle fitted to samples, as set in the settings.
 
     Args:
         domain, splits: of the experiment.
-        variable: what is observed.
+        variable: the observed variable.
         settings: :class:`~thalweg.settings.blocks.ClimatologyModel`.
 
     Returns:
@@ -27,8 +27,9 @@ def climatology(domain, splits, variable, settings):
 def calendar_mean(domain, splits, variable, smoothing):
     """Mean per calendar day over the training period.
 
-    At a place that trains or validates, and at every place when training and test period are apart, its own; at a held-out place,
-    the mean over the others. The calendar is smoothed by a circular running mean of ``smoothing`` days; that of months by none.
+    At a training or validation place, and at every place if training and test period differ, its own mean; at a held-out place,
+    the mean over the others. The calendar is smoothed by a circular running mean of ``smoothing`` days; that of months is
+    not smoothed.
     """
     time = pd.DatetimeIndex(domain.forcing.time.values)
     monthly = domain.step == "month"
@@ -55,9 +56,9 @@ def calendar_mean(domain, splits, variable, smoothing):
 
 
 def seasonal_cycle(domain, splits, variable, harmonics):
-    """The seasonal cycle of the training samples as a Fourier series, by least squares of the samples as they are.
+    """The seasonal cycle of the training samples as a Fourier series, by least squares of the untransformed samples.
 
-    At a place that trains and was sampled it is its own; at a held-out place, that of all training places together. It is never negative.
+    At a sampled training place it is its own; at a held-out place, that of all training places together. It is never negative.
     """
     time = pd.DatetimeIndex(domain.forcing.time.values)
     angle = 2 * np.pi * time.dayofyear.values / 365.25

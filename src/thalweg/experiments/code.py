@@ -1,6 +1,6 @@
-"""The code behind a job: its step, and the processes and losses that its settings name.
+"""The code of a job: its step, and the processes and losses named in its settings.
 
-A step does not import what a study names, so that editing one prior makes only the jobs with that prior run again.
+A step does not import the modules named in a study, so that editing one prior reruns only the jobs with that prior.
 """
 
 import json
@@ -19,22 +19,22 @@ NAMED = {  # keys of settings -> kind of what they name
 
 
 def code_of(step, *settings, modules=()):
-    """Fingerprint of a step's module and of what stands behind the names in its settings.
+    """Fingerprint of a step's module and of the modules named in its settings.
 
     Args:
         step: a module, such as ``"thalweg.cli.steps.train"``.
         settings: blocks of the configuration, as mappings or as JSON.
-        modules: others that run.
+        modules: further modules that run.
 
     Raises:
-        thalweg.registry.RegistryError: for a name behind which there is nothing.
+        thalweg.registry.RegistryError: for an unknown name.
     """
     blocks = [json.loads(block) if isinstance(block, str) else block for block in settings]
     return fingerprint(step, *modules, *sorted(set().union(*map(modules_of, blocks))))
 
 
 def modules_of(settings):
-    """Modules behind the names in nested settings, a set."""
+    """Modules named in nested settings, a set."""
     found = set()
     for key, value in settings.items():
         if isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""Run time, memory and optimiser steps of each experiment, from what Snakemake measured and from training logs.
+"""Run time, memory and optimiser steps of each experiment, from the benchmark files of Snakemake and from training logs.
 
 Snakemake's benchmark files (columns s, cpu_time in seconds, max_rss in MB) are of a job's last run only: a training that was
-interrupted and resumed has its whole time in the training log, whose ``seconds`` go on from the checkpoint.
+interrupted and resumed has its whole time in the training log, whose ``seconds`` continue from the checkpoint.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-ALL = "all"  # stands for every model of an experiment, and for every experiment of the grid
+ALL = "all"  # denotes all models of an experiment, and all experiments of the grid
 OF_EXPERIMENT = ("simulate", "score")  # jobs of all models of an experiment
 COUNTS = ("trainings", "steps")  # whole numbers, though those of an estimate are not known
 GROUPS = ("figure", "analysis")  # stages of several names
@@ -34,17 +34,17 @@ def cost(results, runs, estimates=()):
         that is :data:`ALL` in domain, experiment and model, with
 
         - ``jobs``: of the workflow; ``jobs_measured``: those with a benchmark file;
-        - ``wall_seconds``, ``cpu_seconds``: of the jobs measured, ``peak_memory_MB``: the most that one of them held;
+        - ``wall_seconds``, ``cpu_seconds``: of the jobs measured, ``peak_memory_MB``: the maximum of one of them;
         - ``trainings``: folds times seeds, ``steps``: optimiser steps of them all, NaN for an estimate, which has no log;
         - ``training_seconds``: of all trainings, by their logs; ``seconds_per_training``: their mean.
 
-        What was not measured is NaN; totals are of what was.
+        Missing measurements are NaN; totals are over the measured jobs.
 
     Raises:
-        ValueError: when there is neither a run nor an estimate.
+        ValueError: if there is neither a run nor an estimate.
     """
     if not runs and not estimates:
-        raise ValueError(f"{results}: there is no run whose cost could be reported")
+        raise ValueError(f"{results}: no run with a cost to report")
     results = Path(results)
     rows = [_run(results, *run) for run in runs] + [_estimate(results, *estimate) for estimate in estimates]
     table = pd.DataFrame(rows)
@@ -63,14 +63,14 @@ def cost(results, runs, estimates=()):
 
 
 def stages(results):
-    """What each kind of job of the workflow took, in all.
+    """Total cost of each kind of job of the workflow.
 
     Args:
         results: folder of the study, with benchmarks/<stage>/... or benchmarks/<stage>_<name>.tsv.
 
     Returns:
         DataFrame: a row per stage (figures and analyses are one each), and one in all: jobs measured, wall_seconds, cpu_seconds and
-        peak_memory_MB, the most that one of them held. What runs after the last figure is not among them.
+        peak_memory_MB, the maximum of one of them. Jobs after the last figure are not included.
     """
     folder = Path(results) / "benchmarks"
     rows = []
@@ -129,7 +129,7 @@ def _measured(jobs, rows):
 
 
 def _benchmark(path):
-    """The last row of a benchmark file; what a job was too short to measure is NaN."""
+    """The last row of a benchmark file; values of jobs too short to measure are NaN."""
     return pd.read_csv(path, sep="\t", na_values="-").iloc[-1]
 
 

@@ -1,7 +1,7 @@
-"""How a figure or an analysis declares itself: what there is one of, what it reads, and how a reader is introduced to it.
+"""Declaration of a figure or an analysis: its places, its inputs, and its title and caption.
 
-A module of the package declares ``FIGURE = Declared(...)`` beside its function ``draw``, or ``ANALYSIS = Declared(...)`` beside
-its function ``analyse``. A function of your own, named in a study as ``package.module:function``, is followed by
+A module of the package declares ``FIGURE = Declared(...)`` next to its function ``draw``, or ``ANALYSIS = Declared(...)``
+next to its function ``analyse``. A user's function, named in a study as ``package.module:function``, is followed by
 ``function.declared = Declared(...)``. The workflow reads the declaration without importing the module, so its arguments are
 written as plain values. A figure returns a matplotlib Figure; an analysis a DataFrame, or one for each of its ``tables``.
 """
@@ -11,24 +11,24 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Declared:
-    """What a figure or an analysis is.
+    """A figure or an analysis.
 
     Attributes:
-        of: what there is one of: a key of :data:`thalweg.experiments.places.PLACES`, such as ``study``, ``domain``,
-            ``experiment`` or ``main_experiments``.
+        of: the items for each of which it exists: a key of :data:`thalweg.experiments.places.PLACES`, such as ``study``,
+            ``domain``, ``experiment`` or ``main_experiments``.
         reads: keyword of the function -> a key of :data:`thalweg.experiments.sources.SOURCES`, after a colon with its argument,
-            or the path of a file in the results of the study with the place's names in braces. The function is given a path,
+            or the path of a file in the results of the study with the place's names in braces. The function receives a path,
             or a dict of paths.
         title: in the report.
         caption: one or more sentences, as below a figure in a paper.
-        given: keyword of the function -> a function of :mod:`thalweg.experiments.plan`, whose value it is given.
+        given: keyword of the function -> a function of :mod:`thalweg.experiments.plan`, whose value it receives.
         category: of the report.
-        tables: of an analysis, the ends of their names; "evidence" is what claims rest on.
-        shown: the tables that the report shows; of a figure, () for one that it does not show.
+        tables: of an analysis, the ends of their names; "evidence" is the basis of claims.
+        shown: the tables shown in the report; of a figure, () for one that is not shown.
         each: a job for each place; otherwise one for all of them.
         memory, runtime: of a job.
 
-    A function that takes ``domain``, ``experiment``, ``model``, ... is given those of its place.
+    A function that takes ``domain``, ``experiment``, ``model``, ... receives those of its place.
     """
 
     of: str

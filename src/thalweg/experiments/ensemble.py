@@ -13,7 +13,7 @@ def ensemble(members):
         Dataset of the same form with one seed, 0.
 
     Raises:
-        ValueError: when the members differ in folds, places or times.
+        ValueError: if the members differ in folds, places or times.
     """
     means = [member.simulated.mean("seed", skipna=False) for member in members]
     for member, mean in zip(members[1:], means[1:]):

@@ -1,4 +1,4 @@
-"""What there may be one figure or one analysis of: lists of the plan, with the names of their parts."""
+"""Items with one figure or one analysis each: lists of the plan, with the names of their parts."""
 
 from thalweg.experiments import plan
 

@@ -1,6 +1,6 @@
-"""What a study asks for: its runs, their settings, and the experiments and models that each analysis and figure is about.
+"""Plan of a study: its runs, their settings, and the experiments and models of each analysis and figure.
 
-A run is ``(domain, experiment, model)``. All functions take a :class:`~thalweg.settings.study.Study` and make nothing.
+A run is ``(domain, experiment, model)``. All functions take a :class:`~thalweg.settings.study.Study` and have no side effects.
 """
 
 from pathlib import Path
@@ -9,11 +9,11 @@ from thalweg.basin.observables import observable
 from thalweg.datasets import reader
 from thalweg.settings.study import TRAINED
 
-MOST_DRAWN = 7  # models in a figure of maps or hydrographs
-MOST_COMPARED = 4  # models in a panel
-YEAR = 365  # days of a test, from which balances, signatures and maps of parameters are made
-LONG = 9  # years between the first and the last year of a test from which trends are told
-# Test periods of published scores, and the kind of domain that they are of
+MAX_DRAWN = 7  # models in a figure of maps or hydrographs
+MAX_COMPARED = 4  # models in a panel
+YEAR = 365  # days of a test needed for balances, signatures and maps of parameters
+LONG = 9  # years between the first and the last year of a test needed for trends
+# Test periods of published scores, and their kind of domain
 PUBLISHED = ("camels_us", (["1989-10-01", "1999-09-30"], ["1995-10-01", "2010-09-30"]))
 MAPPED = {  # process -> parameters that are shown as maps
     "hbv": ["BETA", "FC", "K2", "BETAET", "mean_delay"],
@@ -46,7 +46,7 @@ def experiments_where(study, condition):
 
 
 def domains(study):
-    """Names of the domains that have an experiment."""
+    """Names of the domains with an experiment."""
     return [name for name, experiments in study.experiments.items() if experiments]
 
 
@@ -72,7 +72,7 @@ def experiments(study):
 
 
 def with_some(study, found, models):
-    """Those of ``found`` experiments in which ``models(study, domain, experiment)`` names some."""
+    """Those of ``found`` experiments for which ``models(study, domain, experiment)`` is not empty."""
     return [run for run in found if models(study, *run)]
 
 
@@ -88,7 +88,7 @@ def claims(study):
 
 
 def claims_settings(study):
-    """What the claims are judged by, as plain values."""
+    """Settings for judging the claims, as plain values."""
     found = {name: claim.model_dump(mode="json") for name, claim in claims(study).items()}
     return {"claims": found, "bootstrap_samples": study.evaluation.bootstrap_samples}
 
@@ -102,13 +102,13 @@ def estimates(study):
 
 
 def folder(study, domain):
-    """Folder of a domain's data: that of its dataset, or of one's own files."""
+    """Folder of a domain's data: that of its dataset, or of the user's files."""
     settings = study.domains[domain]
     return settings.folder if hasattr(settings, "folder") else f"{study.data}/{settings.dataset}"
 
 
 def files(study, domain):
-    """What a domain is made from: the record of its dataset, or one's own files."""
+    """Input of a domain: the record of its dataset, or the user's files."""
     where = folder(study, domain)
     if hasattr(study.domains[domain], "folder"):
         return sorted(str(path) for suffix in ("csv", "nc") for path in Path(where).rglob(f"*.{suffix}"))
@@ -116,7 +116,7 @@ def files(study, domain):
 
 
 def has_network(study, domain):
-    """Whether the sampled places of a domain stand on one river, as its reader says before the data are there."""
+    """Whether the sampled places of a domain are on one river, according to its reader, before the data are fetched."""
     settings = study.domains[domain]
     stands = getattr(reader(settings.kind), "has_network", None)
     return stands is not None and stands(settings)
@@ -151,10 +151,10 @@ def split_settings(study, domain, experiment):
 
 
 def score_settings(study, experiment=None):
-    """What a simulation is scored by, as plain values: of variables recorded continuously, and of those that are sampled.
+    """Settings for scoring a simulation, as plain values: of variables recorded continuously, and of those that are sampled.
 
     Args:
-        experiment: the :class:`~thalweg.settings.blocks.Experiment`; None leaves its own number of days out.
+        experiment: the :class:`~thalweg.settings.blocks.Experiment`; if None, its own number of days is omitted.
     """
     evaluation = study.evaluation
     return {
@@ -166,7 +166,7 @@ def score_settings(study, experiment=None):
 
 
 def summary_settings(study):
-    """What scores are summarised by, as plain values."""
+    """Settings for summarising scores, as plain values."""
     evaluation = study.evaluation
     return {
         "bootstrap_samples": evaluation.bootstrap_samples,
@@ -186,13 +186,13 @@ def loss_unit(study, domain):
 
 
 def reference(study, domain, experiment):
-    """The model without a process that those of an experiment are compared with; empty where there is none."""
+    """The model without a process that those of an experiment are compared with; empty if there is none."""
     models = study.experiments[domain][experiment].models
     return next((name for name in models if study.models[name].kind == "sequence"), "")
 
 
 def question_settings(study, domain, experiment):
-    """What an analysis of simulations is given: the model that others are compared with, and the number of resamples."""
+    """Arguments of an analysis of simulations: the reference model, and the number of resamples."""
     return {
         "reference": reference(study, domain, experiment),
         "bootstrap_samples": study.evaluation.bootstrap_samples,
@@ -200,17 +200,17 @@ def question_settings(study, domain, experiment):
 
 
 def trained_jobs(study, domain, experiment):
-    """What an analysis of the models drawn that have weights is given."""
+    """Arguments of an analysis of the drawn models with weights."""
     return _jobs(study, domain, experiment, drawn_trained)
 
 
 def process_jobs(study, domain, experiment):
-    """What an analysis of models with a process is given."""
+    """Arguments of an analysis of models with a process."""
     return _jobs(study, domain, experiment, processes_of)
 
 
 def attribute_jobs(study, domain, experiment):
-    """What an analysis of models whose parameters are learned from attributes is given."""
+    """Arguments of an analysis of models whose parameters are learned from attributes."""
     return _jobs(study, domain, experiment, with_attributes)
 
 
@@ -224,7 +224,7 @@ def _jobs(study, domain, experiment, models):
 
 
 def minimum_days(study):
-    """Days of observations that a score needs."""
+    """Minimum days of observations for a score."""
     return round(study.evaluation.minimum_days)
 
 
@@ -234,13 +234,13 @@ def bootstrap_samples(study):
 
 
 def training_data_settings(study, domain):
-    """What skill is tabulated by against the amount of training data."""
+    """Settings of the table of skill against the amount of training data."""
     models = shared_models(study, domain, levels_of(study, domain))
     return _skill_table(study, models) | {"sweeps": sweeps(study, domain)}
 
 
 def distance_settings(study, domain):
-    """What skill is tabulated by against the distance to places that trained."""
+    """Settings of the table of skill against the distance to training places."""
     return _skill_table(study, shared_models(study, domain, ungauged(study)[domain]))
 
 
@@ -254,7 +254,7 @@ def _skill_table(study, models):
 
 
 def published_settings(study):
-    """The experiments whose scores stand beside published ones, with their periods."""
+    """The experiments whose scores are compared with published ones, with their periods."""
     settings = {f"{domain}/{name}": study.experiments[domain][name] for domain, name in published(study)}
     periods = {
         name: {"train": list(map(str, one.train)), "test": list(map(str, one.test)), "ungauged": one.held_out}
@@ -267,12 +267,12 @@ def published_settings(study):
 
 
 def of_discharge(experiment):
-    """Whether discharge is what an experiment is about."""
+    """Whether an experiment is about discharge."""
     return experiment.first == "discharge"
 
 
 def main_experiments(study):
-    """Experiments of discharge but those of a series from little to much data, which one figure shows together."""
+    """Experiments of discharge except those of a series of data amounts, which share one figure."""
     return experiments_where(
         study,
         lambda settings: of_discharge(settings) and settings.training_years is None and settings.training_share == 1,
@@ -285,7 +285,7 @@ def main_where(study, condition):
 
 
 def long_tests(study):
-    """Later periods that are long enough for trends."""
+    """Later periods long enough for trends."""
     return main_where(
         study,
         lambda settings: settings.kind == "temporal" and settings.test[1].year - settings.test[0].year >= LONG,
@@ -293,7 +293,7 @@ def long_tests(study):
 
 
 def for_a_year(settings):
-    """Whether an experiment is tested for a year at least, so that what storages gain and lose hardly counts."""
+    """Whether an experiment is tested for at least a year, so that changes of storage are small."""
     return (settings.test[1] - settings.test[0]).days >= YEAR - 1
 
 
@@ -332,17 +332,17 @@ def repeated_in_folds(study):
 
 
 def between_periods(study):
-    """Main experiments whose gauges are tested in years that differ from those that trained."""
+    """Main experiments whose gauges are tested in years that differ from the training years."""
     return main_where(study, lambda settings: settings.kind in ("temporal", "differential") and for_a_year(settings))
 
 
 def unseen_floods(study):
-    """Experiments tested on floods above those that trained."""
+    """Experiments tested on floods larger than those in training."""
     return experiments_where(study, lambda settings: of_discharge(settings) and settings.kind == "extremes")
 
 
 def published(study):
-    """Main experiments whose scores stand beside published ones of the same catchments and years."""
+    """Main experiments whose scores are compared with published ones of the same catchments and years."""
     kind, tests = PUBLISHED
     return [
         (domain, name)
@@ -376,7 +376,7 @@ def attributed(study):
 
 
 def sparse(study):
-    """Experiments that differ only in how much they train on: (domain, ``share`` or ``years``) -> {experiment: level}."""
+    """Experiments that differ only in their amount of training data: (domain, ``share`` or ``years``) -> {experiment: level}."""
     return {
         (domain, name): levels
         for domain in domains(study)
@@ -396,7 +396,7 @@ def levels_of(study, domain):
 
 
 def _levels(study, domain, option):
-    """The experiments of discharge whose splits differ in nothing but ``option``, of most levels: experiment -> level."""
+    """The experiments of discharge whose splits differ only in ``option``, the one with most levels: experiment -> level."""
     groups = {}
     for name, settings in study.experiments[domain].items():
         if of_discharge(settings):
@@ -406,11 +406,11 @@ def _levels(study, domain, option):
     return max(groups.values(), key=lambda levels: len(set(levels.values())), default={})
 
 
-# What figures are given
+# Arguments of figures
 
 
 def shown(study):
-    """(domain, experiment, models) that the distributions of skill are drawn of."""
+    """(domain, experiment, models) for which distributions of skill are drawn."""
     return [[*run, leading(study, *run)] for run in main_experiments(study)]
 
 
@@ -425,12 +425,12 @@ def first_variable(study, domain, experiment):
 
 
 def panels(study, domain, variable):
-    """The experiments about a variable that a figure shows, each with its label."""
+    """The experiments about a variable shown in a figure, each with its label."""
     return {name: {"label": settings.label or name} for name, settings in about(study, domain, variable).items()}
 
 
 def baselines_about(study, domain, variable):
-    """The models of the experiments about a variable that are held against the first one of each."""
+    """The models of the experiments about a variable that are compared with the first one of each."""
     return baselines(study, domain, about(study, domain, variable))
 
 
@@ -441,7 +441,7 @@ def catchment(study, domain):
 
 def claims_title(study):
     """Title of the figure of claims."""
-    return f"What the study {study.study} claims, and what becomes of it"
+    return f"Claims of the study {study.study} and their verdicts"
 
 
 # Models of an experiment
@@ -453,8 +453,8 @@ def models_of(study, domain, experiment):
 
 
 def drawn(study, domain, experiment):
-    """The first models of an experiment: as many as a figure of maps or hydrographs can hold."""
-    return study.experiments[domain][experiment].models[:MOST_DRAWN]
+    """The first models of an experiment: as many as fit in a figure of maps or hydrographs."""
+    return study.experiments[domain][experiment].models[:MAX_DRAWN]
 
 
 def leading(study, domain, experiment):
@@ -469,11 +469,11 @@ def leading(study, domain, experiment):
         lambda model: model.kind == "climatology",
     )
     found = [next((name for name in names if is_wanted(study.models[name])), None) for is_wanted in wanted]
-    return [name for name in dict.fromkeys([*found, *names]) if name is not None][:MOST_COMPARED]
+    return [name for name in dict.fromkeys([*found, *names]) if name is not None][:MAX_COMPARED]
 
 
 def drawn_trained(study, domain, experiment):
-    """The models drawn that have weights."""
+    """The drawn models with weights."""
     return [name for name in drawn(study, domain, experiment) if study.models[name].kind in TRAINED]
 
 
@@ -489,7 +489,7 @@ def with_attributes(study, domain, experiment):
 
 
 def shared_models(study, domain, experiments):
-    """The models that all of these experiments compare, in the study's order."""
+    """The models common to all of these experiments, in the study's order."""
     there = [study.experiments[domain][name].models for name in experiments]
     return [model for model in study.models if all(model in models for models in there)]
 
@@ -501,7 +501,7 @@ def routed_models(study, domain, experiment):
 
 
 def compared_with_river(study, domain, experiment):
-    """The models of an experiment whose parameters are learned from attributes, however they are routed, routed ones first."""
+    """The models of an experiment whose parameters are learned from attributes, with any routing, routed ones first."""
     routed = routed_models(study, domain, experiment)
     return routed + [name for name in with_attributes(study, domain, experiment) if name not in routed]
 
@@ -517,12 +517,12 @@ def routed(study):
 
 
 def twin_rivers(study):
-    """(domain,) of those in which a river is known and learned again: those with a model that is routed through one."""
+    """(domain,) of those with a twin experiment of a river: those with a model that is routed through one."""
     return [(domain,) for domain in sorted({domain for domain, _ in rivers(study)})]
 
 
 def twin_river_settings(study, domain):
-    """What the twin experiment of a river is given: that of the first model that is routed through one."""
+    """Settings of the twin experiment of a river: those of the first model that is routed through one."""
     settings = next(model for model in study.models.values() if getattr(model, "routing", None) == "river")
     return {
         "period": study.domains[domain].model_dump(mode="json")["period"],
@@ -534,7 +534,7 @@ def twin_river_settings(study, domain):
 
 
 def compared_processes(study, domain, experiment):
-    """The models of an experiment that differ in their process only: parameters from attributes, constant in time."""
+    """The models of an experiment that differ only in their process: parameters from attributes, constant in time."""
     return [
         name
         for name in with_attributes(study, domain, experiment)
@@ -572,7 +572,7 @@ def mapped_parameters(study, model):
 
 
 def of_samples(experiment):
-    """Whether an experiment is about a variable that is sampled now and then."""
+    """Whether an experiment is about a variable that is sampled irregularly."""
     return not observable(experiment.first).continuous
 
 
@@ -598,7 +598,7 @@ def about(study, domain, variable):
 
 
 def baselines(study, domain, experiments):
-    """The models of experiments that the first one of each is held against: regressions, sequences and seasonal cycles."""
+    """The models of experiments with which the first one of each is compared: regressions, sequences and seasonal cycles."""
     settings = [study.experiments[domain][name] for name in experiments]
     first = {experiment.models[0] for experiment in settings}
     return [name for experiment in settings for name in experiment.models if name not in first]
@@ -615,7 +615,7 @@ def later_samples(study):
 
 
 def described_by_attributes(study):
-    """Of these, those of an experiment's first model, when its parameters are learned from attributes."""
+    """Of these, those of an experiment's first model if its parameters are learned from attributes."""
     return [
         (domain, name, model)
         for domain, name, model in later_samples(study)
@@ -629,7 +629,7 @@ def heat_budgets(study):
 
 
 def load_balances(study):
-    """Of these, those of nitrate on a network, whose process takes it up on the way."""
+    """Of these, those of nitrate on a network, whose process includes uptake in the river."""
     return [
         (domain, name, model)
         for domain, name, model in later_samples(study)
@@ -640,13 +640,13 @@ def load_balances(study):
 
 
 def on_networks(study):
-    """Experiments at sampled places that stand on one river."""
+    """Experiments at sampled places on one river."""
     return [(domain, name) for domain, name in sampled(study) if has_network(study, domain)]
 
 
 # Leaves
 
-LEAVES = {  # kind of leaves -> dataset, and the attribute that its parameters are drawn against, label and what was held out
+LEAVES = {  # kind of leaves -> dataset, and the attribute on the axis of its parameters, label and held-out group
     "leaf": ("leaf", ("mean_leaf_temperature", "leaf temperature [°C]", "curves")),
     "leaf_stomata": ("leaf", None),
     "leaf_lce": ("leaf-lce", ("growth_temperature", "growth temperature [°C]", "species")),
@@ -654,12 +654,12 @@ LEAVES = {  # kind of leaves -> dataset, and the attribute that its parameters a
 
 
 def leaf_kinds(study):
-    """Kinds of leaves that a study learns from."""
+    """Kinds of leaves in a study."""
     return list(study.leaf.kinds) if study.leaf else []
 
 
 def leaf_dataset(study, kind):
-    """The record of the dataset that a kind of leaves is read from."""
+    """The record of the dataset of a kind of leaves."""
     return f"{study.data}/{LEAVES[kind][0]}/dataset.json"
 
 
@@ -669,12 +669,12 @@ def leaf_curves(study):
 
 
 def leaf_parameters(study):
-    """(kind,) of those whose parameters are drawn, because whole curves of them were held out."""
+    """(kind,) of those whose parameters are drawn, because whole curves were held out."""
     return [(kind,) for (kind,) in leaf_curves(study) if LEAVES[kind][1][2] in study.leaf.held_out]
 
 
 def leaf_attribute(study, kind):
-    """The attribute that parameters of leaves are drawn against."""
+    """The attribute on the axis of leaf parameters."""
     return LEAVES[kind][1][0]
 
 
@@ -684,5 +684,5 @@ def leaf_attribute_label(study, kind):
 
 
 def leaf_experiment(study, kind):
-    """What was held out where parameters were predicted."""
+    """The held-out group for predicted parameters."""
     return LEAVES[kind][1][2]

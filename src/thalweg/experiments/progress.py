@@ -1,4 +1,4 @@
-"""How far a study is: its trainings, from checkpoints and finished logs, and all its jobs while the workflow runs."""
+"""Progress of a study: its trainings, from checkpoints and finished logs, and all its jobs while the workflow runs."""
 
 import json
 import re
@@ -16,40 +16,41 @@ from thalweg.experiments.cost import ALL
 from thalweg.settings.study import TRAINED
 
 RUN = ("domain", "experiment", "model")
-TRAINING = "train"  # the rule whose jobs the table of trainings knows
-JOB_SECONDS = 5.0  # of a job of which nothing is known yet
-STEP_SECONDS = 0.1  # of an optimiser step of which nothing is known yet
-REFRESH = 15.0  # seconds after which the table of trainings is read anew
+TRAINING = "train"  # the rule whose jobs are in the table of trainings
+JOB_SECONDS = 5.0  # assumed for a job without records
+STEP_SECONDS = 0.1  # assumed for an optimiser step without records
+REFRESH = 15.0  # seconds after which the table of trainings is read again
 
 
 class NoStudy(ValueError):
-    """A folder that holds no study."""
+    """A folder without a study."""
 
 
 def progress(results, recorded=None):
-    """Every training of a study that is to be done, has begun or is done.
+    """Every training of a study: waiting, running or finished.
 
-    A run without its log has the checkpoints of its newest folder: older ones are of other settings, data or code. A
-    checkpoint is written every ``training.checkpoint_every``, so a training may be further than it says.
+    A run without its log uses the checkpoints of its newest folder: older ones belong to other settings, data or code. A
+    checkpoint is written every ``training.checkpoint_every``, so a training may be further advanced than shown.
 
     Args:
-        results: folder of the study; its config.yaml says what is to be trained.
-        recorded: seconds of a training by run, as of :func:`recorded_seconds`.
+        results: folder of the study; its config.yaml lists the trainings.
+        recorded: seconds of a training by run, as returned by :func:`recorded_seconds`.
 
     Returns:
         DataFrame: a row per domain, experiment, model, fold and seed: ``finished`` (bool), ``step``, ``best_loss`` in
-        validation, ``seconds`` spent, all 0 or NaN where nothing was written yet, and ``remaining_seconds``, NaN when no
+        validation, ``seconds`` spent, all 0 or NaN if nothing was written yet, and ``remaining_seconds``, NaN if no
         training of the study has logged any time: the mean time of finished trainings of the same run, or else the recorded
-        time, or else the mean of the same model, or of all, or that of the steps at most at the pace so far, less what was spent.
+        time, or else the mean of the same model, or of all, or that of the maximum number of steps at the present pace,
+        minus the time spent.
 
     Raises:
-        NoStudy: when there is no config.yaml.
+        NoStudy: if there is no config.yaml.
     """
     results = Path(results)
     try:
         study = yaml.safe_load((results / "config.yaml").read_text())
     except FileNotFoundError as error:
-        raise NoStudy(f"{error.filename} is not there: {results} is not the folder of a study that was begun") from None
+        raise NoStudy(f"{error.filename} is missing: {results} is not the folder of a started study") from None
     table = pd.DataFrame(_trainings(study, results), columns=[*RUN, "fold", "seed", "steps", *_NOTHING])
     left = (_expected(table, {} if recorded is None else recorded) - table.seconds).clip(lower=0)
     return table.assign(remaining_seconds=left.mask(table.finished, 0.0))
@@ -59,7 +60,7 @@ _NOTHING = {"finished": False, "step": 0, "best_loss": np.nan, "seconds": 0.0}
 
 
 def _trainings(study, folder):
-    """A row per training of a study; ``steps`` is the number that it takes at most."""
+    """A row per training of a study; ``steps`` is the maximum number."""
     for domain, experiments in study["experiments"].items():
         for name, experiment in experiments.items():
             for model in experiment["models"]:
@@ -75,7 +76,7 @@ def _trainings(study, folder):
 
 
 def _written(folder, run):
-    """What the log of a run, or else its checkpoints, say of each fold and seed."""
+    """State of each fold and seed from the log of a run, or else from its checkpoints."""
     log = folder / "models" / f"{run}.csv"
     if log.exists():
         return {
@@ -92,7 +93,7 @@ def _written(folder, run):
 
 
 def _checkpoint(path):
-    """The fold and seed of a checkpoint, and what its header says."""
+    """The fold and seed of a checkpoint, and the content of its header."""
     training = tuple(int(number) for number in re.findall(r"\d+", path.stem))
     with safe_open(path, framework="numpy") as file:
         values = json.loads(file.metadata()["json"])
@@ -101,7 +102,7 @@ def _checkpoint(path):
 
 
 def _expected(table, recorded):
-    """Seconds that each training takes in all."""
+    """Total seconds of each training."""
     done = table.seconds.where(table.finished)
     pace = (table.seconds.sum() / table.step.sum()) if table.step.sum() else np.nan
     before = pd.Series([recorded.get(run, np.nan) for run in zip(*(table[name] for name in RUN))], table.index, float)
@@ -113,11 +114,11 @@ def _expected(table, recorded):
 
 
 def recorded_seconds(path):
-    """What a table of cost (:mod:`thalweg.experiments.cost`) says of a study that was finished once.
+    """Times from the table of cost (:mod:`thalweg.experiments.cost`) of a study finished earlier.
 
     Returns:
         ``(trainings, jobs)``: seconds of one training by ``(domain, experiment, model)``, and seconds of a job by the rule of
-        estimates, such as ``leaf``. Both are empty where there is no such table.
+        estimates, such as ``leaf``. Both are empty if there is no such table.
     """
     if not path or not Path(path).exists():
         return {}, {}
@@ -130,16 +131,16 @@ def recorded_seconds(path):
 
 
 class Work:
-    """The jobs of one run of the workflow: how many are done, which share of the work that is, and how long the rest takes.
+    """The jobs of one run of the workflow: number finished, share of the work finished, and remaining time.
 
-    A job is expected to take as long as the mean of those of its rule that are done, or what was recorded, or
+    A job is expected to take as long as the mean of those of its rule that are done, or the recorded time, or
     :data:`JOB_SECONDS`; trainings are known one by one from their logs and checkpoints.
 
     Args:
         jobs: number of jobs to run by rule.
         results: folder of the study.
         cost: table of cost of an earlier run of the study; may be missing.
-        cores: jobs that can run at a time.
+        cores: maximum number of concurrent jobs.
         clock: function that gives the time in seconds.
     """
 
@@ -147,7 +148,7 @@ class Work:
         self.jobs, self.results, self.cores, self.clock = Counter(jobs), results, cores, clock
         self.recorded, self.estimates = recorded_seconds(cost)
         self.began = clock()
-        self.running = {}  # number -> (rule, when it began)
+        self.running = {}  # number -> (rule, start time)
         self.seconds = defaultdict(list)  # of finished jobs, by rule
         self.failed = {}  # number -> rule
         self._read, self._trainings = -np.inf, None
@@ -161,7 +162,7 @@ class Work:
         return sum(len(seconds) for seconds in self.seconds.values())
 
     def start(self, number, rule):
-        """A job begins, perhaps once more."""
+        """A job starts, possibly again."""
         self.failed.pop(number, None)
         self.running[number] = rule, self.clock()
 
@@ -172,28 +173,28 @@ class Work:
         return self.seconds[rule][-1]
 
     def fail(self, number):
-        """A job has failed; it is not waited for."""
+        """A job has failed; it is no longer expected."""
         if number in self.running:
             self.failed[number] = self.running.pop(number)[0]
 
     def share(self):
-        """The share of the work that is done."""
+        """The share of the work that is finished."""
         spent, left = self._spent(), sum(self._left())
         return spent / (spent + left) if spent + left else 0.0
 
     def remaining_seconds(self):
-        """Seconds until the last job is done, if as many run at a time as so far; at least those of the longest."""
+        """Seconds until the last job is done, at the present concurrency; at least those of the longest."""
         left, elapsed = self._left(), self.clock() - self.began
         at_a_time = min(max(self._spent() / elapsed, 1.0), self.cores) if elapsed else self.cores
         return max(sum(left) / at_a_time, max(left, default=0.0))
 
     def _spent(self):
-        """Seconds of all jobs that are done or run."""
+        """Seconds of all jobs that are finished or running."""
         done = sum(sum(seconds) for seconds in self.seconds.values())
         return done + sum(self.clock() - began for _, began in self.running.values())
 
     def _left(self):
-        """Seconds left of every job that runs or waits."""
+        """Seconds left of every running or waiting job."""
         left, running, failed = [], Counter(rule for rule, _ in self.running.values()), Counter(self.failed.values())
         for rule, count in self.jobs.items():
             unfinished = max(count - len(self.seconds[rule]) - failed[rule], 0)
@@ -211,7 +212,7 @@ class Work:
         return float(np.mean(self.seconds[rule])) if self.seconds[rule] else self.estimates.get(rule, JOB_SECONDS)
 
     def _trainings_left(self, jobs):
-        """Seconds left of as many jobs that train, the longest first."""
+        """Seconds left of that many training jobs, the longest first."""
         runs = self._runs()
         usual = self._expected(TRAINING)
         if runs is not None and len(runs):
@@ -220,12 +221,12 @@ class Work:
         return (left + max(jobs - len(left), 0) * [usual])[:jobs]
 
     def _runs(self):
-        """Seconds left and in all of every run that is trained; None before the study has written its configuration."""
+        """Seconds left and total seconds of every trained run; None before the study has written its configuration."""
         if self.clock() - self._read >= REFRESH:
             self._read = self.clock()
             try:
                 table = progress(self.results, self.recorded)
-            except (NoStudy, OSError):  # not there yet, or a file removed while it was read
+            except (NoStudy, OSError):  # not written yet, or a file removed while it was read
                 return self._trainings
             guess = (table.steps - table.step).clip(lower=0) * STEP_SECONDS
             table["remaining_seconds"] = table.remaining_seconds.fillna(guess)

@@ -1,4 +1,4 @@
-"""The figures and analyses of a study, from what their modules declare: a job of the workflow for each kind.
+"""The figures and analyses of a study, from the declarations of their modules: one job of the workflow for each kind.
 
 Modules are read, not imported, so that planning needs neither matplotlib nor torch.
 """
@@ -37,12 +37,12 @@ class Job:
     Attributes:
         name: of the rule.
         kind: figure or analysis.
-        of: the name by which :mod:`thalweg.registry` finds the function.
+        of: the name with which :mod:`thalweg.registry` finds the function.
         declared: its declaration.
         inputs: paths, each once.
         outputs: (path, end of its name, labels in the report) of each output.
         calls: as JSON, for each place the path without suffix and keyword arguments.
-        code: fingerprint of what runs.
+        code: fingerprint of the code that runs.
     """
 
     name: str
@@ -56,17 +56,17 @@ class Job:
 
 
 def jobs(study, kind):
-    """The jobs of all figures or all analyses that a study has.
+    """The jobs of all figures or all analyses of a study.
 
     Args:
         study: Study.
         kind: figure or analysis.
 
     Returns:
-        list of Job: for those of the package, then for those that the study names.
+        list of Job: for those of the package, then for those named in the study.
 
     Raises:
-        ConfigError: when one does not declare itself, or declares something that is not there.
+        ConfigError: if one does not declare itself, or declares something unknown.
     """
     named = {"figure": study.figures, "analysis": study.analyses}[kind]
     found = []
@@ -85,12 +85,12 @@ def places_of(study, declared):
 
 
 def stem(name):
-    """What its files are called: the name of the module or function."""
+    """Stem of its files: the name of the module or function."""
     return name.rpartition(":")[2].rpartition(".")[2]
 
 
 def evidence(found):
-    """Paths of the tables of evidence that analyses make, from their jobs."""
+    """Paths of the tables of evidence of the analyses, from their jobs."""
     return [path for job in found for path, end, _ in job.outputs if end == "evidence"]
 
 
@@ -104,12 +104,12 @@ class Picture:
 
     @property
     def uri(self):
-        """Its content, for a page that holds it; read when the page is written."""
+        """Its content as a data URI, read when the page is written."""
         return f"data:image/png;base64,{base64.b64encode(Path(self.path).read_bytes()).decode()}"
 
 
 def story(found):
-    """The figures that lead through a study, in order, from the jobs of its figures: a list of :class:`Picture`."""
+    """The leading figures of a study, in order, from the jobs of its figures: a list of :class:`Picture`."""
     first = {}
     for job in found:
         first.setdefault(stem(job.of), Picture(job.outputs[0][0], job.declared.title, job.declared.caption))
@@ -120,7 +120,7 @@ def declaration(kind, name):
     """The :class:`Declared` of a figure or an analysis, read from its source.
 
     Raises:
-        ConfigError: when there is none, or it is not written as plain values.
+        ConfigError: if there is none, or it is not written as plain values.
     """
     path = source(module_of(kind, name))
     function = name.partition(":")[2]
@@ -166,7 +166,7 @@ def _call(study, kind, name, declared, place):
 
 
 def _groups(calls, each):
-    """Calls by job: one each, or as many as a command line holds."""
+    """Calls by job: one each, or as many as fit on a command line."""
     groups, length = [], 0
     for call in calls:
         size = len(json.dumps(call))
@@ -201,7 +201,7 @@ def _find(study, place, what, name):
             return _table(study, place, *argument.partition(":")[::2])
         return find(study, place, what)
     except (AttributeError, KeyError) as error:
-        raise ConfigError(f"{name!r} reads {what!r}, which there is not for {place or 'a study'} ({error})") from None
+        raise ConfigError(f"{name!r} reads {what!r}, which does not exist for {place or 'a study'} ({error})") from None
 
 
 def _table(study, place, name, end=""):

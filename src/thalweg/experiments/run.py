@@ -25,20 +25,20 @@ from thalweg.processes.routing.unit_hydrograph import mean_delay
 from thalweg.registry import load
 from thalweg.units import parse_unit
 
-LEAST_DEVIATION = 0.1  # of samples, or of their logarithm: a place where they hardly vary does not rule the loss
+MIN_DEVIATION = 0.1  # of samples, or of their logarithm: places with little variation do not dominate the loss
 SPAN = 30.0  # a learned mean concentration lies within this factor of the mean of the training samples
 
 
 def process_of(settings, domain, target_mean):
-    """The process that the model settings name, for the time step and the variables of a domain.
+    """The process named in the model settings, for the time step and the variables of a domain.
 
     Args:
         settings: :class:`~thalweg.settings.blocks.ProcessModel`.
         domain: the domain.
-        target_mean: name -> mean of the training observations, about which a concentration-discharge curve is learned.
+        target_mean: name -> mean of the training observations, the centre of a learned concentration-discharge curve.
 
     Raises:
-        DataError: when the process does not predict what is observed, or in another unit.
+        DataError: if the process does not predict the observed variable, or has another unit.
     """
     variable, mean = next(iter(target_mean.items()))
     offered = {
@@ -63,7 +63,7 @@ def build_model(settings, scaling, domain):
     Args:
         settings: of the model.
         scaling: the :class:`~thalweg.learn.scaling.Scaling` of its training.
-        domain: as the model sees it.
+        domain: in the spatial form of the model.
     """
     counts = len(scaling.forcing), len(scaling.attributes)
     variables = tuple(scaling.target_mean)
@@ -100,7 +100,7 @@ def build_model(settings, scaling, domain):
 
 
 def series_of(domain, scaling, settings, places=None, device="cpu"):
-    """A domain as a model sees it, for some places or all."""
+    """A domain in the spatial form of a model, for some places or all."""
     process = process_of(settings, domain, scaling.target_mean) if settings.kind == "process" else None
     return Series(domain, scaling, places, tuple(scaling.target_mean), process, device=device)
 
@@ -113,17 +113,17 @@ def make_task(domain, split, job):
     discharge, are those of the whole record.
 
     Args:
-        domain: the domain as the model sees it.
+        domain: the domain in the spatial form of the model.
         split: rows of one fold.
-        job: :class:`~thalweg.settings.blocks.TrainingJob`. With a ``validation_share`` of 0 and no place that validates, the whole
-            training period is watched.
+        job: :class:`~thalweg.settings.blocks.TrainingJob`. With a ``validation_share`` of 0 and no validation place, the whole
+            training period is used for validation.
 
     Returns:
         (Task, Scaling)
 
     Raises:
-        DataError: when nothing of a variable was observed where and while the model trains, or its detection limits would be taken for
-            measured values.
+        DataError: if a variable has no observations at the training places and times, or its detection limits would be
+            treated as measured values.
     """
     training, time = job.training, domain.forcing.time.values
     whole = getattr(job.model, "network", None) == "unit"  # has a parameter set for every unit
@@ -143,8 +143,8 @@ def make_task(domain, split, job):
     for name, values in observed.items():
         if not np.isfinite(values[slice(*fit_days)][:, trains]).any():
             raise DataError(
-                f"{domain.name}/observed: '{name}' was observed at none of the places that train, in their training period; "
-                "change the experiment's periods, or leave the variable out"
+                f"{domain.name}/observed: '{name}' was not observed at any training place in the training period; "
+                "change the experiment's periods, or omit the variable"
             )
     scaling = _scaling(domain, job, rows, observed, seen, days, fit_days)
 
@@ -174,19 +174,19 @@ def _of_other_step(domain, variable):
 
 
 def _censored(domain, job, rows, observed):
-    """Where observations are detection limits, name -> bool (time, place), for the variables of which any is."""
+    """Where observations are detection limits, name -> bool (time, place), for the variables with any."""
     flags = {name: domain.censored(name)[:, rows] for name in job.variables}
     flags = {name: values for name, values in flags.items() if (values & np.isfinite(observed[name])).any()}
     if flags and not getattr(load("loss", job.training.loss), "censored", False):
         raise DataError(
             f"{domain.name}/observed: '{next(iter(flags))}' has values below a detection limit, which training.loss "
-            f"{job.training.loss!r} would take for measured; use log_likelihood"
+            f"{job.training.loss!r} would treat as measured; use log_likelihood"
         )
     return flags
 
 
 def _scaling(domain, job, rows, observed, seen, days, fit_days):
-    """Scaling of a gauge's record is of training and validation alike; of samples, of what trains only."""
+    """Scaling of a gauge's record uses training and validation; of samples, training only."""
     training, trains = job.training, seen.train.values
     continuous = observable(next(iter(job.variables))).continuous
     if continuous:
@@ -216,11 +216,11 @@ def _deviation(variable, observed, loss):
         with np.errstate(divide="ignore"):
             observed = np.log(observed)
     spread = pd.DataFrame(np.where(np.isfinite(observed), observed, np.nan)).std(ddof=0).fillna(1.0).values
-    return np.maximum(spread, LEAST_DEVIATION)
+    return np.maximum(spread, MIN_DEVIATION)
 
 
 def fingerprint_of(*parts):
-    """A short hash of JSON-ready parts: checkpoints of other settings, data or code are never resumed."""
+    """A short hash of JSON-ready parts: checkpoints with other settings, data or code are never resumed."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
@@ -229,10 +229,10 @@ def train_experiment(domain, splits, job, checkpoints, key, label=""):
 
     Args:
         domain: the :class:`~thalweg.basin.domain.Domain`.
-        splits: as made by :func:`thalweg.experiments.splits.make_splits`.
+        splits: as returned by :func:`thalweg.experiments.splits.make_splits`.
         job: :class:`~thalweg.settings.blocks.TrainingJob`.
-        checkpoints: folder for checkpoints; a finished or broken run is taken up from there.
-        key: what else, besides the job and the splits, makes a checkpoint valid (code and data fingerprints).
+        checkpoints: folder for checkpoints; finished or interrupted runs resume from it.
+        key: further conditions, besides the job and the splits, for a valid checkpoint (code and data fingerprints).
         label: for messages and progress.
 
     Returns:
@@ -272,7 +272,7 @@ def simulate_experiment(domain, splits, job, tensors, values):
 
     Returns:
         Simulation: of every variable, NaN at places that the fold does not test; for a process also its learned and known
-        parameters, means over components, and where places are sampled all its fluxes, of the first fold and seed.
+        parameters, means over components, and, at sampled places, all its fluxes, of the first fold and seed.
     """
     seen_domain, model = spatial_domain(domain, job.model), job.model
     folds, seeds = sorted(splits.fold.unique()), values["seeds"]
@@ -319,7 +319,7 @@ def task_steps(days, domain):
 
 
 def _span(domain, splits, continuous):
-    """Positions of what is simulated: a gauge's test period, or the whole record between samples."""
+    """Positions of the simulated steps: a gauge's test period, or the whole record between samples."""
     time = domain.forcing.time.values
     return period(splits, "test", time) if continuous else (0, len(time))
 

@@ -1,4 +1,4 @@
-"""The simulation file: what every estimator writes, whatever it estimates, and what is scored, drawn and asked.
+"""The simulation file: output of every estimator, and input of scores, figures and analyses.
 
 A netCDF tree. Its root holds the (first) variable of the experiment, each further variable is a group ``also/<variable>`` of the same
 form:
@@ -6,12 +6,13 @@ form:
 ======================= ========================= =================================================================
 simulated               fold, seed, place, time   NaN at places that the fold does not test
 observed                place, time               in the same unit; discharge as depth over the drainage area
-censored                place, time               1 where the observation is a detection limit; only where one is
-trained, tested         fold, place, time         1 where an observation was seen in training or validation, or counts
+censored                place, time               1 where the observation is a detection limit; only if there are any
+trained, tested         fold, place, time         1 where an observation was used in training or validation, or counts
                                                   in the test
 ======================= ========================= =================================================================
 
-An attribute ``minimum_values`` says how many tested values a metric needs, where it is not the study's number. The group ``parameters`` (fold, seed, unit or reach) and the group ``internals`` (unit, time) are there for a process.
+An attribute ``minimum_values`` is the minimum number of tested values for a metric, if it differs from the study's. The
+group ``parameters`` (fold, seed, unit or reach) and the group ``internals`` (unit, time) exist for a process.
 """
 
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Simulation:
     Attributes:
         variables: name -> Dataset of that variable, the first being the one of the file's root.
         parameters: Dataset; None for a model without a process.
-        internals: Dataset of fluxes; None where they are not kept.
+        internals: Dataset of fluxes; None if they are not kept.
     """
 
     variables: dict[str, xr.Dataset]
@@ -49,18 +50,18 @@ class Simulation:
 
 
 def simulation_of(domain, splits, variable, seeds, days, simulated):
-    """A simulation beside the observations, and which of them trained and which are tested.
+    """A simulation with the observations and masks of those used in training and in the test.
 
     Args:
         domain, splits: of the experiment.
-        variable: what is simulated.
+        variable: the simulated variable.
         seeds: labels of the second dimension.
-        days: positions ``(first, last)`` of what is simulated in the record, last excluded.
-        simulated: array (fold, seed, place, time), NaN at places that the fold does not test. Of a variable that is recorded
-            continuously, what does not count in the test becomes NaN too.
+        days: positions ``(first, last)`` of the simulated days in the record, last excluded.
+        simulated: array (fold, seed, place, time), NaN at places that the fold does not test. For a variable that is recorded
+            continuously, values outside the test become NaN too.
 
     Returns:
-        Dataset of the form that the module's table says.
+        Dataset of the form in the module's table.
     """
     time = domain.forcing.time.values
     window, folds = slice(*days), sorted(splits.fold.unique())
@@ -103,12 +104,12 @@ def read_simulation(path, part=None):
     """The simulation of an experiment's (first) variable; or a ``part`` of the file: ``parameters``, ``internals``, a further variable.
 
     Raises:
-        DataError: when the file has no such part.
+        DataError: if the file has no such part.
     """
     with xr.open_datatree(path, engine="h5netcdf") as tree:
         name = part if part is None or part in PARTS else f"also/{part}"
         if name is not None and name not in tree.groups and f"/{name}" not in tree.groups:
-            raise DataError(f"{path}: there is no {part}; the file has {', '.join(tree.groups)}")
+            raise DataError(f"{path}: no {part}; the file has {', '.join(tree.groups)}")
         return (tree if name is None else tree[name]).to_dataset().load()
 
 
@@ -119,7 +120,7 @@ def read_variables(path):
 
 
 def estimates(simulations):
-    """The file of an estimator that simulates several experiments and models at once, as the leaf and the canopy are.
+    """The file of an estimator that simulates several experiments and models at once, as for leaves and the canopy.
 
     Args:
         simulations: list of Datasets of the root's form, with attributes experiment, model and variable.
@@ -132,7 +133,7 @@ def estimates(simulations):
 
 
 def simulated_discharge(simulation, domain):
-    """The discharge that a model simulated, to drive another domain (:meth:`~thalweg.basin.domain.Domain.with_forcing`).
+    """Simulated discharge of a model, as forcing of another domain (:meth:`~thalweg.basin.domain.Domain.with_forcing`).
 
     Args:
         simulation: Dataset of discharge, of this module's form.

@@ -1,10 +1,10 @@
-"""Where what a figure or an analysis reads stands: the outputs of the workflow by name."""
+"""Paths of the inputs of figures and analyses: the outputs of the workflow by name."""
 
 from pathlib import Path
 
 from thalweg.experiments import plan
 
-FOLDER = "dataset.json"  # the record of a dataset, which stands for its folder
+FOLDER = "dataset.json"  # the record of a dataset, which represents its folder
 
 
 def results(study):
@@ -51,14 +51,14 @@ SOURCES = {  # name -> template of a path, or function of the study, the place a
     "splits": _splits,
     "domains": _domains,
 }
-DATA = {  # name -> function of the study, the place and an argument: a dataset's record, or files of one's own
+DATA = {  # name -> function of the study, the place and an argument: a dataset's record, or a user's files
     "dataset": lambda study, place, _: plan.files(study, place["domain"]),
     "data": lambda study, place, name: f"{study.data}/{name}/{FOLDER}",
 }
 
 
 def find(study, place, source):
-    """What a source names.
+    """Path or paths of a source.
 
     Args:
         study: Study.
@@ -89,5 +89,5 @@ def paths(found):
 
 
 def given(found):
-    """What a function is given of it: of a dataset its folder."""
+    """The value passed to a function: for a dataset its folder."""
     return str(Path(found).parent) if isinstance(found, str) and Path(found).name == FOLDER else found

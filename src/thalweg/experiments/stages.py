@@ -2,7 +2,7 @@
 
 from thalweg.experiments import plan
 
-TESTS = {  # kind of split -> what it tests
+TESTS = {  # kind of split -> subject of its test
     "temporal": "later years",
     "differential": "other climate",
     "extremes": "unseen floods",
@@ -12,7 +12,7 @@ TESTS = {  # kind of split -> what it tests
     "inner_gauges": "gauges within the river",
     "scale": "other drainage areas",
 }
-MOST = 6  # names in a box; more are counted
+MAX_NAMES = 6  # in a box; others are counted
 
 
 def stages(study):
@@ -62,7 +62,7 @@ def stages(study):
 
 
 def _few(names):
-    return names if len(names) <= MOST else [*names[: MOST - 1], f"and {len(names) - MOST + 1} more"]
+    return names if len(names) <= MAX_NAMES else [*names[: MAX_NAMES - 1], f"and {len(names) - MAX_NAMES + 1} more"]
 
 
 def _models(study, condition):

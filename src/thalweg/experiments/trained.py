@@ -1,4 +1,4 @@
-"""Trained models, loaded again to be simulated under other conditions."""
+"""Trained models, loaded for simulation under other conditions."""
 
 import torch
 
@@ -7,8 +7,8 @@ from thalweg.learn import checkpoint
 from thalweg.learn.scaling import Scaling
 from thalweg.learn.windows import Series
 
-WARM_UP = 1096  # days before the test period at least: a year leaves deep stores half empty
-PLACES_AT_ONCE = 100  # whose units are simulated together: bounds the memory that sequences take
+WARM_UP = 1096  # minimum days before the test period: one year leaves deep stores half empty
+PLACES_AT_ONCE = 100  # whose units are simulated together: bounds the memory for sequences
 
 
 def trained_models(settings, domain, path, fold=0):
@@ -16,8 +16,8 @@ def trained_models(settings, domain, path, fold=0):
 
     Args:
         settings: of the model (:data:`thalweg.settings.blocks.Model`).
-        domain: as the model sees it (:func:`thalweg.basin.domain.spatial_domain`).
-        path: weights that ``thalweg train`` wrote.
+        domain: in the spatial form of the model (:func:`thalweg.basin.domain.spatial_domain`).
+        path: weights written by ``thalweg train``.
         fold: number of the fold.
 
     Returns:
@@ -34,7 +34,7 @@ def trained_models(settings, domain, path, fold=0):
 
 
 def whole_series(domain, scaling, settings):
-    """A domain as a model sees it, with all of its forcing, whether or not the process reads it."""
+    """A domain in the spatial form of a model, with all of its forcing, including that not used by the process."""
     series = series_of(domain, scaling, settings)
     series.forcing = Series(domain, scaling, variables=tuple(scaling.target_mean)).forcing
     return series
@@ -43,7 +43,7 @@ def whole_series(domain, scaling, settings):
 def place_windows(series, domain, places, first, last, training):
     """Windows of a few places at a time; of all at once where runoff goes through the river, whose reaches need all.
 
-    The spin-up is that of the training, or three years where it is shorter.
+    The spin-up is that of the training, or three years if it is shorter.
 
     Args:
         series: :class:`~thalweg.learn.windows.Series` of the domain.
@@ -53,7 +53,7 @@ def place_windows(series, domain, places, first, last, training):
         training: :class:`~thalweg.settings.blocks.Training`.
 
     Yields:
-        (places, window, columns): positions of some places; their Window; where they stand in what is simulated over it.
+        (places, window, columns): positions of some places; their Window; their positions in its output.
     """
     spin_up = max(task_steps(training.spin_up, domain), task_steps(WARM_UP, domain))
     size = len(places) if series.drainage.river is not None else PLACES_AT_ONCE

@@ -1,4 +1,4 @@
-"""Radiation and humidity that a canopy needs, for domains that know the extremes of temperature only."""
+"""Radiation and humidity that a canopy needs, for domains with temperature extremes only."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ def canopy_forcing(time, latitude, elevation, minimum, maximum, extremes=""):
         time: dates (time,).
         latitude, elevation: degrees north and m (unit,).
         minimum, maximum: air temperature (time, unit), degC.
-        extremes: how they came about, where they were not measured, for the attribute ``estimate``.
+        extremes: their derivation, if not measured, for the attribute ``estimate``.
 
     Returns:
         dict: variables of a forcing Dataset, (time, unit): ``net_radiation``, ``shortwave_radiation`` [W/m2],

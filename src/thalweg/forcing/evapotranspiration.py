@@ -29,13 +29,13 @@ def potential_evapotranspiration(method, time, latitude, mean, minimum=None, max
         numpy array (time, unit), mm/day, never negative.
 
     Raises:
-        DataError: when the method needs temperature extremes that the data lack, or is not known.
+        DataError: if the method is unknown or needs temperature extremes that the data lack.
     """
     import pyet
 
     if method not in METHODS:
         raise DataError(
-            f"{source}: potential evapotranspiration method {method!r} is not known; use one of {', '.join(METHODS)}"
+            f"{source}: potential evapotranspiration method {method!r} is unknown; use one of {', '.join(METHODS)}"
         )
     units = np.arange(len(latitude))
 

@@ -1,8 +1,8 @@
 """Meteorological forcing that a dataset lacks, estimated from date, latitude, elevation and temperature.
 
 The equations are those of FAO-56 (Allen et al. 1998, Crop evapotranspiration, FAO Irrigation and Drainage Paper 56);
-saturation vapour pressure is pyet's (Vremec et al. 2024, doi:10.5194/gmd-17-7083-2024). What was estimated is said in the
-attribute ``estimate`` of the variable: an estimate is not a measurement.
+saturation vapour pressure is pyet's (Vremec et al. 2024, doi:10.5194/gmd-17-7083-2024). Estimates are marked in the
+attribute ``estimate`` of the variable; they are not measurements.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ DEW_POINT_DEPRESSION = (
 def _sun(time, latitude):
     """Day of the year (time, 1), solar declination (time, 1), latitude (place,) and sunset hour angle (time, place), rad.
 
-    FAO-56, equations 24 and 25; the sun that does not set has the hour angle pi, the one that does not rise 0.
+    FAO-56, equations 24 and 25; the hour angle is pi in polar day and 0 in polar night.
     """
     day = pd.DatetimeIndex(time).dayofyear.to_numpy(dtype=float)[:, None]
     declination = 0.409 * np.sin(2 * np.pi * day / 365 - 1.39)
@@ -134,13 +134,13 @@ def net_radiation(time, latitude, elevation, temperature, solar, vapour_pressure
 
 
 def estimates(time, latitude, elevation, temperature, precipitation=None, source="forcing"):
-    """Forcing of units that needs only the date, the place and the mean air temperature.
+    """Forcing of units that requires only the date, the coordinates and the mean air temperature.
 
     Args:
         time: dates (time,).
         latitude, elevation: degrees north and m (unit,).
         temperature: mean air temperature (time, unit), degC.
-        precipitation: (time, unit), mm/day, where it is known: of clear-sky radiation, half reaches the ground on a wet day.
+        precipitation: (time, unit), mm/day, if known: of clear-sky radiation, half reaches the ground on a wet day.
         source: file or domain, for messages.
 
     Returns:

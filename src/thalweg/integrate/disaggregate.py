@@ -1,4 +1,4 @@
-"""Steps within the day from daily means, with every day's volume as it was."""
+"""Steps within the day from daily means, preserving every day's volume."""
 
 import torch
 
@@ -14,17 +14,17 @@ def disaggregate(daily, steps, shape="linear"):
             becomes negative and no new extremes appear.
 
     Returns:
-        Tensor (day * steps, ...); the mean of each day is the given one, to rounding.
+        Tensor (day * steps, ...); the mean of each day is preserved to rounding.
     """
     if shape not in ("constant", "linear"):
-        raise ValueError(f"shape {shape!r} is not known; use 'constant' or 'linear'")
+        raise ValueError(f"unknown shape {shape!r}; use 'constant' or 'linear'")
     within = daily[:, None].expand(-1, steps, *daily.shape[1:])
     if shape == "linear":
         differences = daily.diff(dim=0)
         before, after = differences[:-1], differences[1:]
-        least = torch.where(before.abs() < after.abs(), before, after)
+        smaller = torch.where(before.abs() < after.abs(), before, after)
         rise = torch.zeros_like(daily)
-        rise[1:-1] = torch.where(before * after > 0, least, torch.zeros_like(least))
+        rise[1:-1] = torch.where(before * after > 0, smaller, torch.zeros_like(smaller))
         place = (torch.arange(steps, dtype=daily.dtype, device=daily.device) + 0.5) / steps - 0.5
         within = within + rise[:, None] * place.reshape(1, -1, *(1 for _ in daily.shape[1:]))
     return within.flatten(0, 1)

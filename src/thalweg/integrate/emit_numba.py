@@ -14,8 +14,8 @@ from thalweg.integrate.forms import OPERATORS, indented
 from thalweg.integrate.trace import LEAVES, adjoint
 from thalweg.processes.implicit import ITERATIONS, TOLERANCE
 
-LANES = 64  # lanes of a block, the least; whole vectors for every instruction set
-AHEAD = 8  # days that per-day parameters are asked of memory before they are used
+LANES = 64  # minimum number of lanes of a block; whole vectors for every instruction set
+AHEAD = 8  # days by which per-day parameters are prefetched
 CONSTANTS = ("constant", "tolerance")
 DEAR = ("exp", "log", "sqrt")  # operations whose results are kept rather than computed again
 VECTOR = 16  # a block is computed in whole multiples of these
@@ -314,7 +314,7 @@ def backward(step, plan, lanes, given, wanted):
         step: the traced step.
         plan: the :class:`~thalweg.integrate.fused.Plan` of the forward kernel.
         lanes: of a block, from :func:`block`.
-        given: names of the fluxes whose gradient is given.
+        given: names of the fluxes with an incoming gradient.
         wanted: pairs ("forcing" or "parameter", name) to differentiate to.
 
     Arguments of the kernel are those of :func:`forward` for forcing, parameters and checkpoints, the gradients given

@@ -1,4 +1,4 @@
-"""What all emitters write alike: operators of Python, numba and Triton, and indented lines."""
+"""Code shared by all emitters: operators of Python, numba and Triton, and indented lines."""
 
 OPERATORS = {
     "add": "{0} + {1}",
@@ -18,5 +18,5 @@ OPERATORS = {
 
 
 def indented(lines, indent):
-    """The lines, moved to the right."""
+    """The lines, indented."""
     return [" " * indent + line for line in lines]

@@ -1,8 +1,8 @@
 """The fused backend: the whole time loop in one compiled kernel, with an exact adjoint.
 
 A process is traced once (:mod:`~thalweg.integrate.trace`), kernels are emitted for the inputs at hand and run where
-the tensors are: :mod:`~thalweg.integrate.on_cpu` or :mod:`~thalweg.integrate.on_gpu`. Forward stores the fluxes asked
-for and, when a gradient is wanted, the states of every ``checkpoint_days``-th day.
+the tensors are: :mod:`~thalweg.integrate.on_cpu` or :mod:`~thalweg.integrate.on_gpu`. Forward stores the requested
+fluxes and, when a gradient is wanted, the states of every ``checkpoint_days``-th day.
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ traced = lru_cache(maxsize=64)(trace)
 
 @dataclass(frozen=True)
 class Plan:
-    """What a pair of kernels is specialised to.
+    """Specialisation of a pair of kernels.
 
-    ``dynamic`` are the parameters given per day; ``mean`` averages fluxes over components.
+    ``dynamic`` are the daily parameters; ``mean`` averages fluxes over components.
     """
 
     fluxes: tuple[str, ...]
@@ -33,10 +33,10 @@ class Plan:
 
 
 def march(process, forcing, parameters, state, fluxes, mean_components=False, checkpoint_days=32, engine=None):
-    """See :func:`thalweg.integrate.integrate`; ``engine`` is the module that runs the kernels, None the device's own.
+    """See :func:`thalweg.integrate.integrate`; ``engine`` is the module that runs the kernels, if None, that of the device.
 
     Raises:
-        TraceError: where the step does something that cannot be traced.
+        TraceError: if the step contains an operation that cannot be traced.
         ValueError: for tensors on several devices, or on one without kernels, or not all float32 or all float64.
     """
     inputs = {("forcing", name): forcing[name] for name in process.forcing_names}
@@ -66,7 +66,7 @@ def march(process, forcing, parameters, state, fluxes, mean_components=False, ch
 
 @dataclass(frozen=True)
 class _Settings:
-    """How a march runs; ``size`` is (units, components, days)."""
+    """Settings of a march; ``size`` is (units, components, days)."""
 
     engine: object
     step: object
@@ -88,7 +88,7 @@ def check(process, inputs, first):
             )
         if tensor.dtype != first.dtype or first.dtype not in (torch.float32, torch.float64):
             raise ValueError(
-                f"{process.name}: {kind} {name!r} is {tensor.dtype}; the fused backend takes all inputs as float32 or "
+                f"{process.name}: {kind} {name!r} is {tensor.dtype}; the fused backend needs all inputs as float32 or "
                 "all as float64"
             )
 

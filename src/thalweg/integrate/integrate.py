@@ -29,21 +29,21 @@ def integrate(
         process: the :class:`~thalweg.processes.Process`.
         forcing: name -> tensor (time, unit), in the process's units.
         parameters: name -> tensor (unit, component) for a static parameter, (time, unit, component) for one per day.
-        state: name -> tensor (unit, component) at the start; None takes the declared initial states.
+        state: name -> tensor (unit, component) at the start; if None, the declared initial states.
         fluxes: names of the fluxes to return.
         backend: ``"fused"``, compiled, for tensors on the CPU (with as many threads as torch) or a CUDA device;
-            ``"reference"``, a loop over days, for any process and device; None is fused where there are kernels.
+            ``"reference"``, a loop over days, for any process and device; if None, fused where there are kernels.
         mean_components: return fluxes averaged over components.
-        checkpoint_days: when a gradient is wanted, the fused backend stores the states of every so many days and
-            recomputes those between; more takes less memory.
+        checkpoint_days: when a gradient is wanted, the fused backend stores the states at this interval of days and
+            recomputes those between; a longer interval needs less memory.
 
     Returns:
         (fluxes, state): name -> tensor (time, unit, component), or (time, unit) when averaged; name -> tensor
         (unit, component) after the last day.
 
     Raises:
-        ValueError: when a forcing, parameter or state is missing or has a shape that does not fit, naming it.
-        thalweg.integrate.TraceError: when the fused backend cannot trace the step, naming operation and line.
+        ValueError: if a forcing, parameter or state is missing or has a wrong shape; the message names it.
+        thalweg.integrate.TraceError: if the fused backend cannot trace the step; the message names operation and line.
     """
     _check(process, forcing, parameters, state, fluxes, checkpoint_days)
     if state is None:
@@ -56,7 +56,7 @@ def integrate(
     elif backend == "fused":
         march = fused.march
     else:
-        raise ValueError(f"backend {backend!r} is not known; use 'fused' or 'reference'")
+        raise ValueError(f"unknown backend {backend!r}; use 'fused' or 'reference'")
     return march(process, forcing, parameters, state, tuple(fluxes), mean_components, checkpoint_days)
 
 
@@ -69,7 +69,7 @@ def _check(process, forcing, parameters, state, fluxes, checkpoint_days):
     ):
         missing = [name for name in wanted if name not in given]
         if missing:
-            raise ValueError(f"{process.name}: {kind} {missing[0]!r} is missing; given are {', '.join(given)}")
+            raise ValueError(f"{process.name}: {kind} {missing[0]!r} is missing; available: {', '.join(given)}")
     days, units = forcing[process.forcing_names[0]].shape
     components = parameters[process.parameter_names[0]].shape[-1]
     shapes = [("forcing", name, forcing[name], ((days, units),)) for name in process.forcing_names]

@@ -1,7 +1,7 @@
 """Compiled kernels on disk, and the threads that run them.
 
 A kernel's source is written to a cache folder under a name that is the hash of what it is compiled from; numba keeps
-the machine code beside it. The folder is ``THALWEG_CACHE`` or the platform's cache folder of the user, and can be
+the machine code next to it. The folder is ``THALWEG_CACHE`` or the platform's cache folder of the user, and can be
 deleted at any time. Several processes may compile the same kernel at once: files are renamed into place.
 """
 
@@ -22,7 +22,7 @@ from thalweg.integrate import lanes
 from thalweg.storage.store import atomic
 
 _LOADING = Lock()
-CHUNKS = 4  # pieces of work for each thread, so that one that is held up does not hold up all
+CHUNKS = 4  # pieces of work for each thread, so that one slow piece does not delay all
 
 
 def folder():
@@ -47,8 +47,8 @@ def compiled(source, name):
                         temporary.write_text(source)
             except OSError as error:
                 raise OSError(
-                    f"{path}: compiled kernels cannot be stored ({error}); set the environment variable THALWEG_CACHE "
-                    "to a folder that can be written"
+                    f"{path}: cannot store compiled kernels ({error}); set the environment variable THALWEG_CACHE "
+                    "to a writable folder"
                 ) from error
             spec = importlib.util.spec_from_file_location(module_name, path)
             module = importlib.util.module_from_spec(spec)

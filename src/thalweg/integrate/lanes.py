@@ -60,7 +60,7 @@ def square_root(typing_context, x):
 
 @intrinsic
 def prefetch(typing_context, values, position):
-    """Ask for the cache line that holds a position of a one-dimensional array; a position outside does no harm."""
+    """Prefetch the cache line of a position of a one-dimensional array; positions outside are harmless."""
 
     def code(context, builder, signature, arguments):
         data = context.make_array(values)(context, builder, arguments[0]).data
@@ -85,7 +85,9 @@ def _functions(real, integer, mantissa, exp_series, log_series, lowest, highest)
     per_log_2 = real(1 / log(2))
     step = 2.0 ** (mantissa // 2 - 2)
     log_2_high = real(round(log(2) * step) / step)  # so short that its whole multiples are exact
-    log_2_low = real((log(2) - float(log_2_high)) + 2.3190468138462996e-17)  # the digits that log(2) itself lacks
+    log_2_low = real(
+        (log(2) - float(log_2_high)) + 2.3190468138462996e-17
+    )  # the digits missing from log(2) in double precision
     lowest, highest = real(lowest), real(highest)
     root_bits = integer(real(sqrt(0.5)).view(integer))
     smallest_normal, lift, lift_exponent = np.finfo(real).tiny, real(2.0**mantissa), real(mantissa)

@@ -1,8 +1,8 @@
 """Marching reaches down a river network: any process of one reach, with exact gradients.
 
-No reach feels what is downstream of it, so a reach can be marched through all time steps once those upstream are done. Reaches
+No reach depends on those downstream, so a reach can be marched through all time steps once those upstream are done. Reaches
 are taken level by level (:meth:`thalweg.basin.network.River.levels`) with the same kernels that march units. On the CPU the
-reaches of a level stand in blocks of ``LANES``, each block's time series together in memory; sums over confluences and
+reaches of a level are arranged in blocks of ``LANES``, each block's time series together in memory; sums over confluences and
 their adjoints are gathered, so that threads never write to the same place and results do not depend on their number.
 Levels too narrow to fill a block share one, a stack (:mod:`thalweg.integrate.stack`).
 """
@@ -21,7 +21,7 @@ from thalweg.integrate.integrate import integrate
 from thalweg.integrate.kernels import together
 
 LANES = 64  # reaches of a block
-NEAR = 4  # time steps that are brought in or out of blocks together
+NEAR = 4  # time steps moved into or out of blocks together
 INFLOW, LATERAL, DISCHARGE = "inflow", "lateral_inflow", "discharge"
 
 
@@ -34,7 +34,7 @@ def route(process, river, lateral_inflow, parameters, state=None, backend=None, 
         river: the :class:`~thalweg.basin.network.River`.
         lateral_inflow: tensor (time, reach), m3/s, mean over each step of the process.
         parameters: name -> tensor (reach,).
-        state: name -> tensor (reach,) at the start; None takes the process's declared initial states.
+        state: name -> tensor (reach,) at the start; if None, the process's declared initial states.
         backend: ``"fused"``, ``"reference"`` or None, as in :func:`thalweg.integrate.integrate`.
         checkpoint_steps: as ``checkpoint_days`` there, in steps of the process.
 
@@ -42,7 +42,7 @@ def route(process, river, lateral_inflow, parameters, state=None, backend=None, 
         (discharge, state): tensor (time, reach), m3/s, means over steps; name -> tensor (reach,).
 
     Raises:
-        ValueError: naming the forcing, parameter or state that is missing or whose shape does not fit the network.
+        ValueError: if a forcing, parameter or state is missing or its shape does not fit the network; the message names it.
     """
     reaches = len(river.reach)
     _check(process, reaches, lateral_inflow, parameters, state, backend, checkpoint_steps)
@@ -55,9 +55,9 @@ def route(process, river, lateral_inflow, parameters, state=None, backend=None, 
 
 def _check(process, reaches, lateral_inflow, parameters, state, backend, checkpoint_steps):
     if {INFLOW, LATERAL} != set(process.forcing_names) or DISCHARGE not in process.flux_names:
-        raise ValueError(f"{process.name}: not a process of a reach: it takes {', '.join(process.forcing_names)}")
+        raise ValueError(f"{process.name}: not a reach process: its forcings are {', '.join(process.forcing_names)}")
     if backend not in (None, "fused", "reference"):
-        raise ValueError(f"backend {backend!r} is not known; use 'fused' or 'reference'")
+        raise ValueError(f"unknown backend {backend!r}; use 'fused' or 'reference'")
     if checkpoint_steps < 1:
         raise ValueError(f"checkpoint_steps is {checkpoint_steps}; it must be 1 or more")
     if lateral_inflow.numel() == 0:
@@ -72,7 +72,7 @@ def _check(process, reaches, lateral_inflow, parameters, state, backend, checkpo
     ):
         for name in names if given is not parameters or kind == "parameter" else ():
             if name not in given:
-                raise ValueError(f"{process.name}: {kind} {name!r} is missing; given are {', '.join(given)}")
+                raise ValueError(f"{process.name}: {kind} {name!r} is missing; available: {', '.join(given)}")
             if tuple(given[name].shape) != (reaches,):
                 raise ValueError(
                     f"{process.name}: {kind} {name!r} has shape {tuple(given[name].shape)}, expected ({reaches},)"
@@ -80,7 +80,7 @@ def _check(process, reaches, lateral_inflow, parameters, state, backend, checkpo
 
 
 def _by_level(process, river, lateral_inflow, parameters, state, backend, checkpoint_steps):
-    """Level after level with ``integrate``: for other devices, and the reference."""
+    """Level after level with ``integrate``: for other devices and for the reference backend."""
     inflow = torch.zeros_like(lateral_inflow)
     discharge, final, order = [], {name: [] for name in process.state_names}, []
     for level in river.levels:
@@ -107,13 +107,13 @@ def _by_level(process, river, lateral_inflow, parameters, state, backend, checkp
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """Where the reaches of a network stand: blocks of at most ``LANES`` reaches of one level, or of a stack of levels."""
+    """Arrangement of the reaches of a network: blocks of at most ``LANES`` reaches of one level, or of a stack of levels."""
 
     river: object
 
     @cached_property
     def stacks(self):
-        """Lists of neighbouring levels that share a block where that spares half of the arithmetic; else of one level."""
+        """Lists of neighbouring levels that share a block if that saves half of the arithmetic; else of one level."""
         found, waiting, size = [], [], 0
         for level in [*self.river.levels, None]:
             if waiting and (level is None or size + len(level) > LANES):
@@ -148,7 +148,7 @@ class Blocks:
 
     @cached_property
     def below_top(self):
-        """How many levels below the uppermost of its block a place (block, lane) is."""
+        """Level of a place (block, lane) below the uppermost of its block."""
         number = np.zeros(self.reaches.shape, np.int64)
         for (first, _), levels in zip(self.levels, self.stacks):
             if len(levels) > 1:
@@ -189,7 +189,7 @@ _blocks = lru_cache(maxsize=16)(Blocks)
 
 
 def _whole(width):
-    """Lanes that are computed for so many reaches."""
+    """Number of lanes computed for a number of reaches."""
     return -(-width // VECTOR) * VECTOR
 
 
@@ -299,7 +299,7 @@ class _March:
     checkpoint_steps: int
 
     def in_order(self, inflow, lateral):
-        """The forcings as the kernels take them."""
+        """The forcings in the order of the kernels."""
         series = {INFLOW: inflow, LATERAL: lateral}
         return [series[name] for name in self.process.forcing_names]
 
@@ -318,7 +318,7 @@ class _March:
         together(last - first, some)
 
     def forward(self, interval, inputs):
-        """(discharge (block, time, lane), final states (reach,), what the backward pass needs)."""
+        """(discharge (block, time, lane), final states (reach,), inputs of the backward pass)."""
         blocks, names = self.blocks, self.process.state_names
         lateral = _blocked(blocks, inputs["forcing", LATERAL])
         steps = lateral.shape[1]
@@ -355,7 +355,7 @@ class _March:
         return discharge, final, (lateral, inflow, checkpoints.values)
 
     def backward(self, interval, inputs, saved, gradient, final, wanted):
-        """Gradients (block, ...) of what is wanted; ``gradient`` of discharge (block, time, lane) is overwritten."""
+        """Requested gradients (block, ...); ``gradient`` of discharge (block, time, lane) is overwritten."""
         blocks = self.blocks
         lateral, inflow, values = saved
         steps = lateral.shape[1]

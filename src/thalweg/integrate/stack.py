@@ -1,7 +1,7 @@
 """Blocks of several narrow levels: a wavefront over level and time.
 
 One level may be a few reaches, and a block computes whole vectors of them. Levels that share a block march together when
-each is a window of time behind the one above: what flows in has been computed by the window before. A call of the kernel
+each is a window of time behind the one above: its inflow has been computed in the window before. A call of the kernel
 takes every lane through its own window of ``length`` steps; windows before the start and after the end of a lane's series
 are empty, and change neither its state nor any gradient.
 """
@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
-CALL = 40  # steps of a block that take as long as what surrounds a call
+CALL = 40  # overhead of a call, in steps of a block
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Piece:
         return self.count + self.depth - 1
 
     def cost(self):
-        """Time that it takes, in steps."""
+        """Run time, in steps."""
         return self.calls * (self.length + CALL)
 
     def windows(self, call, behind):
@@ -42,7 +42,7 @@ class Piece:
 
 @lru_cache(maxsize=1024)
 def pieces(steps, depth):
-    """Pieces that cover all steps, at the least cost: equal windows, and one for what is left."""
+    """Pieces that cover all steps, at minimum cost: equal windows and one for the remainder."""
     best = None
     for length in {*range(1, min(steps, int(4 * (CALL * steps) ** 0.5)) + 1), steps}:
         count, left = divmod(steps, length)

@@ -21,7 +21,7 @@ LEAVES = ("input", "constant", "tolerance")
 
 
 class TraceError(TypeError):
-    """A step does something that cannot be traced; the message names the operation and the line."""
+    """A step contains an operation that cannot be traced; the message names the operation and the line."""
 
 
 def _refuse(what):
@@ -44,7 +44,7 @@ class Graph:
         self._known = {}
 
     def copy(self):
-        """A graph of its own, with the same nodes."""
+        """An independent copy of the graph."""
         other = Graph()
         other.nodes, other.roots, other._known = list(self.nodes), list(self.roots), dict(self._known)
         return other
@@ -58,7 +58,7 @@ class Graph:
         return () if operation in LEAVES else arguments
 
     def add(self, operation, *arguments):
-        """The symbol of a node, made if it is new."""
+        """The symbol of a node, created if new."""
         key = (operation, *map(repr, arguments))
         if key not in self._known:
             self._known[key] = len(self.nodes)
@@ -90,14 +90,14 @@ class Root:
     """An implicit equation of n unknowns (:mod:`thalweg.processes.implicit`), as nodes.
 
     Attributes:
-        unknowns: what stands for the unknowns in the residuals.
+        unknowns: symbols of the unknowns in the residuals.
         residuals: n nodes that depend on the unknowns.
         jacobian: their derivatives, residual by unknown, None for zero.
-        carried: name -> input node of what the iterations carry; ``x0``, ``x1``, ... are the unknowns.
+        carried: name -> input node of a value carried by the iterations; ``x0``, ``x1``, ... are the unknowns.
         begin: name -> node of its first value.
         after: name -> node of its value after an iteration.
         found: name -> node of the unknowns at the end, in terms of what was carried.
-        results: the nodes that a step goes on with.
+        results: the nodes used by the rest of the step.
     """
 
     unknowns: tuple[int, ...]
@@ -303,7 +303,7 @@ def trace(process):
     """Trace the step of a :class:`~thalweg.processes.Process`.
 
     Raises:
-        TraceError: where the step uses something else than the operators and ``thalweg.processes.operations``.
+        TraceError: if the step uses anything but the operators and ``thalweg.processes.operations``.
     """
     graph = Graph()
     inputs = [

@@ -1,10 +1,10 @@
-"""What the whole network upstream of a reach adds up to: discharge without routing, and rivers at rest."""
+"""Sums over the network upstream of a reach: discharge without routing, and rivers in steady state."""
 
 import torch
 
 
 def accumulate(river, local):
-    """Sum of ``local`` over each reach and everything upstream: of lateral inflow, discharge as if nothing took time.
+    """Sum of ``local`` over each reach and everything upstream: of lateral inflow, discharge without travel time.
 
     Args:
         river: the :class:`~thalweg.basin.network.River`.
@@ -26,7 +26,7 @@ def accumulate(river, local):
 
 
 def state_at_rest(process, river, lateral_inflow, parameters):
-    """The state of every reach under lateral inflow that has always been what it is now.
+    """The state of every reach in steady state under constant lateral inflow.
 
     Args:
         process: a process of one reach that has a ``rest``.
@@ -36,12 +36,12 @@ def state_at_rest(process, river, lateral_inflow, parameters):
 
     Returns:
         name -> tensor (reach,), to start :func:`thalweg.integrate.river.route` from. Muskingum-Cunge's has no
-        gradient, others' have.
+        gradient, that of other processes has.
 
     Raises:
-        ValueError: when the process does not say what it is like at rest.
+        ValueError: if the process does not define its steady state.
     """
     if process.rest is None:
-        raise ValueError(f"{process.name}: has no state at rest; give the initial state instead")
+        raise ValueError(f"{process.name}: does not define a steady state; pass the initial state instead")
     discharge = accumulate(river, lateral_inflow)
     return process.rest({"inflow": discharge - lateral_inflow, "lateral_inflow": lateral_inflow}, parameters)

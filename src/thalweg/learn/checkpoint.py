@@ -1,7 +1,7 @@
 """Checkpoints: one safetensors file holds tensors and, in its header, JSON; nothing is pickled.
 
-A checkpoint has all that an unbroken run has at that step: weights, the best weights so far, the optimiser's state, both
-random generators and the log, so a resumed run gives the same bits.
+A checkpoint holds the full state of an uninterrupted run at that step: weights, the best weights so far, the optimiser's
+state, both random generators and the log, so a resumed run gives the same bits.
 """
 
 import json
@@ -14,7 +14,7 @@ from thalweg.storage.store import atomic
 
 
 def save(path, tensors, values):
-    """Write ``tensors`` (name -> tensor) and ``values`` (JSON-ready), whole or not at all."""
+    """Write ``tensors`` (name -> tensor) and ``values`` (JSON-ready), atomically."""
     contiguous = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with atomic(path) as temporary:
         save_file(contiguous, temporary, metadata={"json": json.dumps(values)})
@@ -44,7 +44,7 @@ def optimiser_tensors(optimiser):
 
 
 def restore_optimiser(optimiser, tensors):
-    """Put back what :func:`optimiser_tensors` gave."""
+    """Restore the state returned by :func:`optimiser_tensors`."""
     state = {}
     for key, tensor in tensors.items():
         parameter, name = key.split("/")

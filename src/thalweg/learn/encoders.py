@@ -25,7 +25,7 @@ class HistoryEncoder(nn.Module):
     def __init__(self, patches, patch_inputs, attributes, width, layers, dropout=0.0):
         super().__init__()
         if patches < 1:
-            raise ValueError("the training period is too short for a patch of history; use network: attributes there")
+            raise ValueError("the training period is too short for a patch of history; use network: attributes")
         self.patch = nn.Linear(patch_inputs, width)
         self.attributes = nn.Linear(attributes, width)
         self.position = nn.Parameter(POSITION_DEVIATION * torch.randn(1 + patches, width))
@@ -50,7 +50,7 @@ class ParameterTransformer(nn.Module):
     """A :class:`HistoryEncoder` and a linear head: attributes and history to (unit, outputs).
 
     Args:
-        outputs: how many values it gives for each unit.
+        outputs: number of values per unit.
         settings: arguments of :class:`HistoryEncoder`.
     """
 

@@ -1,8 +1,8 @@
 """Parameters of leaves learned through the equations of photosynthesis, and fitted curve by curve.
 
 A network maps attributes of a curve to the parameters of :func:`thalweg.processes.vegetation.photosynthesis.leaf`; the equations give
-assimilation and conductance at every point; their errors train the network. Where the same curves are to be predicted at other
-points, every curve has an offset of its own, penalised by its square, so that curves share what they have in common.
+assimilation and conductance at every point; their errors train the network. If the same curves are predicted at other
+points, every curve has its own offset, penalised by its square, so that curves share information.
 
 Where CO2 between the cells was measured, assimilation follows from it, and conductance from the modelled assimilation and CO2 at
 the surface (it then teaches g1 alone); elsewhere both follow from CO2 at the surface by the implicit root.
@@ -26,7 +26,7 @@ TYPICAL = {
     "g1": 4.0,
     "kp25": 0.5,
     "stress_exponent": 0.5,
-}  # where learning begins
+}  # initial values
 PRIOR = {
     "Vcmax25": 1.0,
     "Jmax25": 0.5,
@@ -38,7 +38,7 @@ MEASUREMENT_ERROR = {"assimilation": 0.5, "stomatal_conductance": 0.02}  # umol 
 ITERATIONS, TOLERANCE, STUCK = 40, 1e-6, 1e4  # of the fit: relative gain and damping at which a curve is done
 DIFFERENCE = 1e-6  # of logarithms, for the fit's derivatives
 VARIABLES = ("assimilation", "stomatal_conductance")
-OFFSET_PENALTY, PRIOR_WEIGHT = 0.01, 0.01  # beside a mean squared error relative to the variance
+OFFSET_PENALTY, PRIOR_WEIGHT = 0.01, 0.01  # added to a mean squared error relative to the variance
 WEIGHT_DECAY = 0.01
 VALIDATE_EVERY = 5  # steps
 TINY = 1e-6
@@ -59,7 +59,7 @@ class Curves:
 
     @cached_property
     def parameters(self):
-        """What is learned: the process's parameters, and g1 where conductance was measured beside CO2."""
+        """The learned parameters: those of the process, and g1 if conductance was measured together with CO2."""
         known = "stomatal_conductance" in self.samples and "g1" not in self.process.parameter_names
         return self.process.parameters + ((G1["medlyn"],) if known else ())
 
@@ -69,7 +69,7 @@ class Curves:
         return next(iter(self.forcing.values())).shape[1]
 
     def take(self, curves):
-        """These curves alone; positions or bool (curve,)."""
+        """The selected curves; positions or bool (curve,)."""
         return Curves(
             {name: values[:, curves] for name, values in self.forcing.items()},
             {name: values[:, curves] for name, values in self.samples.items()},
@@ -83,7 +83,7 @@ class Curves:
         return Curves(self.forcing, samples, self.pathway)
 
     def predict(self, parameters):
-        """What the process gives: name of a sample -> tensor (point, curve).
+        """Simulated values: name of a sample -> tensor (point, curve).
 
         Args:
             parameters: name -> tensor (curve,).
@@ -96,7 +96,7 @@ class Curves:
         return {name: fluxes[name] for name in self.samples}
 
     def scales(self):
-        """Standard deviation of each variable's samples as they are compared, which divides errors: name -> float."""
+        """Standard deviation of each variable's samples as compared, the divisor of errors: name -> float."""
         return {name: float(_compared(name, values[~values.isnan()]).std()) for name, values in self.samples.items()}
 
 
@@ -124,7 +124,7 @@ class LeafNetwork(nn.Module):
         parameters: of the process, each with a name and bounds.
         inputs: number of attributes; 0 learns one parameter set for all.
         hidden: width of the one hidden layer.
-        curves: number of curves with an offset of their own; 0 gives none.
+        curves: number of curves with their own offset; 0 for none.
     """
 
     def __init__(self, parameters, inputs, hidden, curves=0):
@@ -178,7 +178,7 @@ def train(network, curves, attributes, steps, rate, validation=None):
         curves: :class:`Curves`.
         attributes: tensor (curve, input).
         steps, rate: of the optimiser.
-        validation: bool array (curve,): curves that are not trained on; the network ends with the weights that suit them best.
+        validation: bool array (curve,): curves that are not trained on; the weights with the lowest loss on them are kept.
 
     Returns:
         Parameters learned: name -> array (curve,).
@@ -225,11 +225,12 @@ def learned(network, attributes):
 
 
 def fit(curves, starts=((1.0, 1.0), (0.5, 2.0), (2.0, 0.5))):
-    """Parameters of each curve alone, by least squares of the same equations with a weak prior.
+    """Parameters of each curve separately, by least squares of the same equations with a weak prior.
 
-    The prior (PRIOR) decides what the points leave open, as Jmax25 of a curve that the enzyme limits throughout. All curves are
-    fitted at once, each with a damping of its own (Levenberg-Marquardt on logarithms of the parameters), from several starts,
-    of which the best is kept, for a curve may have two minima. g1 beside a measured ci follows in closed form.
+    The prior (PRIOR) determines what the points do not constrain, such as Jmax25 of a curve that is enzyme-limited
+    throughout. All curves are fitted at once, each with its own damping (Levenberg-Marquardt on logarithms of the
+    parameters), from several starts, of which the best is kept, for a curve may have two minima. g1 with a measured ci
+    follows in closed form.
 
     Args:
         curves: :class:`Curves`, float64.

@@ -1,4 +1,4 @@
-"""Networks that learn the parameters of a process, and the LSTM that does without one."""
+"""Networks that learn the parameters of a process, and an LSTM without a process."""
 
 import torch
 from torch import nn
@@ -9,7 +9,7 @@ from thalweg.learn.encoders import ParameterTransformer
 from thalweg.learn.scaling import PATCH_DAYS
 from thalweg.processes.routing import unit_hydrograph
 
-HYDROGRAPH_STEPS = unit_hydrograph.ORDINATES - 1  # steps before a window whose runoff still arrives in it
+HYDROGRAPH_STEPS = unit_hydrograph.ORDINATES - 1  # steps before a window whose runoff arrives in it
 RIVER_DAYS = 20  # days before a window that fill the river
 INITIAL_FORGET_BIAS = 3.0  # keeps an LSTM's memory open at the start of training (Kratzert et al. 2019)
 
@@ -35,7 +35,7 @@ class Recurrent(nn.Module):
             self.lstm.bias_hh_l0[hidden : 2 * hidden] = INITIAL_FORGET_BIAS
 
     def forward(self, window):
-        """Outputs of the spin-up (without gradient) and of the days that count: two tensors (time, unit, outputs)."""
+        """Outputs of the spin-up (without gradient) and of the evaluated days: two tensors (time, unit, outputs)."""
         static = window.attributes.expand(window.sequence.shape[0], -1, -1)
         inputs = torch.cat([window.sequence, static], dim=-1)
         state, early = None, None
@@ -48,10 +48,10 @@ class Recurrent(nn.Module):
 
 
 class SequenceModel(nn.Module):
-    """An LSTM from forcing and attributes to what is observed: the baseline without a process.
+    """An LSTM from forcing and attributes to the observed variables: the baseline without a process.
 
     Args:
-        variables: names of what is observed.
+        variables: names of the observed variables.
         forcings, attributes: number of inputs of each kind.
         hidden, dropout: of the LSTM.
         scale: name -> mean of the observations at the training places, the unit of the output before rescaling.
@@ -64,7 +64,7 @@ class SequenceModel(nn.Module):
         self.scale = scale
 
     def forward(self, window):
-        """What is observed on the steps that count, never negative: name -> tensor (time, place)."""
+        """Simulated observables on the evaluated steps, never negative: name -> tensor (time, place)."""
         _, output = self.network(window)
         return {
             name: window.drainage.gather(name, self.scale[name] * nn.functional.softplus(output[..., i]))
@@ -76,21 +76,21 @@ class LearnedProcess(nn.Module):
     """A process whose parameters are learned (differentiable parameter learning, Tsai et al. 2021; Feng et al. 2022).
 
     A network gives every unit ``components`` parallel parameter sets; the process runs with each, and its fluxes are their mean.
-    A process that knows its state at rest starts there, and keeps gradients through the spin-up: its memory may be longer.
+    A process that defines its steady state starts there, and keeps gradients through the spin-up: its memory may be longer.
 
     Args:
         process: the :class:`~thalweg.processes.Process`.
         forcings, attributes: number of network inputs of each kind.
         components: parallel parameter sets.
         network: ``"attributes"`` for a perceptron on unit attributes, ``"transformer"`` for one on attributes and forcing
-            history, ``"none"`` for one learned set for all units, ``"unit"`` for a set of its own for each of ``units``.
+            history, ``"none"`` for one learned set for all units, ``"unit"`` for a separate set for each of ``units``.
         hidden, layers, dropout: of the networks.
-        dynamic: names of parameters that an LSTM on forcing and attributes gives for each day.
+        dynamic: names of parameters that an LSTM on forcing and attributes predicts for each day.
         integrator: backend of :func:`thalweg.integrate.integrate`.
-        known: names of parameters that ``window.known`` gives.
+        known: names of parameters taken from ``window.known``.
         extra: further :class:`~thalweg.processes.Parameter` of each unit, one value for all components.
-        units: how many units there are, for ``network="unit"``.
-        patches: how many patches of history there are, for ``network="transformer"``.
+        units: number of units, for ``network="unit"``.
+        patches: number of patches of history, for ``network="transformer"``.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class LearnedProcess(nn.Module):
         unknown = [name for name in dynamic if name not in process.parameter_names]
         if unknown:
             raise ValueError(
-                f"dynamic parameter {unknown[0]!r} is not of process {process.name}; it has {', '.join(process.parameter_names)}"
+                f"dynamic parameter {unknown[0]!r} is unknown to process {process.name}; available: {', '.join(process.parameter_names)}"
             )
         self.process, self.components, self.integrator = process, components, integrator
         self.known, self.extra = tuple(known), tuple(extra)
@@ -165,7 +165,7 @@ class LearnedProcess(nn.Module):
         return split(early) if early is not None else {}, split(late)
 
     def fluxes(self, window, names):
-        """Fluxes of the days that count, means over components: name -> tensor (time, unit)."""
+        """Fluxes of the evaluated days, means over components: name -> tensor (time, unit)."""
         return self._march(window, names, self.parameters_of(window)[0])[1]
 
     def _march(self, window, names, static):
@@ -180,7 +180,7 @@ class LearnedProcess(nn.Module):
         return early, late
 
     def _at_rest(self, window, static, daily):
-        """The state that the window's mean forcing keeps; None where a process does not know it."""
+        """The steady state under the window's mean forcing; None if a process does not define it."""
         if self.process.rest is None:
             return None
         mean = {name: values.mean(0)[:, None] for name, values in window.forcing.items()}
@@ -193,13 +193,13 @@ class LearnedProcess(nn.Module):
 
 
 class ProcessModel(LearnedProcess):
-    """A learned process and the way from its fluxes to what is observed.
+    """A learned process and the mapping from its fluxes to the observed variables.
 
-    Discharge is runoff that a gamma unit hydrograph with learned shape delays, and perhaps a river; other variables are fluxes of the
-    process, gathered as :mod:`thalweg.basin.observables` says.
+    Discharge is runoff delayed by a gamma unit hydrograph with learned shape and, optionally, a river; other variables
+    are fluxes of the process, gathered as defined in :mod:`thalweg.basin.observables`.
 
     Args:
-        variables: names of what is observed.
+        variables: names of the observed variables.
         routing: of discharge: ``"none"``, ``"unit_hydrograph"``, or ``"river"`` for the hydrograph and then the network of reaches.
         river: the :class:`~thalweg.learn.river.RiverNetwork` of the last.
         settings: arguments of :class:`LearnedProcess`.
@@ -212,7 +212,7 @@ class ProcessModel(LearnedProcess):
         self.routing, self.river = routing if routed else "none", river
 
     def forward(self, window):
-        """What is observed on the steps that count: name -> tensor (time, place), in the unit of the flux."""
+        """Simulated observables on the evaluated steps: name -> tensor (time, place), in the unit of the flux."""
         static, extra = self.parameters_of(window)
         names = tuple(dict.fromkeys(observable(name).flux for name in self.variables))
         early, late = self._march(window, names, static)
@@ -231,7 +231,7 @@ class ProcessModel(LearnedProcess):
         """Runoff at the outlet of each unit.
 
         Returns:
-            (runoff, before): tensor (time, unit), mm per step, of the steps that count and some before them; how many before.
+            (runoff, before): tensor (time, unit), mm per step, of the evaluated steps and some before them; the number before.
         """
         static, extra = self.parameters_of(window)
         return self._delayed(window, *self._march(window, ("runoff",), static), extra)

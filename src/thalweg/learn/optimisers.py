@@ -1,7 +1,8 @@
 """Optimisers of torch without its compiler.
 
-Methods of torch's optimisers are wrapped in guards against being compiled, and the guards import the compiler: 1.4 seconds
-of every process that trains. Nothing is compiled here, so the methods are taken as they are; they give the same numbers.
+Methods of torch's optimisers are wrapped in guards against being compiled, and the guards import the compiler, which
+takes 1.4 seconds in every training process. Nothing is compiled here, so the methods are used unwrapped; they give the
+same numbers.
 """
 
 from inspect import unwrap

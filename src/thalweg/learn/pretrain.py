@@ -1,8 +1,8 @@
-"""Pretraining without labels: a history encoder learns to fill in what was hidden of forcing and attributes.
+"""Pretraining without labels: a history encoder learns to reconstruct masked forcing and attributes.
 
 Patches of the history are masked as by Nie et al. (2023, arXiv:2211.14730, section 3.2) and attributes one by one, as words
-by Devlin et al. (2019, doi:10.18653/v1/N19-1423). What is learned is the mean squared error of the masked parts only; discharge is
-not used. A tenth of the units is held out to tell what the encoder can fill in where it has not seen the answer.
+by Devlin et al. (2019, doi:10.18653/v1/N19-1423). The loss is the mean squared error of the masked parts only; discharge is
+not used. A tenth of the units is held out to measure reconstruction at unseen units.
 """
 
 import math
@@ -19,11 +19,11 @@ MASKED_ATTRIBUTES = 0.3  # probability of each attribute
 HELD_OUT = 0.1  # share of the units
 UNITS_PER_STEP = 64
 LEARNING_RATE = 1e-3  # of Adam, falling to 0 on a cosine
-REPORTS = 10  # times that the held-out units are looked at
+REPORTS = 10  # number of evaluations at the held-out units
 
 
 class Reconstruction(nn.Module):
-    """An encoder with learned values for what is masked, and linear heads that give it back.
+    """An encoder with learned values for masked parts, and linear heads that reconstruct them.
 
     Args:
         encoder: the :class:`~thalweg.learn.encoders.HistoryEncoder`.
@@ -43,7 +43,7 @@ class Reconstruction(nn.Module):
         self.patch = nn.Linear(width, patch_inputs)
 
     def forward(self, attributes, history, masks):
-        """Attributes (unit, attribute) and history (unit, patch, value) as seen through the masks of :func:`draw_masks`."""
+        """Attributes (unit, attribute) and history (unit, patch, value) after applying the masks of :func:`draw_masks`."""
         masked_attributes, masked_patches = masks
         states = self.encoder(
             torch.where(masked_attributes, self.masked_attributes, attributes),
@@ -68,7 +68,7 @@ def errors(given, true, masks):
 
 
 def pretrain(encoder, attributes, history, steps, seed, label=""):
-    """Pretrain an encoder in place. The global random generator is left as it was.
+    """Pretrain an encoder in place. The global random generator is left unchanged.
 
     Args:
         encoder: the :class:`~thalweg.learn.encoders.HistoryEncoder`.
@@ -79,14 +79,14 @@ def pretrain(encoder, attributes, history, steps, seed, label=""):
 
     Returns:
         list of dicts: ``step``; ``attributes`` and ``patches``, the errors at masked parts of held-out units as shares of
-        those of the training units' mean. 1 says that nothing was learned which holds elsewhere.
+        those of the training units' mean. 1 means that nothing transferable was learned.
 
     Raises:
-        ValueError: with fewer than two units.
+        ValueError: for fewer than two units.
     """
     if len(attributes) < 2:
         raise ValueError(
-            f"pretraining needs two units or more, one of them held out; there is {len(attributes)}: set pretrain_steps: 0"
+            f"pretraining needs at least two units, one of them held out; there is {len(attributes)}: set pretrain_steps: 0"
         )
     device = attributes.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -101,9 +101,7 @@ def _pretrain(encoder, attributes, history, steps, generator, label):
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     order = torch.randperm(len(attributes), generator=generator)
     held_out, seen = order.tensor_split([max(1, round(HELD_OUT * len(order)))])
-    held_out = held_out.repeat(
-        math.ceil(UNITS_PER_STEP / len(held_out))
-    )  # a few units are looked at through many masks
+    held_out = held_out.repeat(math.ceil(UNITS_PER_STEP / len(held_out)))  # few units are evaluated with many masks
 
     def masks(units):
         drawn = draw_masks(len(units), attributes.shape[1], history.shape[1], generator)

@@ -36,8 +36,8 @@ class RiverNetwork(nn.Module):
     def march(self, runoff, drainage):
         """Runoff (time, unit) in mm per step through the network.
 
-        Runoff rises and falls within the step, whose volume is kept. The river starts at rest, as the first step's runoff
-        would have it for ever.
+        Runoff rises and falls within the step, whose volume is kept. The river starts in the steady state of the first step's
+        runoff.
 
         Returns:
             (discharge, before, after, lateral_inflow): tensors (step, reach) in m3/s; volumes (reach,) in m3 at the start

@@ -1,4 +1,4 @@
-"""Normalisation: what networks see has mean 0 and deviation 1 over the training units and the training period only."""
+"""Normalisation: network inputs have mean 0 and deviation 1 over the training units and the training period only."""
 
 from dataclasses import asdict, dataclass, field
 
@@ -7,10 +7,10 @@ import pandas as pd
 
 from thalweg.basin.domain import DataError
 
-REACH_LOGARITHMS = {"slope": 1e-5, "drainage_area": 1.0, "width": 0.1}  # taken as logarithms, of this at least
-WIDE = 30.0  # greatest over least value of an attribute that is taken as a logarithm
+REACH_LOGARITHMS = {"slope": 1e-5, "drainage_area": 1.0, "width": 0.1}  # taken as logarithms, of at least this value
+WIDE = 30.0  # ratio of maximum to minimum value of an attribute that is taken as a logarithm
 PATCH_DAYS = 73  # days of forcing in a patch of history: a fifth of a year, so that patches keep to the seasons
-MOST_PATCHES = 25  # of a history, the last of the training period
+MAX_PATCHES = 25  # of a history, the last of the training period
 HIGH_PRECIPITATION = 5.0  # times the mean: a day of high precipitation (Addor et al. 2017)
 LOW_PRECIPITATION = 1.0  # mm/day, below it a day is dry
 SNOW_TEMPERATURE = 0.0  # degC; precipitation below it counts as snow in the climate attributes
@@ -20,14 +20,14 @@ CLIMATE = (
     "precipitation",
     "temperature",
     "potential_evapotranspiration",
-)  # what networks see where all three are there
+)  # network inputs if all three are present
 
 
 @dataclass(frozen=True)
 class Scaling:
     """Means and deviations of attributes (attribute,) and forcing (variable,), with the names they belong to.
 
-    Periods are first and last date, so that the same numbers come of a domain that begins on another day.
+    Periods are first and last date, so that a domain that begins on another day gives the same numbers.
     """
 
     attributes: tuple[str, ...]
@@ -41,7 +41,7 @@ class Scaling:
     history_period: tuple[str, str] | None = None  # the training period, whose forcing a transformer reads
     reach_mean: list[float] | None = None
     reach_deviation: list[float] | None = None
-    logarithms: dict[str, float] = field(default_factory=dict)  # attributes taken as logarithms, of this at least
+    logarithms: dict[str, float] = field(default_factory=dict)  # attributes taken as logarithms, of at least this value
 
     def to_dict(self):
         return asdict(self)
@@ -62,11 +62,11 @@ class Scaling:
 
     @property
     def history_patches(self):
-        """How many whole patches of :data:`PATCH_DAYS` the history has, at most :data:`MOST_PATCHES`."""
+        """Number of whole patches of :data:`PATCH_DAYS` in the history, at most :data:`MAX_PATCHES`."""
         if self.history_period is None:
             return 0
         first, last = (np.datetime64(day) for day in self.history_period)
-        return min((int((last - first) / np.timedelta64(1, "D")) + 1) // PATCH_DAYS, MOST_PATCHES)
+        return min((int((last - first) / np.timedelta64(1, "D")) + 1) // PATCH_DAYS, MAX_PATCHES)
 
     def history_inputs(self, domain):
         """Scaled forcing of the last days of the training period: array (unit, patch, day and variable)."""
@@ -79,14 +79,14 @@ def positions_of(domain, period):
     """Positions ``(start, stop)`` of the days of a period ``(first, last)`` in the forcing, stop excluded.
 
     Raises:
-        DataError: when the domain does not cover the period.
+        DataError: if the domain does not cover the period.
     """
     time = pd.DatetimeIndex(domain.forcing.time.values)
     first, last = (pd.Timestamp(day) for day in period)
     if first.normalize() < time[0].normalize() or last.normalize() > time[-1].normalize():
         raise DataError(
             f"{domain.name}/forcing: it covers {time[0].date()} to {time[-1].date()}, but the inputs of the network are computed "
-            f"from {first.date()} to {last.date()}; give forcing of that period too"
+            f"from {first.date()} to {last.date()}; include forcing of that period"
         )
     return int(time.searchsorted(first)), int(time.searchsorted(last, side="right"))
 
@@ -99,9 +99,9 @@ def _period(domain, days):
 def climate_attributes(domain, period):
     """The nine climate indices of Addor et al. (2017, doi:10.5194/hess-21-5293-2017) of each unit over a period.
 
-    They are computed from the training period: climate means over a whole record would tell a model of the years it is
+    They are computed from the training period: climate means over a whole record would leak the years a model is
     tested on. A duration is the mean length of spells, in days, 0 where there is none; frequencies are shares of days. Of months
-    only the means, aridity, seasonality and the share of snow are told; the last two need a temperature.
+    only the means, aridity, seasonality and the share of snow are used; the last two need a temperature.
 
     Returns:
         dict: name -> array (unit,).
@@ -156,13 +156,13 @@ def _duration(spell):
 def _attribute_values(domain, names, climate_period, logarithms=None):
     climate = climate_attributes(domain, climate_period) if climate_period is not None else {}
     columns = [climate[name] if name in climate else domain.attributes[name].values for name in names]
-    for name, least in (logarithms or {}).items():
-        columns[names.index(name)] = np.log(np.maximum(columns[names.index(name)], least))
+    for name, minimum in (logarithms or {}).items():
+        columns[names.index(name)] = np.log(np.maximum(columns[names.index(name)], minimum))
     return np.stack(columns, axis=-1).astype(float)
 
 
 def reach_attributes(domain):
-    """What roughness and section are learned from: array (reach, attribute); None where the reaches have no geometry."""
+    """Inputs from which roughness and section are learned: array (reach, attribute); None if the reaches have no geometry."""
     network = domain.network
     if network is None or any(
         name not in network for name in ("length", "slope", "width", "drainage_area", "elevation")
@@ -179,7 +179,7 @@ def fit_scaling(domain, units, days, target_mean, climate=True, logarithmic=Fals
         domain: the :class:`~thalweg.basin.domain.Domain`.
         units: positions of the training units.
         days: positions ``(first, last)`` of the training period, last excluded.
-        target_mean: mean of each observed variable at the training places in the period, in the unit that it is compared in.
+        target_mean: mean of each observed variable at the training places in the period, in the unit of comparison.
         climate: add :func:`climate_attributes`.
         logarithmic: take attributes above 0 that span orders of magnitude among the training units, such as drainage areas,
             as logarithms.
@@ -189,11 +189,11 @@ def fit_scaling(domain, units, days, target_mean, climate=True, logarithmic=Fals
         Scaling
 
     Raises:
-        DataError: when a history is needed and the domain's step is no day.
+        DataError: if a history is needed and the domain's step is not a day.
     """
     if history and domain.step != "day":
         raise DataError(
-            f"{domain.name}: a transformer reads patches of {PATCH_DAYS} days, but the step is {domain.step}; use network: attributes"
+            f"{domain.name}: a transformer needs patches of {PATCH_DAYS} days, but the step is {domain.step}; use network: attributes"
         )
     period = _period(domain, days)
     climate_period = period if climate else None
@@ -229,5 +229,5 @@ def fit_scaling(domain, units, days, target_mean, climate=True, logarithmic=Fals
 
 
 def _safe(deviation):
-    """A deviation to divide by: 1 for what does not vary among the training units."""
+    """A deviation to divide by: 1 for variables constant over the training units."""
     return np.where(deviation > 1e-9, deviation, 1.0)

@@ -17,16 +17,16 @@ TOLERATED_FAILURES = 10  # steps in a row with a loss or gradient that is not fi
 
 
 class TrainingError(RuntimeError):
-    """Training that cannot go on."""
+    """Training that cannot continue."""
 
 
 @dataclass
 class Task:
-    """What one training run needs. Tensors of observations are by variable.
+    """Inputs of one training run. Observations are one tensor per variable.
 
     Attributes:
         series: the :class:`~thalweg.learn.windows.Series` of the training and validation places.
-        observed: name -> tensor (time, place), NaN where there is none or it may not be seen.
+        observed: name -> tensor (time, place), NaN where missing or withheld.
         deviation: name -> its standard deviation over the training period (place,).
         training: mask (place,) of the places that count in the loss.
         validation: mask (place,) of the places that count in validation.
@@ -35,7 +35,7 @@ class Task:
         weights: name -> weight of a variable's loss.
         censored: name -> bool (time, place), True where an observation is a detection limit, for the variables of which any is.
         step_days: length of a step in days.
-        per_day: name -> steps in a day, of variables in mm per step, where these are not days: losses know of mm/day.
+        per_day: name -> steps in a day, of variables in mm per step, where these are not days: losses use mm/day.
     """
 
     series: object
@@ -51,7 +51,7 @@ class Task:
     per_day: dict[str, float] = field(default_factory=dict)
 
     def steps(self, days):
-        """A number of days as whole steps."""
+        """A number of days in whole steps."""
         return round(days / self.step_days)
 
     def seen(self, first, last):
@@ -59,9 +59,9 @@ class Task:
         return torch.stack([~torch.isnan(values[first:last]).all(0) for values in self.observed.values()]).any(0)
 
     def loss(self, name, simulated, first, places):
-        """The loss ``name`` of what was simulated for some places, name -> (time, place), from the step ``first`` on.
+        """The loss ``name`` of the simulation at some places, name -> (time, place), from the step ``first`` on.
 
-        Of several variables it is the mean by :attr:`weights` over those that were observed at any of the places.
+        For several variables it is the mean by :attr:`weights` over those that were observed at any of the places.
         """
         total, weight = 0.0, 0.0
         for variable, values in simulated.items():
@@ -84,7 +84,7 @@ class Task:
 
 @dataclass
 class Progress:
-    """Where a run stands: everything but tensors that a checkpoint holds."""
+    """State of a run: everything in a checkpoint except tensors."""
 
     step: int = 0
     best_loss: float = math.inf
@@ -104,10 +104,10 @@ def learning_rate(settings, step):
 
 
 def train(build, task, settings, seed, path, label="", stop=None):
-    """Train a model, resuming from ``path`` if a checkpoint stands there.
+    """Train a model, resuming from ``path`` if a checkpoint exists there.
 
     Args:
-        build: function without arguments that makes the model; called with the global generator seeded.
+        build: function without arguments that builds the model; called with the global generator seeded.
         task: the :class:`Task`.
         settings: learning rate, steps, ... (:class:`thalweg.settings.blocks.Training`); ``window``, ``spin_up`` in days,
             ``checkpoint_every`` in minutes.
@@ -120,7 +120,7 @@ def train(build, task, settings, seed, path, label="", stop=None):
         (model, log): the model with the weights that were best in validation; a list of dicts, one per validation.
 
     Raises:
-        TrainingError: when the loss stays without a finite value.
+        TrainingError: if the loss remains not finite.
     """
     torch.manual_seed(seed)
     model = build().to(task.training.device)
@@ -153,7 +153,7 @@ def train(build, task, settings, seed, path, label="", stop=None):
             if progress.failures > TOLERATED_FAILURES:
                 raise TrainingError(
                     f"{label}: loss {loss.item()} and gradient norm {norm.item()} at step {progress.step}, the last of "
-                    f"{progress.failures} that are not finite; lower training.learning_rate or training.gradient_clip"
+                    f"{progress.failures} consecutive values that are not finite; lower training.learning_rate or training.gradient_clip"
                 )
         progress.step += 1
         bar.update()
@@ -190,7 +190,7 @@ def train(build, task, settings, seed, path, label="", stop=None):
 
 @torch.no_grad()
 def validate(model, task, settings):
-    """Median over the validation places that were observed on the validation days of each one's loss there.
+    """Median over the validation places that were observed on the validation days of their losses.
 
     The median, because a gauge below a diversion can have a loss a hundred times that of the others.
     """
@@ -199,7 +199,7 @@ def validate(model, task, settings):
     places = torch.nonzero(task.validation & task.seen(first, last))[:, 0]
     if len(places) == 0:
         raise TrainingError(
-            f"no validation place was observed on the days {first} to {last}; lengthen the training period or validation_share"
+            f"no validation place was observed on days {first} to {last}; lengthen the training period or validation_share"
         )
     window, columns = task.series.window_of(places, first, last, task.steps(settings.spin_up))
     simulated = {name: values[:, columns] for name, values in model(window).items()}
@@ -211,7 +211,7 @@ def validate(model, task, settings):
 
 
 def _draw(task, settings, generator):
-    """A random window of the training period, where its places stand in it, its first step, and random training places."""
+    """A random window of the training period, positions of its places, its first step, and random training places."""
     first, last = task.days
     length = min(task.steps(settings.window), last - first)
     start = first + int(torch.randint(last - first - length + 1, (1,), generator=generator))

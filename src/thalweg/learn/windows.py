@@ -1,4 +1,4 @@
-"""What models are given: a domain as tensors, cut into windows of time."""
+"""Inputs of models: a domain as tensors, cut into windows of time."""
 
 from dataclasses import dataclass, replace
 
@@ -10,13 +10,13 @@ from thalweg.basin.network import River
 from thalweg.basin.observables import observable, observable_at
 from thalweg.units import parse_unit
 
-SHORTEST = 50.0  # m, of a reach: a shorter one delays nothing
+SHORTEST = 50.0  # m, of a reach: a shorter one has no delay
 FLATTEST = 1e-4  # slope of a reach
 
 
 @dataclass(frozen=True)
 class Window:
-    """Consecutive steps (days, mostly): first the spin-up, then the steps that count.
+    """Consecutive steps (days, mostly): first the spin-up, then the evaluated steps.
 
     Attributes:
         forcing: name -> tensor (time, unit), in the units of the domain.
@@ -25,9 +25,9 @@ class Window:
         spin_up: number of leading steps without gradient or loss.
         drainage: the :class:`Drainage` from units to places.
         known: name -> tensor (unit,), parameters of a process that need not be learned.
-        units: positions of these units among all of the series; None where they are all of them.
-        history: scaled forcing of the training period (unit, patch, day and variable), the same in every window; None where no
-            network asks for it.
+        units: positions of these units among all of the series; None if all.
+        history: scaled forcing of the training period (unit, patch, day and variable), the same in every window; None if no
+            network needs it.
     """
 
     forcing: dict[str, torch.Tensor]
@@ -41,10 +41,10 @@ class Window:
 
 
 def known_parameters(process, domain):
-    """Names of the process's parameters that the attributes hold, under the same name and in the same unit.
+    """Names of the process's parameters that are attributes of the same name and unit.
 
     Raises:
-        ValueError: when an attribute has a parameter's name but another unit.
+        ValueError: if an attribute has a parameter's name but another unit.
     """
     known = []
     for parameter in process.parameters:
@@ -52,8 +52,8 @@ def known_parameters(process, domain):
             stated = domain.attributes[parameter.name].attrs["units"]
             if parse_unit(stated) != parse_unit(parameter.unit):
                 raise ValueError(
-                    f"{domain.name}/attributes: '{parameter.name}' has unit '{stated}', but process {process.name} wants "
-                    f"'{parameter.unit}'; convert it with thalweg.units.convert, or rename it so that it is learned"
+                    f"{domain.name}/attributes: '{parameter.name}' has unit '{stated}', but process {process.name} needs "
+                    f"'{parameter.unit}'; convert it with thalweg.units.convert, or rename it so that the parameter is learned"
                 )
             known.append(parameter.name)
     return tuple(known)
@@ -65,13 +65,13 @@ class Series:
     Args:
         domain: the :class:`~thalweg.basin.domain.Domain`.
         scaling: the :class:`~thalweg.learn.scaling.Scaling` of the training units.
-        places: positions of the places to simulate; None gives all, and keeps all units.
+        places: positions of the places to simulate; if None, all places and all units.
         variables: what is simulated there, names in ``domain.observed``.
-        process: the process that will be marched, whose forcing and known parameters are needed; None keeps all forcing.
+        process: the process to be run, which sets the forcing and known parameters kept; if None, all forcing.
         dtype, device: of the tensors.
 
     Raises:
-        ValueError: when the domain lacks forcing that the process needs, or has it in another unit.
+        ValueError: if the domain lacks forcing that the process needs, or has it in another unit.
     """
 
     def __init__(
@@ -96,9 +96,9 @@ class Series:
     def window(self, first, last, spin_up, units=None):
         """Steps ``[first, last)`` with ``spin_up`` steps before them, of all units or of those at some positions.
 
-        Where the record has too few steps before ``first``, its own first steps stand in for those missing, in order, so
+        Where the record has too few steps before ``first``, its own first steps are used for those missing, in order, so
         that the storages are filled by a plausible climate: with a record that begins at ``first`` and a spin-up of
-        365 days, the first year is run once before it counts.
+        365 days, the first year is run once before evaluation.
         """
         real = min(spin_up, first)
         repeated = torch.arange(spin_up - real) % self.days
@@ -122,7 +122,7 @@ class Series:
         )
 
     def window_of(self, places, first, last, spin_up):
-        """A :meth:`window` that gives at least some places, and where they stand in what is simulated over it.
+        """A :meth:`window` that simulates at least the given places, and their positions in its output.
 
         Only the units that they need are simulated, unless runoff goes through the river, whose reaches need all.
 
@@ -141,14 +141,14 @@ def _check_forcing(domain, process):
     missing = [name for name in process.forcing_names if name not in domain.forcing]
     if missing:
         raise ValueError(
-            f"{source}: process {process.name} needs '{missing[0]}'; there are "
+            f"{source}: process {process.name} needs '{missing[0]}'; available: "
             f"{', '.join(domain.forcing.data_vars)}: add it, or choose another process"
         )
     for variable in process.forcings:
         stated = domain.forcing[variable.name].attrs["units"]
         if parse_unit(stated) != parse_unit(variable.unit):
             raise ValueError(
-                f"{source}: '{variable.name}' has unit '{stated}', but process {process.name} wants '{variable.unit}'; "
+                f"{source}: '{variable.name}' has unit '{stated}', but process {process.name} needs '{variable.unit}'; "
                 "convert it with thalweg.units.convert, or choose a process of the domain's time step"
             )
 
@@ -157,8 +157,8 @@ class Gathering:
     """From fluxes of units to places: means over catchments, and the places' own units.
 
     Args:
-        weights: csr_matrix (place, unit), share of each unit in a place's catchment; None where nothing is gathered upstream.
-        own: position of each place's own unit among the units (place,), None where nothing is observed in a unit itself.
+        weights: csr_matrix (place, unit), share of each unit in a place's catchment; None if nothing is gathered upstream.
+        own: position of each place's own unit among the units (place,), None if nothing is observed in a unit itself.
         units: number of units.
         tensor: function from array to tensor.
 
@@ -179,20 +179,22 @@ class Gathering:
         return values if self._weights is None else torch.sparse.mm(self._weights, values.T).T
 
     def gather(self, variable, values):
-        """A flux of the units (time, unit) as it is compared with an observed variable (time, place)."""
+        """A flux of the units (time, unit) for comparison with an observed variable (time, place)."""
         if observable(variable).gather != "unit":
             return self.mean(values)
         return values if self._own is None else values.index_select(1, self._own.to(values.device))
 
 
 class Drainage(Gathering):
-    """How fluxes of units become what places observe: through reaches, as means over catchments, or at their own units.
+    """Mapping from fluxes of units to observed variables at places.
+
+    Variables are routed through reaches, means over catchments, or those of the place's own unit.
 
     Args:
         domain: the :class:`~thalweg.basin.domain.Domain`.
         scaling: the :class:`~thalweg.learn.scaling.Scaling` of the training reaches.
-        places: positions of those kept; None keeps all places, and all units.
-        variables: what is observed there.
+        places: positions of those kept; if None, all places and all units.
+        variables: names of the observed variables.
         tensor: function from array to tensor.
 
     Attributes:
@@ -218,9 +220,9 @@ class Drainage(Gathering):
             if nowhere[chosen].any():
                 raise ValueError(
                     f"{domain.name}/places: '{name}' is observed at place '{domain.place_ids[chosen][nowhere[chosen]][0]}', which "
-                    f"stands {'in no unit' if observable(name).gather == 'unit' else 'on no reach'}; name it"
+                    f"is {'in no unit' if observable(name).gather == 'unit' else 'on no reach'}; add it"
                 )
-        # A place where a variable cannot be observed has some unit or reach in its stead, whose values are not used.
+        # A place where a variable cannot be observed is assigned an arbitrary unit or reach, whose values are not used.
         own = np.maximum(domain.place_units[chosen], 0) if "unit" in ways else None
         self.units = np.arange(len(domain.unit_ids)) if places is None else _needed(upstream, own)
         position = np.full(len(domain.unit_ids), -1)

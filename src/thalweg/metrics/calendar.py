@@ -1,4 +1,4 @@
-"""The table of a split, as what trains and simulates reads it."""
+"""The table of a split, as read for training and simulation."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ TEXT = {"place": str, "train_years": str, "test_years": str}
 
 
 def read_splits(path):
-    """The table of a split as :func:`make_splits` made it."""
+    """The table of a split as returned by :func:`make_splits`."""
     return pd.read_csv(path, dtype=TEXT, keep_default_na=False)
 
 
@@ -23,7 +23,7 @@ def period(split, part, time):
     return positions(time, split[f"{part}_start"].iloc[0], split[f"{part}_end"].iloc[0])
 
 
-NO_YEAR = "none"  # where others have years that count, this gauge has none
+NO_YEAR = "none"  # a gauge without counted years where others have some
 
 
 def water_year(time):
@@ -33,7 +33,7 @@ def water_year(time):
 
 
 def counted_days(split, part, time):
-    """Which days count at each gauge of a fold: array (time, gauge) of bool, in the order of the rows of ``split``.
+    """Days counted at each gauge of a fold: array (time, gauge) of bool, in the order of the rows of ``split``.
 
     Args:
         split: rows of one fold.

@@ -10,42 +10,42 @@ import pandas as pd
 
 from thalweg.metrics.calendar import water_year
 
-FEWEST_DAYS = 330  # with discharge, that a year's maximum needs
-FEWEST_YEARS = 10  # that a distribution is fitted to
+MIN_DAYS = 330  # with discharge, for a year's maximum
+MIN_YEARS = 10  # to fit a distribution
 
 
 def annual_maxima(observed, period=None):
-    """Greatest daily discharge of each water year.
+    """Maximum daily discharge of each water year.
 
     Args:
-        observed: DataArray (gauge, time), mm/day, NaN where nothing was observed.
-        period: (first day, last day); None takes all.
+        observed: DataArray (gauge, time), mm/day, NaN where not observed.
+        period: (first day, last day); if None, all days.
 
     Returns:
-        DataFrame (gauge, water year); NaN for a year with fewer than :data:`FEWEST_DAYS` days, or steps that make as many.
+        DataFrame (gauge, water year); NaN for a year with fewer than :data:`MIN_DAYS` days, or the same duration in steps.
     """
     if period is not None:
         observed = observed.sel(time=slice(*map(str, period)))
     series = pd.DataFrame(observed.values.T, columns=observed.place.values.astype(str))
     years = series.groupby(water_year(observed.time.values))
     step = np.median(np.diff(observed.time.values)) / np.timedelta64(1, "D") if observed.time.size > 1 else 1.0
-    return years.max().where(years.count() >= int(FEWEST_DAYS / step)).T
+    return years.max().where(years.count() >= int(MIN_DAYS / step)).T
 
 
 def flood(maxima, return_period):
     """The discharge that a year's maximum exceeds once in ``return_period`` years on average.
 
     Args:
-        maxima: annual maxima (year,), in any unit; NaN and years without flow do not count.
+        maxima: annual maxima (year,), in any unit; NaN and years without flow are not counted.
         return_period: years.
 
     Returns:
-        float, in the unit of the maxima; NaN with fewer than :data:`FEWEST_YEARS` years.
+        float, in the unit of the maxima; NaN for fewer than :data:`MIN_YEARS` years.
     """
     from scipy.stats import pearson3
 
     logarithms = _logarithms(maxima)
-    if len(logarithms) < FEWEST_YEARS:
+    if len(logarithms) < MIN_YEARS:
         return np.nan
     return float(10 ** pearson3.ppf(1 - 1 / return_period, *_moments(logarithms)))
 
@@ -56,7 +56,7 @@ def return_period(maxima, discharge):
 
     logarithms = _logarithms(maxima)
     discharge = np.asarray(discharge, float)
-    if len(logarithms) < FEWEST_YEARS:
+    if len(logarithms) < MIN_YEARS:
         return np.full(discharge.shape, np.nan)
     with np.errstate(divide="ignore"):
         exceeded = pearson3.sf(np.log10(discharge), *_moments(logarithms))
@@ -75,15 +75,15 @@ def _moments(logarithms):
 
 
 def years_below(observed, period, return_period):
-    """Water years whose greatest flood stays below a return period, and those in which it does not.
+    """Water years whose largest flood stays below a return period, and those in which it does not.
 
     Args:
         observed: DataArray (gauge, time), mm/day.
-        period: (first day, last day) of the years that are told apart; the distribution is that of the same years.
+        period: (first day, last day) of the years that are classified; the distribution is that of the same years.
         return_period: years.
 
     Returns:
-        dict: gauge -> (list of years below, list of years at or above). Both are empty where a distribution cannot be
+        dict: gauge -> (list of years below, list of years at or above). Both are empty if a distribution cannot be
         fitted; a year without enough days is in neither.
     """
     maxima = annual_maxima(observed, period)

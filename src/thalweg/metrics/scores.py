@@ -18,8 +18,8 @@ MINIMUM_DAYS = 365  # days on which both series are known
 LOW_SHARE = 0.3  # lowest flows of a duration curve (Yilmaz et al. 2008)
 HIGH_SHARE = 0.02  # highest flows of a duration curve (Yilmaz et al. 2008)
 MIDDLE = (0.2, 0.7)  # exceedance probabilities of the middle segment (Yilmaz et al. 2008)
-LOW_OFFSET = 1e-4  # mm/day added to the sum that FLV_linear divides by, against rivers that fall dry
-LOG_FLOOR = 1e-6  # mm/day, the least flow whose logarithm is taken; also keeps logarithmic ratios finite
+LOW_OFFSET = 1e-4  # mm/day added to the sum that FLV_linear divides by, for rivers that fall dry
+LOG_FLOOR = 1e-6  # mm/day, the minimum flow whose logarithm is taken; also keeps logarithmic ratios finite
 PEAK_DISTANCE = 100  # days between peaks that count as two (Gauch et al. 2021)
 PEAK_WINDOW = 3  # days around an observed peak in which the simulated one is looked for
 
@@ -31,7 +31,7 @@ def known_days(simulated, observed):
         (array, array, array): positions in time (day,), simulated (day,) and observed (day,) without NaN.
 
     Raises:
-        ValueError: when the series differ in length, are not one-dimensional, or one is infinite.
+        ValueError: if the series differ in length, are not one-dimensional, or one is infinite.
     """
     simulated, observed = np.asarray(simulated, dtype=float), np.asarray(observed, dtype=float)
     if simulated.ndim != 1 or simulated.shape != observed.shape:
@@ -51,7 +51,7 @@ def known_days(simulated, observed):
 
 
 def _over_known_days(metric):
-    """Give ``metric`` series without NaN, and answer NaN when they are shorter than ``minimum_days``."""
+    """Call ``metric`` with series without NaN; return NaN if they are shorter than ``minimum_days``."""
 
     @wraps(metric)
     def over_known_days(simulated, observed, minimum_days=MINIMUM_DAYS):
@@ -80,7 +80,7 @@ def nse(simulated, observed):
 def kge(simulated, observed):
     """Kling-Gupta efficiency of 2009, 1 - sqrt((r - 1)^2 + (alpha - 1)^2 + (beta - 1)^2).
 
-    r is the linear correlation (0 for a constant simulation, which follows nothing), alpha = std(s) / std(o) and
+    r is the linear correlation (0 for a constant simulation, without any variation), alpha = std(s) / std(o) and
     beta = mean(s) / mean(o). 1 is perfect, 1 - sqrt(2) = -0.41 the observed mean. NaN when the observed flow is
     constant. Gupta et al. (2009), doi:10.1016/j.jhydrol.2009.08.003.
     """
@@ -94,8 +94,8 @@ def kge(simulated, observed):
 def kge_2012(simulated, observed):
     """Modified Kling-Gupta efficiency, 1 - sqrt((r - 1)^2 + (gamma - 1)^2 + (beta - 1)^2).
 
-    As the efficiency of 2009 with the ratio of coefficients of variation gamma = (std(s) / mean(s)) / (std(o) / mean(o))
-    in the place of alpha, so that bias does not count twice. NaN when the observed flow is constant or the mean
+    Like the efficiency of 2009 with the ratio of coefficients of variation gamma = (std(s) / mean(s)) / (std(o) / mean(o))
+    instead of alpha, so that bias does not count twice. NaN when the observed flow is constant or the mean
     simulated flow is zero. Kling et al. (2012), doi:10.1016/j.jhydrol.2012.01.011.
     """
     if np.ptp(observed) == 0 or simulated.mean() == 0:
@@ -120,13 +120,13 @@ def rmse(simulated, observed):
 
 @_over_known_days
 def bias(simulated, observed):
-    """Mean error, mean(s) - mean(o), in the unit of the series; positive when the model gives too much."""
+    """Mean error, mean(s) - mean(o), in the unit of the series; positive if the model overestimates."""
     return simulated.mean() - observed.mean()
 
 
 @_over_known_days
 def pbias(simulated, observed):
-    """Percent bias, 100 sum(s - o) / sum(o); positive when the model gives too much water.
+    """Percent bias, 100 sum(s - o) / sum(o); positive if the model overestimates.
 
     NaN when no water was observed. The sign follows Yilmaz et al. (2008); Moriasi et al. (2007) use the opposite.
     """
@@ -168,7 +168,7 @@ def flv_log(simulated, observed):
     """Bias of the lowest 30 % of flows in logarithms, in percent: the variant of Yilmaz and NeuralHydrology.
 
     -100 (S - O) / (O + 1e-6), where S = sum(ln s - ln min(s)) over the low segment and O likewise, flows below
-    1e-6 mm/day counted as 1e-6. It sees the shape of the recession below the low segment's top, not its volume: a
+    1e-6 mm/day counted as 1e-6. It measures the shape of the recession below the low segment's top, not its volume: a
     simulation that is a multiple of the observed flow scores 0. Yilmaz et al. (2008), doi:10.1029/2007WR006716.
     """
     simulated, observed = (np.log(np.maximum(_segments(flow)[0], LOG_FLOOR)) for flow in (simulated, observed))
@@ -233,9 +233,9 @@ def _middle_slope(flow):
 def peak_timing(simulated, observed, minimum_days=MINIMUM_DAYS):
     """Mean absolute time between observed peaks and the simulated peaks nearest to them, in days.
 
-    An observed peak rises by more than the standard deviation of the observed flow and stands 100 days or more from a
-    greater one. Its simulated peak is the same day when that is a local maximum of the simulation, and otherwise the
-    day of greatest flow within three days before and after, so an error is never above 3. Peaks with a missing day in
+    An observed peak rises by more than the standard deviation of the observed flow and is 100 days or more from a
+    larger one. Its simulated peak is the same day when that is a local maximum of the simulation, and otherwise the
+    day of maximum flow within three days before and after, so an error is never above 3. Peaks with a missing day in
     that window are left out. NaN when no peak is left. Gauch et al. (2021), doi:10.5194/hess-25-2045-2021, appendix.
     """
     from scipy.signal import find_peaks  # takes a second to import, and no other metric needs it
@@ -256,9 +256,9 @@ def peak_timing(simulated, observed, minimum_days=MINIMUM_DAYS):
 
 
 class Metric(NamedTuple):
-    """A metric and what it means: ``direction`` is ``higher``, ``lower`` or ``closer`` (to ``best``, from both sides).
+    """A metric and its meaning: ``direction`` is ``higher``, ``lower`` or ``closer`` (to ``best``, from both sides).
 
-    The unit ``mm/day`` is that of discharge; of other series it is theirs.
+    The unit ``mm/day`` is that of discharge; of other series their own unit.
     """
 
     function: callable
@@ -268,15 +268,15 @@ class Metric(NamedTuple):
 
 
 class Metrics(dict):
-    """Metrics by name; one of somebody else's is found as ``package.module:function``.
+    """Metrics by name; external ones as ``package.module:function``.
 
-    Such a function takes (simulated, observed, minimum_days), as those here do, and declares itself: ``function.metric`` is its
+    Such a function takes (simulated, observed, minimum_days), like those here, and declares itself: ``function.metric`` is its
     ``(unit, best, direction)``.
     """
 
     def __missing__(self, name):
         if ":" not in name:
-            raise KeyError(f"metric {name!r} is not known; there are {', '.join(self)}, or package.module:function")
+            raise KeyError(f"metric {name!r} is unknown; available: {', '.join(self)}, or package.module:function")
         function = load("metric", name)
         if not hasattr(function, "metric"):
             raise KeyError(
@@ -322,7 +322,7 @@ def evaluate(simulated, observed, names=tuple(METRICS), minimum_days=MINIMUM_DAY
         dict: metric name -> value, NaN where it is not defined.
 
     Raises:
-        KeyError: naming the first unknown metric and those there are.
+        KeyError: the message names the first unknown metric and those available.
         ValueError: from :func:`known_days`.
     """
     return {name: METRICS[name].function(simulated, observed, minimum_days) for name in names}

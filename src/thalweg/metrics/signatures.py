@@ -1,8 +1,9 @@
-"""Signatures of a hydrograph: what one series of daily discharge says of its catchment, without a model.
+"""Signatures of a hydrograph: model-free indices of one series of daily discharge.
 
-Those of CAMELS, but for the slope, which is of logarithms (Addor et al. 2017, doi:10.5194/hess-21-5293-2017, Table 3, and 2018, doi:10.1029/2018WR022606) and the flashiness
-index of Richards and Baker. Every signature takes discharge (time,), daily, in mm/day over the catchment, NaN where it is not
-known, and returns a float; NaN where it is not defined. Quantiles are interpolated linearly between days.
+Those of CAMELS, except for the slope, which is of logarithms (Addor et al. 2017, doi:10.5194/hess-21-5293-2017, Table 3,
+and 2018, doi:10.1029/2018WR022606) and the flashiness index of Richards and Baker. Every signature takes discharge
+(time,), daily, in mm/day over the catchment, NaN where unknown, and returns a float; NaN where it is not defined.
+Quantiles are interpolated linearly between days.
 """
 
 from typing import NamedTuple
@@ -11,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 ALPHA = 0.925  # of the baseflow filter
-REFLECTED = 30  # days mirrored at both ends, and the least length of a record without gaps (Ladson et al. 2013)
+REFLECTED = 30  # days mirrored at both ends, and the minimum length of a record without gaps (Ladson et al. 2013)
 SLOPE_BETWEEN = (0.33, 0.66)  # exceedance probabilities (Sawicz et al. 2011)
-LOG_FLOOR = 1e-6  # mm/day, the least flow whose logarithm is taken
+LOG_FLOOR = 1e-6  # mm/day, the minimum flow whose logarithm is taken
 HIGH, LOW = 9, 0.2  # times the median (Clausen & Biggs 2000) and the mean (Olden & Poff 2003)
-FEWEST_DAYS = 330  # with discharge, that a year's half-flow date needs
+MIN_DAYS = 330  # with discharge, for a year's half-flow date
 DAYS_PER_YEAR = 365.25
 
 
@@ -52,9 +53,10 @@ def baseflow_index(discharge):
 
         f(t) = 0.925 f(t - 1) + 0.9625 (q(t) - q(t - 1)),
 
-    leaves q - f where f > 0 and q elsewhere, and hands it on. Each pass begins with all flow quick, 30 days before the record,
-    whose ends are mirrored: constant flow for a few years is baseflow but for a hundredth. Records without gaps of more than
-    30 days are filtered one by one. Dimensionless; NaN without such a record or without flow. doi:10.7158/13241583.2013.11465417.
+    leaves q - f where f > 0 and q elsewhere, and passes it on. Each pass begins with all flow quick, 30 days before the record,
+    whose ends are mirrored: constant flow for a few years is baseflow except for a hundredth. Records without gaps of more than
+    30 days are filtered separately. Dimensionless; NaN without such a record or without flow.
+    doi:10.7158/13241583.2013.11465417.
     """
     discharge = np.asarray(discharge, float)
     edges = np.flatnonzero(np.diff(np.isfinite(discharge), prepend=False, append=False))
@@ -101,7 +103,7 @@ def low_flow_days(discharge):
 def half_flow_day(discharge, time):
     """Days after 1 October by which half of a water year's discharge has run off; the mean over water years, day.
 
-    Years with discharge on fewer than 330 days, or without flow, do not count. Court (1962), doi:10.1029/JZ067i011p04335.
+    Years with discharge on fewer than 330 days, or without flow, are not counted. Court (1962), doi:10.1029/JZ067i011p04335.
 
     Args:
         discharge: (time,), mm/day.
@@ -111,7 +113,7 @@ def half_flow_day(discharge, time):
     series = pd.Series(np.asarray(discharge, float), index=days)
     halves = []
     for year, part in series.groupby(np.asarray(days.year + (days.month >= 10))):
-        if part.count() >= FEWEST_DAYS and part.sum() > 0:
+        if part.count() >= MIN_DAYS and part.sum() > 0:
             reached = part.fillna(0).cumsum() >= part.sum() / 2
             halves.append((reached.idxmax() - pd.Timestamp(year - 1, 10, 1)).days)
     return np.mean(halves) if halves else np.nan
@@ -128,7 +130,7 @@ def _quantile(discharge, share):
 
 
 class Signature(NamedTuple):
-    """A signature of the registry; ``dated`` when its function also takes the days."""
+    """A signature of the registry; ``dated`` if its function also needs the days."""
 
     function: callable
     unit: str
@@ -152,7 +154,7 @@ def signatures(discharge, time):
     """All signatures of one gauge.
 
     Args:
-        discharge: (time,), mm/day, NaN where it is not known.
+        discharge: (time,), mm/day, NaN where unknown.
         time: days (time,).
 
     Returns:

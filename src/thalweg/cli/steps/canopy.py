@@ -1,4 +1,4 @@
-"""thalweg step canopy: what a flux tower measured in; a canopy learned from it, simulated beside baselines, out."""
+"""thalweg step canopy: measurements of a flux tower in; simulations of a learned canopy and of baselines out."""
 
 import torch
 
@@ -24,7 +24,7 @@ def arguments(parser):
     parser.add_argument("--settings", required=True, help="the block canopy of the configuration, as JSON")
     parser.add_argument("--bootstrap-samples", type=int, default=2000, help="resamples of months")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--simulations", required=True, help="of every time scale and model, netCDF")
+    parser.add_argument("--simulations", required=True, help="simulations of every time scale and model, netCDF")
     for name, text in TABLES.items():
         parser.add_argument(f"--{name}", required=True, help=text)
 

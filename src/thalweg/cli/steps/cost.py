@@ -1,4 +1,4 @@
-"""thalweg cost: benchmark files and training logs in, the table of what each experiment cost out."""
+"""thalweg cost: benchmark files and training logs in, the table of run time, memory and steps of each experiment out."""
 
 from pathlib import Path
 
@@ -10,9 +10,11 @@ def arguments(parser):
     parser.add_argument("--results", required=True, help="folder of the study")
     parser.add_argument("--runs", nargs="*", default=[], metavar="DOMAIN/EXPERIMENT/MODEL", help="in it")
     parser.add_argument(
-        "--estimates", nargs="*", default=[], metavar="KIND/DOMAIN", help="jobs that train all their models at once"
+        "--estimates", nargs="*", default=[], metavar="KIND/DOMAIN", help="jobs that train all their models together"
     )
-    parser.add_argument("--output", required=True, help="seconds, memory and steps by run, experiment and in all, CSV")
+    parser.add_argument(
+        "--output", required=True, help="seconds, memory and steps by run, experiment and in total, CSV"
+    )
     parser.add_argument("--stages", required=True, help="seconds and memory by kind of job, CSV")
 
 

@@ -15,7 +15,7 @@ def arguments(parser):
     parser.add_argument("--dataset", required=True, help="folder of the fetched dataset, or of your own files")
     parser.add_argument("--settings", required=True, help="the domain's block of the configuration, as JSON")
     parser.add_argument("--output", required=True, help="the domain, netCDF")
-    parser.add_argument("--table", required=True, help="places kept and left out, CSV")
+    parser.add_argument("--table", required=True, help="places kept and omitted, CSV")
 
 
 def run(args):
@@ -32,6 +32,6 @@ def run(args):
 
 
 def _files(folder):
-    """Hashes of one's own files."""
+    """Hashes of a user's own files."""
     files = sorted(path for suffix in ("csv", "nc") for path in Path(folder).rglob(f"*.{suffix}"))
     return {"files": {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}}

@@ -1,4 +1,4 @@
-"""thalweg step draw: what the figures of a kind read in, a picture of each out, as PNG and PDF."""
+"""thalweg step draw: inputs of the figures of a kind in, each figure as PNG and PDF out."""
 
 from thalweg.cli.calls import add_arguments, run_all
 from thalweg.figures import style

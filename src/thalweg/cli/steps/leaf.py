@@ -1,4 +1,4 @@
-"""thalweg step leaf: gas exchange of leaves in, simulations, what is learned of them and fits of single curves out."""
+"""thalweg step leaf: gas exchange of leaves in, simulations, learned parameters and fits of single curves out."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def arguments(parser):
     parser.add_argument("--settings", required=True, help="the block leaf of the configuration, as JSON")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--domain", help="the leaves, netCDF")
-    parser.add_argument("--simulations", help="of every experiment and model, netCDF")
+    parser.add_argument("--simulations", help="simulations of every experiment and model, netCDF")
     parser.add_argument(
         "--output",
         required=True,

@@ -1,4 +1,4 @@
-"""thalweg recover: a domain in, what is learned of a river that is known, because it was made, out."""
+"""thalweg recover: twin experiment of a river: a domain in, recovered parameters out."""
 
 import json
 
@@ -11,7 +11,7 @@ from thalweg.storage.store import provenance, write_table
 
 
 def arguments(parser):
-    parser.add_argument("--domain", required=True, help="netCDF of the domain, whose reaches have geometry")
+    parser.add_argument("--domain", required=True, help="netCDF of a domain with reach geometry")
     parser.add_argument("--settings", required=True, help="period, seeds, steps, hidden and river_step as JSON")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--table", required=True, help="correlations and errors, CSV")

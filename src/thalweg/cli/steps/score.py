@@ -12,12 +12,12 @@ from thalweg.storage.store import provenance, write_table
 
 
 def arguments(parser):
-    parser.add_argument("--simulations", nargs="+", required=True, help="of every model, netCDF")
+    parser.add_argument("--simulations", nargs="+", required=True, help="simulations of every model, netCDF")
     parser.add_argument("--study", required=True, help="name of the study, for the table")
     parser.add_argument(
         "--settings",
         required=True,
-        help="metrics and minimum_days of what is recorded continuously, sample_metrics and minimum_samples of what is "
+        help="metrics and minimum_days of continuous variables, sample_metrics and minimum_samples of those "
         "sampled, as JSON",
     )
     parser.add_argument("--output", required=True, help="scores, CSV")

@@ -1,7 +1,7 @@
-"""thalweg step simulate: an experiment in, what each of its models simulates out.
+"""thalweg step simulate: an experiment in, simulations of each of its models out.
 
-The model's kind decides what is needed: domain, split and weights of one that is trained; domain and split of a climatology; the
-simulations of its members, made before, of an ensemble.
+The inputs depend on the kind of model: domain, split and weights of one that is trained; domain and split of a climatology; the
+earlier simulations of its members, of an ensemble.
 """
 
 import json
@@ -24,7 +24,7 @@ from thalweg.storage.store import provenance, write_netcdf
 def arguments(parser):
     parser.add_argument("--domain", required=True, help="netCDF of the domain")
     parser.add_argument("--splits", required=True, help="table of folds")
-    parser.add_argument("--weights", nargs="*", default=[], help="of trained models, <model>.safetensors each")
+    parser.add_argument("--weights", nargs="*", default=[], help="weights of trained models, <model>.safetensors each")
     parser.add_argument("--settings", required=True, help="by model: model, training, variables, seeds, ... as JSON")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", required=True, help="folder of <model>.nc: simulation, parameters, internal fluxes")

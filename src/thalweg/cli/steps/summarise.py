@@ -16,7 +16,7 @@ def arguments(parser):
     parser.add_argument(
         "--settings",
         required=True,
-        help="compared (metrics of what is recorded continuously), sample_compared and bootstrap_samples, as JSON",
+        help="compared (metrics of continuous variables), sample_compared and bootstrap_samples, as JSON",
     )
     parser.add_argument("--skill", required=True, help="all scores, CSV")
     parser.add_argument("--summary", required=True, help="medians and intervals, CSV")

@@ -1,4 +1,4 @@
-"""thalweg which_prior: a domain in; which prior is found that made discharge at its catchments, out."""
+"""thalweg which_prior: twin experiment of priors: a domain in, scores of every prior on the discharge of every other out."""
 
 import hashlib
 import json
@@ -17,8 +17,8 @@ from thalweg.storage.store import provenance, write_table
 TABLES = {
     "scores": "scores of every generator, candidate, seed and catchment, CSV",
     "confusion": "medians and ranks by generator and candidate, CSV",
-    "margins": "each generator's own prior against the best other, CSV",
-    "evidence": "what claims may rest on, CSV",
+    "margins": "each generator's own prior compared with the best other, CSV",
+    "evidence": "evidence for claims, CSV",
 }
 
 

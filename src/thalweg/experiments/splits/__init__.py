@@ -1,13 +1,13 @@
-"""Splits: who trains and who is tested, as a table that is saved and read by everything after it.
+"""Splits: training and test places, as a table that is saved and read by all later steps.
 
-Nested gauges never straddle training and test, but in ``inner_gauges``, which asks just that: trained at the last gauges
+Nested gauges never straddle training and test, except in ``inner_gauges``, which tests exactly this: trained at the last gauges
 downstream, is discharge right upstream of them? Elsewhere, where a training gauge drains a test gauge, the training gauge (the larger
 catchment) is left out of training; where a test gauge drains a gauge that remains in training, it is left out of
 the test. Both are counted in the table, with the reason.
 
-A gauge whose runoff in the training period is below precipitation less potential evapotranspiration has lost water to
-something that no rainfall-runoff model here knows of, such as the diversions out of New York City's reservoirs. It does not
-train or validate; it is tested like any other. Of less than a year nothing is concluded: the soil may hold the water.
+A gauge whose runoff in the training period is below precipitation minus potential evapotranspiration has lost water to
+processes not in any rainfall-runoff model here, such as the diversions out of New York City's reservoirs. It does not
+train or validate; it is tested like any other. Periods shorter than a year are not judged: the soil may store the water.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ from thalweg.experiments.splits.division import Candidates
 from thalweg.metrics.calendar import NO_YEAR, positions
 from thalweg.registry import load
 
-YEAR = 365  # days, over which the balance of a catchment is judged
+YEAR = 365  # days, minimum to judge the balance of a catchment
 
 
 def make_splits(domain, experiment):
@@ -31,13 +31,13 @@ def make_splits(domain, experiment):
         experiment: a :class:`~thalweg.settings.blocks.Split`.
 
     Returns:
-        DataFrame with a row per fold and place: fold, place, train, validation, test (bool), training_values, test_values (what was
-        observed in the periods), reason, nearest_training_km, train_start, train_end, test_start, test_end, train_years,
+        DataFrame with a row per fold and place: fold, place, train, validation, test (bool), training_values, test_values
+        (number of observations in the periods), reason, nearest_training_km, train_start, train_end, test_start, test_end, train_years,
         test_years. The last two are the water years (1999 ends on 30 September 1999) of the periods that count at this place,
         separated by blanks; empty for all days. Validation places do not train.
 
     Raises:
-        DataError: when the variable was not observed, or a fold has no place left to train, validate or test.
+        DataError: if the variable was not observed, or a fold has no place left to train, validate or test.
     """
     generator = np.random.default_rng(SPLIT_SEED)
     position = kilometres(domain.places) if {"latitude", "longitude"} <= set(domain.places.data_vars) else None
@@ -48,7 +48,7 @@ def make_splits(domain, experiment):
         part: there[:, slice(*positions(domain.forcing.time.values, *days))].sum(1)
         for part, days in (("train", period), ("test", experiment.test))
     }
-    ever = there.any(1)  # elsewhere something else is observed
+    ever = there.any(1)  # elsewhere other variables are observed
     enough = {part: ever & (count >= experiment.minimum_values) for part, count in counts.items()}
     usable = np.flatnonzero(enough["train"] & enough["test"])
     routed = any(observable(name).gather == "routed" for name in experiment.variables)
@@ -145,7 +145,7 @@ def _years(chosen, count):
 
 
 def _diverted(domain, period):
-    """True for gauges whose mean runoff over the period is below precipitation less potential evapotranspiration."""
+    """True for gauges whose mean runoff over the period is below precipitation minus potential evapotranspiration."""
     if (pd.Timestamp(period[1]) - pd.Timestamp(period[0])).days < YEAR - 1:
         return np.zeros(len(domain.place_ids), bool)
     days = slice(*map(str, period))
@@ -157,7 +157,7 @@ def _diverted(domain, period):
 
 
 def _drains(domain):
-    """(place, place) matrix: True where the row's catchment holds the column's; equal ones hold each other."""
+    """(place, place) matrix: True where the row's catchment contains the column's; equal ones contain each other."""
     units = domain.catchment_units
     shared = (units.multiply(domain.attributes.area.values) @ units.T).toarray()
     own = np.diag(shared)

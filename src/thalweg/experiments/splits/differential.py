@@ -9,7 +9,7 @@ from thalweg.experiments.splits.division import Division, kind
 from thalweg.metrics.calendar import positions, water_year
 from thalweg.schema import Settings
 
-YEARS = {  # the half that trains: forcing whose mean ranks the years, and whether its greater half does
+YEARS = {  # the half that trains: forcing whose mean ranks the years, and whether its larger half does
     "wet": ("precipitation", True),
     "dry": ("precipitation", False),
     "warm": ("temperature", True),
@@ -25,7 +25,7 @@ class Options(Settings):
 
 @kind("same", Options, one_period=True)
 def differential(candidates):
-    """Every place is tested in the half of its years that does not train."""
+    """Every place is tested in the half of its years not used for training."""
     domain = candidates.domain
     variable, greater = YEARS[candidates.options.train_on]
     time = domain.forcing.time.values
@@ -43,6 +43,6 @@ def differential(candidates):
 
 
 def _whole_years(time, period, step_days):
-    """The water years that lie wholly within a period, by their number of steps (365 days, 12 months)."""
+    """The water years entirely within a period, by their number of steps (365 days, 12 months)."""
     years, count = np.unique(water_year(time[slice(*positions(time, *period))]), return_counts=True)
     return [int(year) for year, size in zip(years, count) if size >= int(365 / step_days + 0.01)]

@@ -1,7 +1,7 @@
-"""What a kind of split is: a function that divides places, and perhaps years, between training and test.
+"""A kind of split: a function that divides places, and optionally years, between training and test.
 
-A kind is a function named like its file, decorated with :func:`kind`. It is given :class:`Candidates` and returns a
-:class:`Division`; everything that holds for every kind (nested catchments, diverted gauges, shares, validation) is done by
+A kind is a function named like its file, decorated with :func:`kind`. It receives :class:`Candidates` and returns a
+:class:`Division`; the common parts (nested catchments, diverted gauges, shares, validation) is done by
 :func:`thalweg.experiments.splits.make_splits`.
 """
 
@@ -16,20 +16,20 @@ PLACES = ("same", "held_out", "apart")
 
 
 class NoOptions(Settings):
-    """A kind without keys of its own."""
+    """A kind without additional keys."""
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a kind is given.
+    """Input of a kind.
 
     Attributes:
         domain: the :class:`~thalweg.basin.domain.Domain`.
         split: the :class:`~thalweg.settings.blocks.Split`.
         options: the kind's own keys, checked.
         usable: positions of the places with enough observations in both periods.
-        drains: (place, place) bool, True where the row's catchment holds the column's.
-        generator: for what is drawn at random.
+        drains: (place, place) bool, True where the row's catchment contains the column's.
+        generator: for random draws.
     """
 
     domain: Any
@@ -42,13 +42,13 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Division:
-    """Who is tested, and where or when that is not all, who trains.
+    """Tested places and, if not all others, training places and years.
 
     Attributes:
         fold_of: fold in which each place is tested (place,), -1 in none.
-        trains: bool (place,), places that may train; None for all.
+        trains: bool (place,), places that may train; if None, all.
         train_years, test_years: water years that count at each place, a list of int each; None for all.
-        reason: why a place that may not train and is not tested is left out.
+        reason: why a place is neither trained nor tested.
     """
 
     fold_of: np.ndarray
@@ -62,10 +62,10 @@ def kind(places, options=NoOptions, nested_apart=True, one_period=False):
     """Declare a kind of split.
 
     Args:
-        places: ``"same"``: the places that train are tested; ``"held_out"``: folds of places, each tested once by what trained on the
-            others; ``"apart"``: one fold, whose places do not train.
-        options: subclass of :class:`~thalweg.schema.Settings`, keys of an experiment that this kind reads.
-        nested_apart: a gauge never trains where its catchment holds a tested one, and is not tested inside a training one.
+        places: ``"same"``: the places that train are tested; ``"held_out"``: folds of places, each tested once by models
+            trained on the others; ``"apart"``: one fold, whose places do not train.
+        options: subclass of :class:`~thalweg.schema.Settings`, keys of an experiment of this kind.
+        nested_apart: a gauge never trains if its catchment contains a tested one, and is not tested inside a training one.
         one_period: training and test divide the years of one period.
     """
     if places not in PLACES:

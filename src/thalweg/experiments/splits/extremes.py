@@ -1,4 +1,4 @@
-"""Train on the water years whose greatest flood is below a return period, test on those above."""
+"""Train on the water years whose largest flood is below a return period, test on those above."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from thalweg.schema import Settings
 
 
 class Options(Settings):
-    """Where the years divide."""
+    """Threshold between the years."""
 
     return_period: Annotated[float, Field(gt=1)] = Field(
         5, description="return period of the limiting flood in years, from a log-Pearson III distribution of each gauge"
@@ -21,7 +21,7 @@ class Options(Settings):
 
 @kind("same", Options, one_period=True)
 def extremes(candidates):
-    """Every gauge is tested in its years of great floods."""
+    """Every gauge is tested in its years of large floods."""
     domain = candidates.domain
     classes = years_below(observations(domain, "discharge"), candidates.split.train, candidates.options.return_period)
     chosen = [classes[place] for place in domain.place_ids]

@@ -16,7 +16,7 @@ class Options(Settings):
 
 @kind("apart", Options)
 def scale(candidates):
-    """Gauges with an area of the one range are tested, those of the other train."""
+    """Gauges with an area in one range are tested, those in the other are used for training."""
     area = candidates.domain.places.drainage_area.values
     options = candidates.options
     return Division(

@@ -1,4 +1,4 @@
-"""Prediction in ungauged regions (PUR): folds of near places, or the seven groups of hydrologic units of the United States."""
+"""Prediction in ungauged regions (PUR): folds of nearby places, or the seven groups of hydrologic units of the United States."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ HYDROLOGIC_UNITS = ((1, 2), (3, 6), (4, 5, 7), (9, 10), (8, 11, 12, 13), (14, 15
 
 
 class Options(Settings):
-    """What makes a region."""
+    """Definition of a region."""
 
     regions: Literal["distance", "hydrologic_units"] = Field(
         "distance",

@@ -1,9 +1,9 @@
-"""Losses on what was observed at gauges and sites: one file each, a function of its file's name.
+"""Losses for observations at gauges and sites: one file each, a function of its file's name.
 
 Every loss takes (time, gauge) tensors of one unit (mm/day for discharge); days without observation are NaN. The third argument
 is the standard deviation of each gauge's observations in the training period. A loss may declare:
 
-- ``censored = True``: it takes a fourth argument of the first ones' shape, True where an observation stands for "no more than
-  this"; a loss without it is never given such observations at sites;
+- ``censored = True``: it takes a fourth argument of the first ones' shape, True where an observation is an upper limit
+  ; a loss without it never receives such observations at sites;
 - ``logarithmic = True``: the standard deviation is that of the logarithms.
 """

@@ -1,4 +1,4 @@
-"""The distance from the best Kling-Gupta efficiency."""
+"""The distance from the optimal Kling-Gupta efficiency."""
 
 import torch
 
@@ -6,9 +6,9 @@ from thalweg.learn.losses._shared import STABILITY
 
 
 def kge(simulated, observed, deviation):
-    """Mean over gauges of 1 - KGE (Gupta et al. 2009, doi:10.1016/j.jhydrol.2009.08.003), each gauge by itself.
+    """Mean over gauges of 1 - KGE (Gupta et al. 2009, doi:10.1016/j.jhydrol.2009.08.003), for each gauge separately.
 
-    ``deviation`` guards the gauges whose discharge hardly varies: it is the least standard deviation divided by.
+    ``deviation`` is the minimum divisor, for gauges whose discharge hardly varies.
     """
     valid = ~torch.isnan(observed)
     count = valid.sum(0).clamp(min=1)

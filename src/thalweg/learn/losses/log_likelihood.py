@@ -2,19 +2,19 @@
 
 import torch
 
-SMALLEST = 1e-6  # the least value whose logarithm is taken
+SMALLEST = 1e-6  # the minimum value whose logarithm is taken
 
 
 def log_likelihood(simulated, observed, deviation, censored=None):
     """Negative log-likelihood of log-normal errors, without its constant: mean over samples of z^2 / 2, or -log Phi(-z).
 
-    z = (ln S - ln O) / sigma. The second form is for samples below a detection limit O: any value under it will do (Tobin
+    z = (ln S - ln O) / sigma. The second form is for samples below a detection limit O: any value below it fits equally (Tobin
     1958, doi:10.2307/1907382).
 
     Args:
         simulated, observed: tensors (time, site), above 0.
         deviation: sigma, standard deviation of each site's ln O in the training period (site,).
-        censored: bool tensor (time, site); None where nothing is.
+        censored: bool tensor (time, site); None if nothing is censored.
     """
     valid = ~torch.isnan(observed)
     filled = torch.where(valid, observed, 1.0).clamp(min=SMALLEST)

@@ -6,7 +6,7 @@ import torch
 def rmse_combination(simulated, observed, deviation, share=0.25):
     """(1 - a) RMSE(Q) + a RMSE(log10(sqrt(Q + 1e-6) + 0.1)), a = 0.25 (Feng et al. 2022, doi:10.1029/2022WR032404).
 
-    ``deviation`` is not used; it is there so that losses can be exchanged.
+    ``deviation`` is not used; it keeps the losses interchangeable.
     """
     valid = ~torch.isnan(observed)
     filled = torch.where(valid, observed, 1.0)

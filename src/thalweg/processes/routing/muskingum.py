@@ -9,7 +9,7 @@ The process has the volume V as its state, and means over steps: with k = K / dt
 
 gives outflows O that obey the recursion above, with the mean of both steps for L, and V_1 is exactly what is left. C1 < 0
 or C3 < 0 makes negative flows from positive ones; so X is at most theta / k, and theta at least 1 - (1 - X) k, where the
-outflow is a weighted mean of this and the last inflow, the sharpest there can be.
+outflow is a weighted mean of this and the last inflow, the sharpest possible.
 """
 
 from functools import cache
@@ -20,7 +20,7 @@ from thalweg.processes.routing.muskingum_cunge import DISCHARGE, INFLOW, LATERAL
 
 PARAMETERS = (
     Parameter("travel_time", 60.0, 1e6, "s", "K, the volume of a discharge of 1 m3/s"),
-    Parameter("weight", 0.0, 0.5, "dimensionless", "X, of inflow beside outflow"),
+    Parameter("weight", 0.0, 0.5, "dimensionless", "X, weight of inflow relative to outflow"),
 )
 
 

@@ -18,10 +18,10 @@ With theta = 1/2 and constant K = V / Q this is the linear Muskingum scheme for 
   Courant number, so that numerical and physical diffusion agree (Cunge 1969; Ponce 1994);
 * X is bounded so that outflow is not negative (kappa (V_0 + theta dt (I + L))**beta >= X I), and to [-1, 1/2];
 * the equation for V_theta is y + G y**beta = 1 for the share y of the water there is that stays: one equation for all
-  reaches and flows, solved in closed form to 1e-12 (:func:`drained`). What is left of that error moves the rating curve,
+  reaches and flows, solved in closed form to 1e-12 (:func:`drained`). The remaining error affects the rating curve,
   not the balance: V_1 takes the outflow as it is, so mass and steady discharge are exact.
 
-Todini (2007, doi:10.5194/hess-11-1645-2007) mends the volume of variable-parameter Muskingum-Cunge by correcting its coefficients;
+Todini (2007, doi:10.5194/hess-11-1645-2007) corrects the volume of variable-parameter Muskingum-Cunge through its coefficients;
 here volume is the variable. A lake (``lakes=True``) is a level pool with the same equation: outflow over a weir,
 O = C (V / area)**1.5, X = 0.
 """
@@ -49,12 +49,12 @@ LAKE = (
     Parameter("weir_coefficient", 1.0, 1000.0, "m**1.5/s", "C of the outflow C h**1.5 over depth h above the sill"),
 )
 INFLOW = Variable("inflow", "m**3/s", "from the reaches upstream, mean of the step")
-LATERAL_INFLOW = Variable("lateral_inflow", "m**3/s", "from the land beside the reach, mean of the step")
+LATERAL_INFLOW = Variable("lateral_inflow", "m**3/s", "from the adjacent land, mean of the step")
 DISCHARGE = Variable("discharge", "m**3/s", "through the downstream end, mean of the step")
 
 
 def exponent(width_exponent):
-    """beta: discharge grows with this power of the volume, and the wave is so much faster than the water."""
+    """beta: discharge grows with this power of the volume, and the wave is faster than the water by this factor."""
     return (3.0 * width_exponent + 5.0) / (3.0 * width_exponent + 3.0)
 
 
@@ -71,7 +71,7 @@ def depth(area, width_coefficient, width_exponent):
 
 
 def _storage(p, lakes):
-    """Whether a lake (None where there are none), and beta and kappa of Q = kappa V**beta."""
+    """Whether a lake (None if there are none), and beta and kappa of Q = kappa V**beta."""
     beta = exponent(p["width_exponent"])
     kappa = rating(p["roughness"], p["width_coefficient"], p["width_exponent"], p["slope"], p["length"])
     if not lakes:
@@ -92,12 +92,12 @@ def _weights(volume, p, beta, kappa, dt):
 
 
 def steady_volume(parameters, inflow, lateral_inflow, time_step, iterations=50):
-    """Volume at which a reach's outflow is its inflow, so that a march from it under constant forcing stands still.
+    """Volume at which a reach's outflow is its inflow, so that a march from it under constant forcing stays constant.
 
     Args:
-        parameters: name -> tensor (reach,); those of lakes may be among them.
+        parameters: name -> tensor (reach,); may include those of lakes.
         inflow, lateral_inflow: tensors (reach,), m3/s.
-        time_step: of the process, in seconds; Cunge's weight depends on it a little.
+        time_step: of the process, in seconds; Cunge's weight depends on it slightly.
 
     Returns:
         Tensor (reach,), m3, without gradient.
@@ -160,7 +160,7 @@ def muskingum_cunge(time_step=3600.0, lakes=False):
 
     Args:
         time_step: in seconds.
-        lakes: also take the parameters of lakes; a reach whose ``lake_area`` is above 0 is one.
+        lakes: include the parameters of lakes; a reach whose ``lake_area`` is above 0 is one.
 
     Returns:
         Process: forcing and flux in m3/s, state ``volume`` in m3.

@@ -11,8 +11,8 @@ import torch
 from thalweg.processes.process import Parameter
 
 PARAMETERS = (
-    Parameter("route_a", 0.0, 2.9, "dimensionless", "shape of the gamma unit hydrograph, less 0.1"),
-    Parameter("route_b", 0.0, 6.5, "day", "scale of the gamma unit hydrograph, less 0.5 days"),
+    Parameter("route_a", 0.0, 2.9, "dimensionless", "shape of the gamma unit hydrograph, minus 0.1"),
+    Parameter("route_b", 0.0, 6.5, "day", "scale of the gamma unit hydrograph, minus 0.5 days"),
 )
 
 ORDINATES = 15

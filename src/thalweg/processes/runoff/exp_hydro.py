@@ -32,10 +32,10 @@ PARAMETERS = (
 )
 
 FLUXES = (
-    Variable("runoff", "mm/day", "subsurface flow and what spills"),
+    Variable("runoff", "mm/day", "subsurface flow and spill"),
     Variable("evapotranspiration", "mm/day", "actual evapotranspiration"),
     Variable("baseflow", "mm/day", "subsurface flow, drainage of the bucket"),
-    Variable("surface_flow", "mm/day", "what spills from a full bucket"),
+    Variable("surface_flow", "mm/day", "spill of a full bucket"),
     Variable("snowmelt", "mm/day", "melt of the snowpack"),
 )
 

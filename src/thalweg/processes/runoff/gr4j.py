@@ -2,7 +2,8 @@
 
 Equations and their order are those of the paper, which integrates the production store over the day (tanh) and both
 stores' outflow (the fourth roots); rain and melt come from the snow routine of :mod:`thalweg.processes.runoff.hbv`. Its two
-unit hydrographs are delay lines: states that hold the water to leave in so many days. Their length bounds X4, which is
+unit hydrographs are delay lines: states that hold the water due to leave after a number of days. Their length bounds X4,
+which is
 at most 4 days here (4 and 8 ordinates): the paper's 80 % interval is 1.1 to 2.9 days, as that of X2 is -5 to 3 mm/day.
 States in mm, fluxes in mm/day, a step of one day.
 
@@ -30,8 +31,8 @@ STATES = (
     *HBV_STATES[:2],  # snow
     State("production_store", 0.001, "mm", "S, soil water"),
     State("routing_store", 0.001, "mm", "R, water of the slow branch"),
-    *(State(name, 0.0, "mm", "water that reaches the routing store after so many days") for name in SLOW),
-    *(State(name, 0.0, "mm", "water that reaches the outlet after so many days") for name in FAST),
+    *(State(name, 0.0, "mm", "water that reaches the routing store after the given number of days") for name in SLOW),
+    *(State(name, 0.0, "mm", "water that reaches the outlet after the given number of days") for name in FAST),
 )
 
 PARAMETERS = (
@@ -74,7 +75,7 @@ def ordinates(X4):
 
 
 def delay(state, names, water, shares):
-    """Water through a unit hydrograph: (what leaves today in mm/day, new states by name)."""
+    """Water through a unit hydrograph: (outflow of the day in mm/day, new states by name)."""
     leaving, *waiting = [state[name] + share * water for name, share in zip(names, shares)]
     return leaving, dict(zip(names, [*waiting, shares[-1] * water]))
 
@@ -110,7 +111,7 @@ def gr4j(snow_routine=True):
     """The process.
 
     Args:
-        snow_routine: False where no temperature is known: all precipitation is rain, as in the paper.
+        snow_routine: False where there is no temperature: all precipitation is rain, as in the paper.
 
     Returns:
         Process: states in mm, fluxes in mm/day.

@@ -52,7 +52,7 @@ PARAMETERS = (
     Parameter("K1", 0.01, 0.5, "1/day", "recession of the upper zone"),
     Parameter("K2", 0.001, 0.2, "1/day", "recession of the lower zone"),
     Parameter("LP", 0.2, 1.0, "dimensionless", "soil moisture, as a share of FC, above which ET is potential"),
-    Parameter("PERC", 0.0, 10.0, "mm/day", "greatest percolation"),
+    Parameter("PERC", 0.0, 10.0, "mm/day", "maximum percolation"),
     Parameter("UZL", 0.0, 100.0, "mm", "upper-zone threshold of near-surface flow"),
     Parameter("TT", -2.5, 2.5, "degC", "threshold temperature of snow and melt"),
     Parameter("CFMAX", 0.5, 10.0, "mm/degC/day", "degree-day factor"),
@@ -88,7 +88,7 @@ def snow(state, forcing, parameters):
 
 
 def without_snow(process):
-    """A process with this snow routine for where no temperature is known: all precipitation is rain, and there is no snow store."""
+    """A process with this snow routine for domains without temperature: all precipitation is rain, and there is no snow store."""
 
     def kept(variables):
         return tuple(one for one in variables if one.name not in SNOW)
@@ -107,9 +107,9 @@ def soil(storage, lower, water, evapotranspiration, parameters, capillary_rise=T
     Args:
         storage, lower: soil moisture and lower zone at its beginning, mm.
         water: rain and melt that reach the soil, mm/day.
-        evapotranspiration: function of the soil moisture after recharge, mm, to what is drawn from it, mm/day.
+        evapotranspiration: function of the soil moisture after recharge, mm, to the evapotranspiration, mm/day.
         parameters: of HBV.
-        capillary_rise: as of :func:`hbv`.
+        capillary_rise: as in :func:`hbv`.
 
     Returns:
         (soil moisture, lower zone) at its end in mm, (recharge, evapotranspiration, capillary rise) in mm/day.
@@ -173,18 +173,18 @@ def hbv(capillary_rise=True, shaped_evapotranspiration=True, time_step="day", sn
         capillary_rise: HBV 1.1p, water rises from the lower zone to a soil in deficit; False is HBV 1.0.
         shaped_evapotranspiration: learn the exponent BETAET; False fixes it at 1, the classical 12-parameter HBV.
         time_step: ``"day"`` or ``"hour"``.
-        snow_routine: False where no temperature is known.
+        snow_routine: False where there is no temperature.
 
     Returns:
         Process: states in mm, fluxes in mm per step.
 
     Raises:
-        ValueError: for another step.
+        ValueError: for any other time step.
     """
     if time_step not in STEPS_PER_DAY:
         raise ValueError(
-            f"hbv has a step of {' or '.join(STEPS_PER_DAY)}, not of {time_step}, over which its storages would fill and empty; "
-            "choose a process of that step, or give forcing by day"
+            f"hbv runs with a step of {' or '.join(STEPS_PER_DAY)}, not {time_step}, which is too long for its storages; "
+            "choose a process with that step, or supply daily forcing"
         )
     steps = STEPS_PER_DAY[time_step]
 

@@ -5,11 +5,11 @@ function of soil moisture there are
 
 - transpiration, Penman-Monteith (:mod:`thalweg.processes.vegetation.penman_monteith`) with the conductance of leaves whose Vcmax falls
   with the soil water of the morning (:mod:`thalweg.processes.vegetation.photosynthesis`);
-- evaporation of rain that the leaves hold, up to what Penman-Monteith allows a wet canopy; while they are wet they do not
+- evaporation of intercepted rain, up to the Penman-Monteith rate of a wet canopy; while they are wet they do not
   transpire (Rutter et al. 1971, doi:10.1016/0002-1571(71)90034-3, for a day);
-- leaves that come and go, or needles that wake and rest, with the temperature of the last weeks.
+- phenology of deciduous and evergreen leaves from the temperature of the last weeks.
 
-The step is a day; leaves work while there is light, with the means of the day length. States in mm, fluxes in mm/day.
+The step is a day; leaves are active in daylight, with means over the day length. States in mm, fluxes in mm/day.
 """
 
 from dataclasses import replace
@@ -25,10 +25,10 @@ HOURS = 24.0
 PRESSURE = 97.0  # kPa, of the air at about 360 m
 CO2 = 380.0  # umol/mol
 LIGHT = 2.05  # umol of photosynthetically active light per J of shortwave radiation
-ALBEDO = 0.23  # of the net radiation given
-MEMORY = 21.0  # days over which temperature is remembered by buds and leaves
+ALBEDO = 0.23  # assumed in the given net radiation
+MEMORY = 21.0  # days, memory of buds and leaves for temperature
 SPREAD = 1.5  # K, over which they open and fall
-LEAST_EVAPORATION = 0.01  # mm/day, of a wet canopy
+MIN_EVAPORATION = 0.01  # mm/day, of a wet canopy
 CARBON = 12.011e-6 * 3600.0  # g m-2 hour-1 of C in a umol m-2 s-1
 
 WARMTH = State("warmth", 0.0, "degC", "air temperature of the last weeks")
@@ -43,27 +43,29 @@ FORCINGS = (
 )
 
 CANOPY = (
-    Parameter("Vcmax25", 20.0, 150.0, "umol/m**2/s", "greatest rate of carboxylation at 25 degC, of the top leaf"),
+    Parameter("Vcmax25", 20.0, 150.0, "umol/m**2/s", "maximum rate of carboxylation at 25 degC, of the top leaf"),
     Parameter("g1", 0.5, 8.0, "kPa**0.5", "slope of stomatal conductance (Medlyn)"),
     Parameter("leaf_area_index", 0.5, 8.0, "dimensionless", "in full leaf"),
-    Parameter("evergreen_share", 0.0, 1.0, "dimensionless", "share of the leaves that works in winter"),
-    Parameter("leaf_out", -2.0, 14.0, "degC", "temperature of the last weeks at which half of the others are out"),
+    Parameter("evergreen_share", 0.0, 1.0, "dimensionless", "share of the leaves active in winter"),
+    Parameter(
+        "leaf_out", -2.0, 14.0, "degC", "temperature of the last weeks at which half of the other leaves are out"
+    ),
     Parameter("aerodynamic_conductance", 0.005, 0.1, "m/s", "from the leaves to the air", logarithmic=True),
     Parameter("interception", 0.02, 0.6, "mm", "rain that a leaf area index of 1 holds in a day"),
-    replace(STRESS, high=2.0, meaning="B, of the stress that soil moisture below field capacity is to leaves"),
+    replace(STRESS, high=2.0, meaning="B, stress of leaves by soil moisture below field capacity"),
 )
 
 CANOPY_FLUXES = (
-    Variable("transpiration", "mm/day", "water that leaves take from the soil"),
+    Variable("transpiration", "mm/day", "water taken up from the soil by plants"),
     Variable("interception_loss", "mm/day", "rain that evaporates from leaves"),
-    Variable("gross_uptake", "g/m**2/day", "carbon that leaves fix"),
-    Variable("net_uptake", "g/m**2/day", "carbon that leaves fix less their respiration in daylight"),
+    Variable("gross_uptake", "g/m**2/day", "carbon fixed by leaves"),
+    Variable("net_uptake", "g/m**2/day", "carbon fixed by leaves minus their respiration in daylight"),
     Variable("canopy_conductance", "m/s", "of all leaves' stomata, in daylight"),
 )
 
 
 def active_leaves(warmth, parameters):
-    """Leaf area index at work, from the air temperature of the last weeks in degC and the parameters of CANOPY."""
+    """Active leaf area index, from the air temperature of the last weeks in degC and the parameters of CANOPY."""
     p = parameters
     out = 1.0 / (1.0 + exp((p["leaf_out"] - warmth) / SPREAD))
     return p["leaf_area_index"] * (p["evergreen_share"] + (1.0 - p["evergreen_share"]) * out)
@@ -92,7 +94,7 @@ def hbv_canopy():
 
         # Canopy
         wet = latent_heat(energy, temperature, deficit, PRESSURE, p["aerodynamic_conductance"])
-        wet = clip(water_depth(wet) * hours / HOURS, LEAST_EVAPORATION, None)
+        wet = clip(water_depth(wet) * hours / HOURS, MIN_EVAPORATION, None)
         interception = minimum(rain, minimum(p["interception"] * leaf_area_index, wet))
         co2 = CO2 + 0.0 * temperature
         stress = water_stress(state["soil_moisture"] / p["FC"], p["stress_exponent"])

@@ -1,4 +1,4 @@
-"""HBV whose recharge is a small network: a process replaced by what data say of it, all others kept.
+"""HBV whose recharge is a small network: one process is replaced by a learned function, all others are kept.
 
 In HBV the share (SM / FC)^BETA of rain and melt passes the soil (:mod:`thalweg.processes.runoff.hbv`). Here the share is
 

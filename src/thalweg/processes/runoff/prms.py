@@ -3,7 +3,7 @@
 Seven stores and eighteen parameters, in the lumped form of Knoben et al. (2019, doi:10.5194/gmd-12-2463-2019): snow by
 degree-days, interception, an impervious share with its own storage, a soil of two zones whose upper one sets the
 contributing area, a subsurface reservoir and groundwater. A day goes from store to store downwards; evapotranspiration
-is met from above to below, each soil zone giving in proportion to what it holds. The subsurface reservoir is stiff: its
+is met from top to bottom, by each soil zone in proportion to its storage. The subsurface reservoir is stiff: its
 outflow k3 S + k4 S^2 is taken at the end of the day (backward Euler, a quadratic equation), and its drainage by one
 Newton step towards it. States in mm, fluxes in mm/day, a step of one day.
 
@@ -35,11 +35,11 @@ PARAMETERS = (
     Parameter("beta", 0.0, 1.0, "dimensionless", "pervious share of the catchment"),
     Parameter("stor", 0.0, 5.0, "mm", "capacity of interception"),
     Parameter("retip", 0.0, 50.0, "mm", "capacity of the impervious store"),
-    Parameter("fscn", 0.0, 1.0, "dimensionless", "least contributing share, as a share of scx"),
-    Parameter("scx", 0.0, 1.0, "dimensionless", "greatest contributing share of the pervious area"),
+    Parameter("fscn", 0.0, 1.0, "dimensionless", "minimum contributing share, as a share of scx"),
+    Parameter("scx", 0.0, 1.0, "dimensionless", "maximum contributing share of the pervious area"),
     Parameter("flz", 0.005, 0.995, "dimensionless", "share of stot in the lower zone of the soil"),
     Parameter("stot", 20.0, 2000.0, "mm", "capacity of the soil", logarithmic=True),
-    Parameter("cgw", 0.0, 20.0, "mm/day", "greatest direct recharge of groundwater"),
+    Parameter("cgw", 0.0, 20.0, "mm/day", "maximum direct recharge of groundwater"),
     Parameter("resmax", 1.0, 300.0, "mm", "storage at which the subsurface store drains k1", logarithmic=True),
     Parameter("k1", 0.0, 1.0, "mm/day", "drainage of the subsurface store to groundwater"),
     Parameter("k2", 1.0, 5.0, "dimensionless", "exponent of that drainage"),
@@ -70,7 +70,7 @@ def quadratic_outflow(storage, k3, k4):
 def newton_outflow(storage, rate, exponent):
     """Outflow over a day, mm/day, of a store in mm that drains ``rate`` mm/day, a power of its storage.
 
-    One Newton step of backward Euler from the morning's storage: never more than there is, and stable for any rate.
+    One Newton step of backward Euler from the morning's storage: never more than the storage, and stable for any rate.
     """
     return rate * storage / (storage + exponent * rate + TINY)
 

@@ -7,7 +7,7 @@ doi:10.5194/gmd-12-2463-2019): all capacities are shares of one. Rain and melt c
     (Pbase + (L - Pbase) (D / L)^(1 + rexp)) UZF / UZFWM,    Pbase = LZFPM klzp + LZFSM klzs
 
 with L the capacity and D the deficit of the lower zone; this is Pbase (1 + zperc ...) with zperc = (L - Pbase) / Pbase,
-so that an empty lower zone asks for all its capacity. A day goes: outflow of the lower zone, rain and melt,
+so that the demand of an empty lower zone is its capacity. A day goes: outflow of the lower zone, rain and melt,
 percolation, surface flow and interflow, evapotranspiration, exchange of tension and free water. Percolation takes one
 Newton step towards the deficit of the day's end, since the demand is stiff, and fits into the deficit that the outflow
 has widened. States in mm, fluxes in mm/day, a step of one day.
@@ -38,8 +38,8 @@ PARAMETERS = (
     Parameter("f3", 0.005, 0.995, "dimensionless", "share of the lower zone that is tension water"),
     Parameter("f4", 0.005, 0.995, "dimensionless", "share of the lower free water that is primary"),
     Parameter("kuz", 0.0, 1.0, "1/day", "recession of upper free water"),
-    Parameter("rexp", 0.0, 7.0, "dimensionless", "exponent of percolation, less 1"),
-    Parameter("pfree", 0.0, 1.0, "dimensionless", "share of percolation that goes to free water at once"),
+    Parameter("rexp", 0.0, 7.0, "dimensionless", "exponent of percolation, minus 1"),
+    Parameter("pfree", 0.0, 1.0, "dimensionless", "share of percolation that goes directly to free water"),
     Parameter("klzp", 0.0, 1.0, "1/day", "recession of primary free water"),
     Parameter("klzs", 0.0, 1.0, "1/day", "recession of supplementary free water"),
     *HBV_PARAMETERS[-4:],  # snow
@@ -69,7 +69,7 @@ def capacities(p):
 
 
 def percolation_demand(deficit, capacity, base, rexp):
-    """What the lower zone asks of a full upper zone, mm/day, at its deficit in mm, and the slope; ``base`` is Pbase."""
+    """Percolation demand of the lower zone at a full upper zone, mm/day, for its deficit in mm, and the slope; ``base`` is Pbase."""
     share = deficit / capacity
     reserve = (capacity - base) * power(share, rexp)
     return base + reserve * share, (1.0 + rexp) * reserve / capacity

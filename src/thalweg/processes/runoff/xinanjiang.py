@@ -4,7 +4,7 @@ Runoff follows a double parabolic curve (Jayawardena & Zhou 2000, doi:10.1016/S0
 fills unevenly over the catchment, and two branches of the curve meet where it fills the share 0.5 - a of its capacity.
 A free-water store then parts runoff into surface flow, interflow and groundwater (Zhao 1992,
 doi:10.1016/0022-1694(92)90096-E). Parameters are those of Knoben et al. (2019, doi:10.5194/gmd-12-2463-2019), with b of
-0.1 and ex of 1 at least, below which the curves' slopes are infinite at a full store. Rain and melt come from the snow
+at least 0.1 and ex of at least 1, below which the curves' slopes are infinite at a full store. Rain and melt come from the snow
 routine of :mod:`thalweg.processes.runoff.hbv`. A day goes from store to store downwards; what is above a store's capacity runs
 off. States in mm, fluxes in mm/day, a step of one day.
 """
@@ -34,7 +34,7 @@ PARAMETERS = (
     Parameter("stot", 20.0, 2000.0, "mm", "capacity for tension and free water", logarithmic=True),
     Parameter("fwm", 0.01, 0.99, "dimensionless", "share of stot that is tension water"),
     Parameter("flm", 0.01, 0.99, "dimensionless", "share of the tension water above which ET is potential"),
-    Parameter("c", 0.01, 0.99, "dimensionless", "least share of potential ET"),
+    Parameter("c", 0.01, 0.99, "dimensionless", "minimum share of potential ET"),
     Parameter("ex", 1.0, 10.0, "dimensionless", "exponent of the free-water curve", logarithmic=True),
     Parameter("ki", 0.0, 1.0, "1/day", "rate from free water to interflow"),
     Parameter("kg", 0.0, 1.0, "1/day", "rate from free water to groundwater"),
@@ -48,7 +48,7 @@ FLUXES = (
     Variable("evapotranspiration", "mm/day", "actual evapotranspiration"),
     Variable("baseflow", "mm/day", "QG, flow of the groundwater"),
     Variable("interflow", "mm/day", "QI, flow of the interflow store"),
-    Variable("surface_flow", "mm/day", "QS, from the impervious share and what does not enter free water"),
+    Variable("surface_flow", "mm/day", "QS, from the impervious share and water that does not enter free water"),
     Variable("recharge", "mm/day", "RG, free water to groundwater"),
     Variable("snowmelt", "mm/day", "melt of the snowpack"),
 )

@@ -1,4 +1,4 @@
-"""Evapotranspiration of a canopy: Penman-Monteith, and a leaf made a canopy.
+"""Evapotranspiration of a canopy: Penman-Monteith, and scaling from leaf to canopy.
 
 Penman-Monteith after Monteith (1965, Evaporation and environment, Symp. Soc. Exp. Biol. 19, 205-234), with the constants of
 FAO-56 (Allen et al. 1998, equations 3, 8, 11 and 13):
@@ -8,7 +8,7 @@ FAO-56 (Allen et al. 1998, equations 3, 8, 11 and 13):
 lambda E latent heat and R available energy [W/m2], D vapour pressure deficit [kPa], Delta and gamma [kPa/K], g_a aerodynamic
 and g_c canopy conductance [m/s].
 
-One big leaf stands for the canopy: where nitrogen follows light down the canopy, every layer is a copy of the top leaf,
+The canopy is one big leaf: where nitrogen follows light down the canopy, every layer is a copy of the top leaf,
 scaled by the light that reaches it (Sellers et al. 1992, doi:10.1016/0034-4257(92)90121-O). Assimilation and conductance of
 the canopy are those of the top leaf times
 
@@ -46,7 +46,7 @@ def latent_heat(energy, temperature, deficit, pressure, aerodynamic, canopy=None
     """Latent heat of a canopy, W/m2.
 
     Args:
-        energy: available energy: net radiation less what the ground takes up, W/m2.
+        energy: available energy: net radiation minus the ground heat flux, W/m2.
         temperature: of the air, degC.
         deficit: vapour pressure deficit of the air, kPa.
         pressure: of the air, kPa.
@@ -66,7 +66,7 @@ def water_depth(latent_heat):
 
 
 def leaf_to_canopy(leaf_area_index):
-    """What a flux of the top leaf is multiplied by to be that of the canopy: m2 of such leaves per m2 of ground."""
+    """Factor from a flux of the top leaf to that of the canopy: m2 of such leaves per m2 of ground."""
     return (1.0 - exp(-EXTINCTION * leaf_area_index)) / EXTINCTION
 
 
@@ -76,7 +76,7 @@ def velocity(conductance, temperature, pressure):
 
 
 def canopy_fluxes(parameters, leaf_area_index, light, energy, temperature, deficit, pressure, co2, stress):
-    """What a dry canopy transpires and takes up; leaves are as warm as the air and see its CO2 and humidity.
+    """Transpiration and uptake of a dry canopy; leaves have the temperature, CO2 and humidity of the air.
 
     Args:
         parameters: ``Vcmax25`` [umol m-2 s-1], ``g1`` [kPa**0.5], of the top leaf; ``aerodynamic_conductance`` [m/s].

@@ -1,6 +1,6 @@
 """Leaf photosynthesis: Farquhar, von Caemmerer & Berry (1980, doi:10.1007/BF00386231), coupled to stomata.
 
-Assimilation is the least of what the enzyme and the light allow, smoothed; C4 leaves after Collatz et al. (1992,
+Assimilation is the smoothed minimum of the enzyme-limited and light-limited rates; C4 leaves after Collatz et al. (1992,
 doi:10.1071/PP9920519). Constants and temperature responses are those of FATES as Aboelyazeed et al. (2023,
 doi:10.5194/bg-20-2671-2023) made it differentiable, with one change: the Michaelis-Menten constants and the compensation
 point are partial pressures, stated for the pressure at sea level, so that a leaf on a mountain has less CO2 for the same mole
@@ -47,14 +47,14 @@ NOT_PHOTOSYNTHETIC = 0.15  # share of absorbed light
 QUANTUM_YIELD_C4 = 0.05  # mol CO2 per mol of absorbed light
 STOMATA_RATIO, BOUNDARY_RATIO = 1.6, 1.4  # conductance to water vapour / to CO2
 RESIDUAL_CONDUCTANCE = {"C3": 0.01, "C4": 0.04}  # g0, mol/m2/s, of a leaf without water stress
-LEAST_DEFICIT = 0.05  # kPa, in the stomatal functions
-LEAST_CO2 = 1.0  # umol/mol at the leaf's surface, in the stomatal functions
+MIN_DEFICIT = 0.05  # kPa, in the stomatal functions
+MIN_CO2 = 1.0  # umol/mol at the leaf's surface, in the stomatal functions
 LEAK = 0.01  # share of the residual conductance left in a leaf without water, which bounds ci
 TINY = 1e-20  # keeps the gradient of a square root finite at the compensation point
 OPEN, CLOSED = -0.66, -2.55  # MPa, soil water potential at which stomata are fully open and closed
 
-VCMAX25 = Parameter("Vcmax25", 3.0, 300.0, "umol/m**2/s", "greatest rate of carboxylation at 25 degC")
-JMAX25 = Parameter("Jmax25", 5.0, 500.0, "umol/m**2/s", "greatest rate of electron transport at 25 degC")
+VCMAX25 = Parameter("Vcmax25", 3.0, 300.0, "umol/m**2/s", "maximum rate of carboxylation at 25 degC")
+JMAX25 = Parameter("Jmax25", 5.0, 500.0, "umol/m**2/s", "maximum rate of electron transport at 25 degC")
 RD25 = Parameter("Rd25", 0.01, 8.0, "umol/m**2/s", "respiration in the light at 25 degC")
 KP25 = Parameter("kp25", 0.02, 5.0, "mol/m**2/s", "initial slope of the CO2 response of a C4 leaf at 25 degC")
 G1 = {
@@ -79,14 +79,14 @@ FLUXES = (
     Variable("assimilation", "umol/m**2/s", "net uptake of CO2"),
     Variable("stomatal_conductance", "mol/m**2/s", "to water vapour"),
     Variable("intercellular_co2", "umol/mol", "CO2 between the cells of the leaf"),
-    Variable("rubisco_limited", "umol/m**2/s", "gross uptake that the enzyme allows"),
-    Variable("light_limited", "umol/m**2/s", "gross uptake that the light allows"),
+    Variable("rubisco_limited", "umol/m**2/s", "enzyme-limited gross uptake"),
+    Variable("light_limited", "umol/m**2/s", "light-limited gross uptake"),
     Variable("respiration", "umol/m**2/s", "dark respiration"),
 )
 
 
 def temperature_response(temperature, activation, deactivation=None, entropy=None):
-    """Rate at a temperature relative to 25 degC: Arrhenius, with a peak where a deactivation energy is given.
+    """Rate at a temperature relative to 25 degC: Arrhenius, with a peak if a deactivation energy is provided.
 
     Args:
         temperature: of the leaf, degC.
@@ -106,7 +106,7 @@ def rates(temperature, parameters, pathway="C3"):
 
     Args:
         temperature: of the leaf, degC.
-        parameters: ``Vcmax25`` and, where they are known or learned, ``Jmax25`` and ``Rd25``, umol m-2 s-1, and ``kp25``,
+        parameters: ``Vcmax25`` and, if known or learned, ``Jmax25`` and ``Rd25``, umol m-2 s-1, and ``kp25``,
             mol m-2 s-1; without them they are JMAX_RATIO, RD_RATIO and KP_RATIO times ``Vcmax25``.
         pathway: ``"C3"`` or ``"C4"``.
 
@@ -137,7 +137,7 @@ def rates(temperature, parameters, pathway="C3"):
 
 
 def smooth_minimum(a, b, curvature=CURVATURE):
-    """The smaller root x of curvature x**2 - (a + b) x + a b = 0: the lesser of two rates, rounded where they meet."""
+    """The smaller root x of curvature x**2 - (a + b) x + a b = 0: the smaller of two rates, rounded where they meet."""
     difference = a - b
     discriminant = difference * difference + 4.0 * (1.0 - curvature) * a * b
     return (a + b - sqrt(discriminant + TINY)) / (2.0 * curvature)
@@ -188,24 +188,24 @@ def uptake(ci, absorbed_light, leaf_temperature, pressure, parameters, pathway="
 
 
 def medlyn(net, co2, vapour_pressure_deficit, g0, g1):
-    """Stomatal conductance g0 + 1.6 (1 + g1 / sqrt(D)) A / ca; g0 where nothing is taken up.
+    """Stomatal conductance g0 + 1.6 (1 + g1 / sqrt(D)) A / ca; g0 where uptake is not positive.
 
     Args:
         net: assimilation, umol m-2 s-1.
         co2: at the leaf's surface, umol mol-1.
-        vapour_pressure_deficit: kPa; at least LEAST_DEFICIT is taken.
+        vapour_pressure_deficit: kPa; raised to at least MIN_DEFICIT.
         g0: mol m-2 s-1.
         g1: kPa**0.5.
 
     Returns:
         mol m-2 s-1 of water vapour.
     """
-    deficit = clip(vapour_pressure_deficit, LEAST_DEFICIT, None)
+    deficit = clip(vapour_pressure_deficit, MIN_DEFICIT, None)
     return g0 + STOMATA_RATIO * (1.0 + g1 / sqrt(deficit)) * clip(net, 0.0, None) / co2
 
 
 def ball_berry(net, co2, relative_humidity, g0, g1):
-    """Stomatal conductance g0 + g1 h A / ca; g0 where nothing is taken up; see :func:`medlyn`.
+    """Stomatal conductance g0 + g1 h A / ca; g0 where uptake is not positive; see :func:`medlyn`.
 
     Args:
         relative_humidity: h, at the leaf's surface, dimensionless.
@@ -232,7 +232,7 @@ def water_stress(soil_moisture_share, exponent):
 
 
 def intercellular_co2(net_uptake, conductance, surface, co2, highest):
-    """CO2 between the cells, at which diffusion brings what is taken up: an implicit root, ci = cs - 1.6 A / gs.
+    """CO2 between the cells, at which diffusion balances uptake: an implicit root, ci = cs - 1.6 A / gs.
 
     Args:
         net_uptake: function of ci [umol mol-1] to net assimilation A [umol m-2 s-1], rising.
@@ -264,14 +264,14 @@ def leaf_fluxes(
     stress=1.0,
     boundary_conductance=None,
 ):
-    """Uptake and conductance of a leaf whose stomata answer to it.
+    """Uptake and conductance of a leaf with coupled stomata.
 
     Args:
         parameters: see :func:`rates`, and ``g1``.
         absorbed_light: umol m-2 s-1.
         leaf_temperature: degC.
         pressure, vapour_pressure_deficit: kPa; the deficit between leaf and air.
-        co2: umol mol-1; at the leaf's surface, or in the air where a boundary conductance is given.
+        co2: umol mol-1; at the leaf's surface, or in the air if a boundary conductance is provided.
         pathway: ``"C3"`` or ``"C4"``.
         stomata: ``"medlyn"`` or ``"ball_berry"``.
         stress: factor of Vcmax and g0, 1 without water stress.
@@ -289,7 +289,7 @@ def leaf_fluxes(
         return co2 if boundary_conductance is None else co2 - BOUNDARY_RATIO * net / boundary_conductance
 
     def conductance(net):
-        at_surface = clip(surface(net), LEAST_CO2, None)
+        at_surface = clip(surface(net), MIN_CO2, None)
         if stomata == "medlyn":
             return medlyn(net, at_surface, vapour_pressure_deficit, g0, parameters["g1"])
         humidity = clip(1.0 - vapour_pressure_deficit / saturation_vapour_pressure(leaf_temperature), 0.0, 1.0)
@@ -309,9 +309,9 @@ def leaf(pathway="C3", stomata="medlyn", soil_water=False):
     """The process of one leaf, whose step is one measurement; it has no state.
 
     Args:
-        pathway: ``"C3"`` or ``"C4"``, which has kp25 in place of Jmax25.
-        stomata: ``"medlyn"`` or ``"ball_berry"``, CO2 at the leaf's surface given; ``"given_ci"``, CO2 between the cells given,
-            which leaves no stomata to learn.
+        pathway: ``"C3"`` or ``"C4"``, which has kp25 instead of Jmax25.
+        stomata: ``"medlyn"`` or ``"ball_berry"``, with CO2 at the leaf's surface as forcing; ``"given_ci"``, with CO2
+            between the cells as forcing, which leaves no stomata to learn.
         soil_water: Vcmax and g0 fall with soil water, by the exponent B.
 
     Returns:

@@ -1,8 +1,8 @@
 """Concentration as a function of discharge and season: a regression of the logarithm.
 
 To the power law of discharge and the season (Godsey et al. 2009, doi:10.1002/hyp.7315; Hirsch et al. 2010,
-doi:10.1111/j.1752-1688.2010.00482.x) it adds the flow anomaly (Vecchia 2003), which tells rising from falling water, and first
-flush from a long wet spell:
+doi:10.1111/j.1752-1688.2010.00482.x) it adds the flow anomaly (Vecchia 2003), which distinguishes rising from falling
+flow, and first flush from a long wet spell:
 
     ln C = b_0 + b_1 ln(Q / Q_mean) + b_2 sin + b_3 cos + b_4 (ln(Q / Q_mean) - A),    A a running mean of ln(Q / Q_mean)
 """
@@ -13,7 +13,7 @@ from functools import cache
 from thalweg.processes.operations import clip, exp, log
 from thalweg.processes.process import Parameter, Process, State, Variable
 
-LEAST_FLOW = 1e-3  # of the mean discharge; with less, concentrations stay as they are
+MIN_FLOW = 1e-3  # of the mean discharge; with less, concentrations stay as they are
 
 FORCINGS = (
     Variable("discharge", "m3/s", "discharge"),
@@ -44,15 +44,15 @@ def _log_concentration(log_flow, forcing, p):
 
 
 def _log_flow(forcing, p):
-    return log(clip(forcing["discharge"] / p["mean_discharge"], LEAST_FLOW, None))
+    return log(clip(forcing["discharge"] / p["mean_discharge"], MIN_FLOW, None))
 
 
 @cache
 def concentration_discharge(variable, unit, low, high):
-    """The process for what is sampled under the name ``variable``, a step of one day.
+    """The process for the sampled variable ``variable``, a step of one day.
 
     Args:
-        variable: name of the flux, that of the samples, such as ``"dissolved_organic_carbon"``.
+        variable: name of the flux, as in the samples, such as ``"dissolved_organic_carbon"``.
         unit: of the concentration.
         low, high: bounds of the concentration at mean discharge, above 0.
 

@@ -9,9 +9,9 @@ temperatures that of the water,
     dB/dt = l U / Q - k_d B
     dO/dt = k_2 (O_s - O) - k_d B + (GPP - ER - SOD) / H
 
-where l, a constant load per length of river, is given as l U / Q at mean discharge.
+where l, a constant load per length of river, is specified as l U / Q at mean discharge.
 
-What is followed is a parcel of water under way in a river that is alike for a day's travel upstream: it begins the
+The model follows a parcel of water in a river that is uniform over a day's travel upstream: it begins the
 day as the water at the site ended the day before. Within the day the coefficients are constant and the solution is exact. Where
 there is no oxygen left, demand takes only what comes in.
 """
@@ -23,7 +23,7 @@ from thalweg.processes.operations import TINY, clip, exp, log, power
 from thalweg.processes.process import Parameter, Process, State, Variable
 from thalweg.processes.water_quality.load import in_chain, mean_decay, mean_rise
 
-LEAST_FLOW = 0.01  # of the mean discharge; with less a stream is a row of pools, no shallower
+MIN_FLOW = 0.01  # of the mean discharge; with less a stream is a row of pools, no shallower
 OVERLAP = 0.15  # of the logarithm of depth, within which one formula of reaeration gives way to the next
 MILLIMETRES_OF_MERCURY = 760.0  # in an atmosphere
 
@@ -43,9 +43,9 @@ PARAMETERS = (
     Parameter("demand_decay", 0.02, 1.5, "1/day", "decay of the oxygen demand at 20 degC"),
     Parameter("sediment_demand", 0.0, 5.0, "g/m**2/day", "oxygen demand of the bed at 20 degC"),
     Parameter(
-        "photosynthesis_efficiency", 0.0, 0.1, "g/m**2/day/(W/m**2)", "oxygen made per light when there is little"
+        "photosynthesis_efficiency", 0.0, 0.1, "g/m**2/day/(W/m**2)", "oxygen produced per unit of light at low light"
     ),
-    Parameter("greatest_photosynthesis", 1.0, 30.0, "g/m**2/day", "oxygen made when light is ample"),
+    Parameter("greatest_photosynthesis", 1.0, 30.0, "g/m**2/day", "oxygen production at saturating light"),
     Parameter("respiration", 0.0, 15.0, "g/m**2/day", "respiration of the ecosystem at 20 degC"),
 )
 
@@ -115,11 +115,11 @@ def dissolved_oxygen():
 
     def rates(forcing, p):
         temperature = clip(forcing["water_temperature"], 0.0, 40.0)
-        relative = clip(forcing["discharge"] / p["mean_discharge"], LEAST_FLOW, None)
+        relative = clip(forcing["discharge"] / p["mean_discharge"], MIN_FLOW, None)
         discharge = relative * p["mean_discharge"]
         depth = p["depth_coefficient"] * power(discharge, p["depth_exponent"])
         velocity = p["velocity_coefficient"] * power(discharge, p["velocity_exponent"])
-        greatest = p["greatest_photosynthesis"]
+        maximum = p["greatest_photosynthesis"]
         light = clip(forcing["shortwave_radiation"], 0.0, None)
         return {
             "saturation": saturation(temperature, pressure(p["elevation"])),
@@ -128,7 +128,7 @@ def dissolved_oxygen():
             "supply": p["demand_supply"] / power(relative, 1.0 - p["velocity_exponent"]),
             "sediment": p["sediment_demand"] * _warmed(1.08, temperature) / depth,
             "respiration": p["respiration"] * _warmed(1.045, temperature) / depth,
-            "photosynthesis": greatest * (1.0 - exp(-p["photosynthesis_efficiency"] * light / greatest)) / depth,
+            "photosynthesis": maximum * (1.0 - exp(-p["photosynthesis_efficiency"] * light / maximum)) / depth,
         }
 
     def step(state, forcing, parameters):

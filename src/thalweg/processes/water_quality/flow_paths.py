@@ -1,11 +1,11 @@
 """Flow paths: discharge split into surface runoff, subsurface flow and groundwater by two recursive filters.
 
-What a river carries depends on the way its water came. Where no model of the catchment gives the three flows, they are
+The load of a river depends on the flow paths of its water. Where no model of the catchment gives the three flows, they are
 filtered from discharge (Eckhardt 2005, doi:10.1002/hyp.5675), first groundwater from all of it, then subsurface flow from the rest:
 
     b_t = min(((1 - B) a b_{t-1} + (1 - a) B q_t) / (1 - a B), q_t)
 
-with a the recession constant per day and B the greatest share that the slow flow can have in the long run. The filter
+with a the recession constant per day and B the maximum long-run share of the slow flow. The filter
 is written for a step of one day and for any unit of discharge. A filter is not a measurement: the shares are learned.
 """
 
@@ -19,11 +19,9 @@ STATES = (
 
 PARAMETERS = (
     Parameter("groundwater_recession", 0.95, 0.999, "dimensionless", "share of groundwater flow left after a day"),
-    Parameter("groundwater_share", 0.05, 0.95, "dimensionless", "greatest long-run share of groundwater in discharge"),
+    Parameter("groundwater_share", 0.05, 0.95, "dimensionless", "maximum long-run share of groundwater in discharge"),
     Parameter("subsurface_recession", 0.3, 0.95, "dimensionless", "share of subsurface flow left after a day"),
-    Parameter(
-        "subsurface_share", 0.05, 0.95, "dimensionless", "greatest long-run share of subsurface flow in the rest"
-    ),
+    Parameter("subsurface_share", 0.05, 0.95, "dimensionless", "maximum long-run share of subsurface flow in the rest"),
 )
 
 

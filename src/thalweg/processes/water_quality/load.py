@@ -1,8 +1,8 @@
-"""What a river carries and loses on its way: first-order loss, over a day and over a reach.
+"""Loads of a river and their loss along it: first-order loss, over a day and over a reach.
 
-With a loss at a constant rate, what began a day or a reach is left with exp(-x), x the rate times the duration; what
-came in evenly meanwhile is left with phi_1(x) = (1 - exp(-x)) / x; and phi_2(x) = (1 - phi_1(x)) / x is what was there
-on average of the latter. Near 0 both are series, so that a loss of nothing is exact and so are gradients.
+With a loss at a constant rate, of the load at the start of a day or reach exp(-x) remains, x the rate times the duration;
+of what enters evenly in the meantime phi_1(x) = (1 - exp(-x)) / x remains; and phi_2(x) = (1 - phi_1(x)) / x is
+the mean stock of the latter. Near 0 both are series, so that zero loss and the gradients are exact.
 
 Along a reach, x = v_f / H_L: an uptake velocity v_f over the hydraulic load H_L = Q / (W L) (Stream Solute Workshop 1990,
 doi:10.2307/1467445; Wollheim et al. 2006, doi:10.1029/2006GL025845). The reach is marched down a network by
@@ -40,7 +40,7 @@ def _series(x, order):
 
 
 def in_chain(first, second):
-    """(exp(-a) - exp(-b)) / (b - a): what decays at a into something that decays at b, left as the latter, over a.
+    """(exp(-a) - exp(-b)) / (b - a): the product, decaying at b, of a substance decaying at a, divided by a.
 
     It is the sag of Streeter & Phelps (1925), and exp(-a) where both rates, ``first`` and ``second``, are the same.
     """

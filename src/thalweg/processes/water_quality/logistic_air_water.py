@@ -32,7 +32,7 @@ def logistic_air_water():
         source="Mohseni et al. 1998",
         states=(State("recent_air_temperature", 10.0, "degC", "recency-weighted air temperature"),),
         parameters=(
-            Parameter("window", 1.0, 60.0, "day", "over which air temperature is remembered"),
+            Parameter("window", 1.0, 60.0, "day", "memory of air temperature"),
             Parameter("lowest", 0.0, 20.0, "degC", "mu, the temperature of water under the coldest air"),
             Parameter("range", 1.0, 40.0, "delta_degC", "alpha - mu, up to the warmest"),
             Parameter("steepness", 0.02, 0.6, "1/delta_degC", "gamma"),

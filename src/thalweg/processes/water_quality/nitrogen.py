@@ -7,8 +7,8 @@ with the flow q of its path (:mod:`thalweg.processes.water_quality.flow_paths`);
     dN/dt = I f_s - k f_l N - (q / V) N,    f = Q10^((T - 10) / 10) (2 w / (1 + w))^beta,    I = C (k V + q_mean)
 
 so that C is the concentration under mean conditions. T and w are running means of air temperature and of discharge over its
-mean; groundwater knows neither (f = 1). What feeds the two soil stores is mineralised to ammonium first and then nitrified.
-The loss k is denitrification, and what plants take up and harvest takes away. A day is a step of backward Euler, which
+mean; groundwater depends on neither (f = 1). The supply of the two soil stores is mineralised to ammonium first and then
+nitrified. The loss k is denitrification, and plant uptake and removal by harvest. A day is a step of backward Euler, which
 keeps stores positive and their mass. The loads, mixed, are joined by wastewater of constant load, never more concentrated than wastewater is,
 and pass the river above the site in plug flow, with x = v L W / Q of :mod:`thalweg.processes.water_quality.load` for either step of
 
@@ -26,16 +26,16 @@ from thalweg.processes.process import Parameter, Process, State, Variable
 from thalweg.processes.water_quality import flow_paths
 from thalweg.processes.water_quality.load import in_chain, relative_uptake
 
-UNDILUTED = 40.0  # mg/l as N, of wastewater, and the most that a stream of nothing else can have
-LEAST_DISCHARGE = 1e-6  # m3/s, in the rate of loss in the river
+UNDILUTED = 40.0  # mg/l as N, of wastewater, and the maximum in a stream of wastewater only
+MIN_DISCHARGE = 1e-6  # m3/s, in the rate of loss in the river
 
 STATES = (
     *(replace(state, unit="mm/day") for state in flow_paths.STATES),
     State("soil_temperature", 10.0, "degC", "running mean of air temperature"),
     State("wetness", 1.0, "dimensionless", "running mean of discharge over its mean"),
     State("soil_ammonium", 20.0, "kg/km2", "ammonium in soils, as N"),
-    State("surface_nitrate", 200.0, "kg/km2", "nitrate that surface runoff meets, as N"),
-    State("subsurface_nitrate", 1000.0, "kg/km2", "nitrate that subsurface flow meets, as N"),
+    State("surface_nitrate", 200.0, "kg/km2", "nitrate available to surface runoff, as N"),
+    State("subsurface_nitrate", 1000.0, "kg/km2", "nitrate available to subsurface flow, as N"),
     State("groundwater_nitrate", 5000.0, "kg/km2", "nitrate in groundwater, as N"),
 )
 
@@ -64,7 +64,7 @@ PARAMETERS = (
     Parameter("wastewater_ammonium", 0.0, 1.0, "kg/km2/day", "ammonium of wastewater, as N"),
     Parameter("uptake_velocity", 0.0, 0.1, "m/day", "v of nitrate in the river at 20 degC"),
     Parameter("nitrification_velocity", 0.0, 1.0, "m/day", "v of ammonium in the river at 20 degC"),
-    Parameter("upstream_length", 1.0, 50.0, "km", "length of river that the water has come along"),
+    Parameter("upstream_length", 1.0, 50.0, "km", "length of river upstream of the site"),
     Parameter("width_coefficient", 1.0, 25.0, "m", "width at 1 m3/s"),
     Parameter("width_exponent", 0.05, 0.6, "dimensionless", "of discharge in width"),
 )
@@ -78,7 +78,7 @@ FLUXES = (
     Variable("nitrate", "mg/l", "concentration as N"),
     Variable("ammonium", "mg/l", "concentration as N"),
     Variable("uptake_share", "dimensionless", "share of the nitrogen that reached the river lost in it"),
-    Variable("source", "kg/km2/day", "what feeds the stores"),
+    Variable("source", "kg/km2/day", "supply of the stores"),
     Variable("denitrification", "kg/km2/day", "loss of the stores"),
     Variable("surface_load", "kg/km2/day", "nitrate by surface runoff"),
     Variable("subsurface_load", "kg/km2/day", "nitrate by subsurface flow"),
@@ -93,7 +93,7 @@ PATHS = ("surface", "subsurface", "groundwater")
 
 
 def store(before, supply, loss, flushing):
-    """A store over a day of first-order loss and flushing, 1/day, by backward Euler: (what is left, lost, flushed)."""
+    """A store over a day of first-order loss and flushing, 1/day, by backward Euler: (remaining, lost, flushed)."""
     left = (before + supply) / (1.0 + loss + flushing)
     return left, loss * left, flushing * left
 
@@ -163,12 +163,12 @@ def nitrogen():
                 flow[path] / p[f"{path}_volume"],
             )
 
-        # River: what reaches it, and what is left of that at the site.
+        # River: load that reaches it, and load that remains at the site.
         wastewater_nitrate = minimum(p["wastewater_nitrate"], UNDILUTED * runoff)
         wastewater_ammonium = minimum(p["wastewater_ammonium"], UNDILUTED * runoff)
         nitrate_in = load["surface"] + load["subsurface"] + load["groundwater"] + wastewater_nitrate
         ammonium_in = ammonium_load + wastewater_ammonium
-        flowing = clip(discharge, LEAST_DISCHARGE, None)
+        flowing = clip(discharge, MIN_DISCHARGE, None)
         width = p["width_coefficient"] * power(flowing, p["width_exponent"])
         activity = exp(math.log(1.047) * (clip(temperature, 0.0, None) - 20.0))
         per_velocity = relative_uptake(activity, width, 1000.0 * p["upstream_length"], flowing)

@@ -1,14 +1,14 @@
 """Stream temperature: three source waters, then a reach in the open, after SNTEMP (Theurer et al. 1984) as Rahmani et al.
 (2023, doi:10.1029/2023WR034420) made it differentiable.
 
-The heat that a square metre of water at temperature T (degC) loses, less what it gains, in W/m2, is
+The heat that a square metre of water at temperature T (degC) loses minus what it gains, in W/m2, is
 
     H(T) = A (T + 273.16)^4 - C T^2 + B T - D
 
 with back radiation in A, evaporation E (m/s) and convection (its Bowen ratio) in B, C and D, conduction to the bed in B and D,
 and short wave, long wave of sky and riparian vegetation and friction in D. H(Te) = 0 at the equilibrium temperature Te; around
 it H = K1 (T - Te) - K2 (T - Te)^2. A reach of width W and length L with inflow Q0 at T0 and lateral inflow q per metre at Tl
-is, when steady (Theurer),
+is, in steady state (Theurer),
 
     b = q + K1 W / (rho c)        Te' = (q Tl + K1 W / (rho c) Te) / b        r = (1 + q L / Q0)^(-b / q)
     T = Te' - (Te' - T0) r / (1 + K2 / K1 (Te' - T0) (1 - r))
@@ -48,7 +48,7 @@ LOG_10 = 2.302585092994046
 
 
 class HeatBudget(NamedTuple):
-    """What the heat budget of open water needs, in W/m2 unless said otherwise; tensors or symbols."""
+    """Terms that determine the heat budget of open water, in W/m2 unless said otherwise; tensors or symbols."""
 
     shortwave: Any
     longwave_in: Any
@@ -185,28 +185,38 @@ def reach_temperature(
 
 
 def above_freezing(temperature):
-    """The temperature, held above 0 degC smoothly: (T + sqrt(T^2 + s^2)) / 2 with s = 0.2 degC."""
+    """The temperature, kept above 0 degC smoothly: (T + sqrt(T^2 + s^2)) / 2 with s = 0.2 degC."""
     return 0.5 * (temperature + sqrt(temperature * temperature + FREEZING_RANGE * FREEZING_RANGE))
 
 
 STATES = (
-    State("surface_anomaly", 0.0, "delta_degC", "air temperature of the last days, less its mean"),
-    State("soil_anomaly", 0.0, "delta_degC", "air temperature of the last weeks, less its mean"),
+    State("surface_anomaly", 0.0, "delta_degC", "air temperature of the last days, minus its mean"),
+    State("soil_anomaly", 0.0, "delta_degC", "air temperature of the last weeks, minus its mean"),
     State("subsurface_anomaly", 0.0, "delta_degC", "the soil's anomaly, delayed once more: a gamma-shaped window"),
-    State("groundwater_anomaly", 0.0, "delta_degC", "air temperature of the last seasons, less its mean"),
+    State("groundwater_anomaly", 0.0, "delta_degC", "air temperature of the last seasons, minus its mean"),
     State("stored_temperature", 10.0, "degC", "water of the reach"),
     *flow_paths.STATES,
 )
 
 PARAMETERS = (
     *flow_paths.PARAMETERS,
-    Parameter("surface_window", 1.0, 15.0, "day", "over which surface runoff remembers air temperature"),
-    Parameter("subsurface_window", 5.0, 60.0, "day", "over which each of two stores of subsurface flow remembers it"),
-    Parameter("groundwater_window", 100.0, 1000.0, "day", "over which groundwater remembers it"),
+    Parameter("surface_window", 1.0, 15.0, "day", "memory of surface runoff for air temperature"),
+    Parameter("subsurface_window", 5.0, 60.0, "day", "memory of each of the two stores of subsurface flow"),
+    Parameter("groundwater_window", 100.0, 1000.0, "day", "memory of groundwater for air temperature"),
     Parameter(
-        "catchment_offset", -8.0, 3.0, "delta_degC", "air where surface and subsurface water come from, less air here"
+        "catchment_offset",
+        -8.0,
+        3.0,
+        "delta_degC",
+        "air temperature at the source of surface and subsurface water minus local",
     ),
-    Parameter("groundwater_offset", -4.0, 7.0, "delta_degC", "groundwater less the air that it remembers"),
+    Parameter(
+        "groundwater_offset",
+        -4.0,
+        7.0,
+        "delta_degC",
+        "groundwater temperature minus its running mean of air temperature",
+    ),
     Parameter("riparian_shade", 0.001, 0.95, "dimensionless", "share of the sky hidden by vegetation"),
     Parameter("bare_share", 0.0, 1.0, "dimensionless", "share of the riparian shade that falls with the leaves"),
     Parameter("topographic_shade", 0.001, 0.8, "dimensionless", "share of the rest hidden by terrain"),
@@ -223,7 +233,7 @@ PARAMETERS = (
     ),
     Parameter("depth_exponent", 0.0, 0.6, "dimensionless", "growth of that depth with discharge"),
     Parameter("lateral_share", 0.0, 0.99, "dimensionless", "share of discharge that joins along the reach"),
-    Parameter("mean_air_temperature", -10.0, 30.0, "degC", "where the windows begin"),
+    Parameter("mean_air_temperature", -10.0, 30.0, "degC", "initial value of the running means"),
     Parameter("elevation", -100.0, 5000.0, "m", "of the site"),
     Parameter("slope", 1e-5, 0.02, "dimensionless", "of the channel"),
 )
