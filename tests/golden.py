@@ -39,6 +39,9 @@ DATA_TOLERANCE = 1e-9
 # What follows training carries differences that the optimiser has amplified: relative to the standard deviation for means and
 # standard deviations, to the maximum absolute value for extremes.
 TRAINED_TOLERANCE = 5e-2
+# Losses in training logs are few and near each other: relative to the greatest absolute value. The norm of a single step's
+# gradient is compared on the same machine only.
+GRADIENT = "gradient_norm"
 # Values that spread less than this share of the maximum absolute value count as one constant, which is then the scale.
 CONSTANT = 1e-6
 
@@ -82,9 +85,9 @@ def compare(stored, found, exact):
         lines += [f"{name}: {kind} {entry!r} is gone" for entry in old if entry not in new]
         lines += [f"{name}: {kind} {entry!r} is new" for entry in new if entry not in old]
         changes = {
-            entry: _changes(old[entry], new[entry], exact, is_data(name), name.endswith(".csv"))
+            entry: _changes(old[entry], new[entry], exact, is_data(name), name.endswith(".csv"), is_log(name))
             for entry in old
-            if entry in new
+            if entry in new and (exact or not (is_log(name) and entry == GRADIENT))
         }
         if any(change for entry, change in changes.items() if entry != TABLE) and "sha256" in changes.get(TABLE, {}):
             del changes[TABLE]["sha256"]  # the columns tell more
@@ -97,7 +100,12 @@ def is_data(name):
     return bool({"domains", "splits"} & set(Path(name).parts))
 
 
-def _changes(old, new, exact, data, table):
+def is_log(name):
+    """Whether a file is the log of a training."""
+    return Path(name).parts[0] == "models"
+
+
+def _changes(old, new, exact, data, table, log):
     """Field -> (old, new) of an entry of a file."""
     fields = sorted(set(old) | set(new))
     changes = {field: (old.get(field), new.get(field)) for field in fields if old.get(field) != new.get(field)}
@@ -108,15 +116,15 @@ def _changes(old, new, exact, data, table):
     return {
         field: values
         for field, values in changes.items()
-        if field not in ("mean", "std", "min", "max") or None in values or not _near(field, values, old, data)
+        if field not in ("mean", "std", "min", "max") or None in values or not _near(field, values, old, data, log)
     }
 
 
-def _near(field, values, old, data):
+def _near(field, values, old, data, log):
     maximum = max(abs(old["min"]), abs(old["max"]))
     if data:
         tolerance = DATA_TOLERANCE * maximum
-    elif field in ("min", "max") or old["std"] <= CONSTANT * maximum:
+    elif log or field in ("min", "max") or old["std"] <= CONSTANT * maximum:
         tolerance = TRAINED_TOLERANCE * maximum
     else:
         tolerance = TRAINED_TOLERANCE * old["std"]

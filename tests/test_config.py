@@ -346,7 +346,7 @@ def test_catchments_of_ones_own_are_a_domain_like_any_other():
     study = study_of(OWN)
     assert study.domains["mine"].folder == "here"
     assert (list(study.domains), list(study.models)) == (["mine"], ["hbv", "lstm", "ensemble"])
-    assert (study.claims, study.which_prior, study.leaf, study.canopy) == ({}, None, None, None)
+    assert (study.claims, study.twin_priors, study.leaf, study.canopy) == ({}, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -372,8 +372,8 @@ def test_catchments_of_ones_own_are_a_domain_like_any_other():
         ),
         ({"models": {"ensemble": {"members": ["lstm", "nobody"]}}}, ["nobody"]),
         (
-            {"which_prior": {"domain": "nowhere", "priors": ["hbv", "gr4j"], **PERIODS}},
-            ["nowhere", "which_prior: null"],
+            {"twin_priors": {"domain": "nowhere", "priors": ["hbv", "gr4j"], **PERIODS}},
+            ["nowhere", "twin_priors: null"],
         ),
     ],
 )

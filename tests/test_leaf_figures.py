@@ -8,7 +8,7 @@ from matplotlib.collections import PathCollection
 from test_leaf import QUICK, made
 from thalweg.analysis.leaf import parameter_skill, recover, run_study
 from thalweg.evaluation.statistics import COLUMNS
-from thalweg.figures import aci_curves, canopy, leaf_parameters, leaf_recovery, style
+from thalweg.figures import aci_curves, canopy, leaf_parameters, style, twin_leaves
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_without_published_fits_two_panels_are_left(tables, tmp_path):
 
 
 def test_recovery_shows_every_held_out_leaf(tables):
-    figure = leaf_recovery.draw(tables["leaves"], tables["recovery"])
+    figure = twin_leaves.draw(tables["leaves"], tables["recovery"])
     leaves, table = pd.read_csv(tables["leaves"]), pd.read_csv(tables["recovery"])
     assert len(figure.axes) == 2
     for axes, quantity in zip(figure.axes, ("Vcmax25", "stress_exponent")):

@@ -176,6 +176,6 @@ def test_data_are_in_a_folder_of_the_dataset_or_of_ones_own(both, tmp_path):
     for name in ("samples.csv", "forcing.csv"):
         (tmp_path / name).touch()
     here = made.model_validate(
-        {"domains": {"sites": {"kind": "own_sites", "folder": str(tmp_path)}}, "experiments": {}, "which_prior": None}
+        {"domains": {"sites": {"kind": "own_sites", "folder": str(tmp_path)}}, "experiments": {}, "twin_priors": None}
     )
     assert plan.files(here, "sites") == [f"{tmp_path}/forcing.csv", f"{tmp_path}/samples.csv"]

@@ -57,7 +57,7 @@ def test_outputs_are_made_once_and_what_is_read_is_made_by_somebody(study, kind)
     assert len({job.name for job in jobs}) == len(jobs)
     tables = {path for job in register.jobs(study, "analysis") for path, *_ in job.outputs}
     read = {path for job in jobs for path in job.inputs if "/tables/" in path}
-    by_hand = ("skill", "summary", "comparison", "claims", "leaf", "canopy", "which_prior", "recovery")
+    by_hand = ("skill", "summary", "comparison", "claims", "leaf", "canopy", "twin_priors", "twin_river")
     assert {path for path in read - tables if Path(path).parts[3].removesuffix(".csv") not in by_hand} == set()
 
 

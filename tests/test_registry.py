@@ -18,7 +18,7 @@ from thalweg.processes import Process
 from thalweg.registry import ROOMS, RegistryError, load, module_of, names
 from thalweg.schema import ConfigError, validated
 from thalweg.settings.blocks import ProcessModel, Split, Training, TrainingJob
-from thalweg.settings.twin import WhichPriorStudy
+from thalweg.settings.twin import TwinPriorsStudy
 from thalweg.storage.fingerprint import closure, fingerprint
 
 SOURCE = Path(__file__).parents[1] / "src" / "thalweg"
@@ -137,7 +137,7 @@ def test_a_name_behind_which_there_is_nothing_is_refused(outside, kind, name, pa
     [
         (ProcessModel, {"label": "x", "process": "gr5j"}),
         (
-            WhichPriorStudy,
+            TwinPriorsStudy,
             {
                 "domain": "x",
                 "priors": ["hbv", "gr5j"],
@@ -177,7 +177,7 @@ for process in PROCESSES:
     codes[process] = code_of(step + "train", {"model": {"process": process}, "training": {"loss": "nse_batch"}})
 for loss in LOSSES:
     codes[loss] = code_of(step + "train", {"model": {"kind": "sequence"}, "training": {"loss": loss}})
-codes["which_prior"] = code_of(step + "which_prior", {"priors": ["hbv", "gr4j"], "training": {"loss": "kge"}})
+codes["twin_priors"] = code_of(step + "twin_priors", {"priors": ["hbv", "gr4j"], "training": {"loss": "kge"}})
 print(json.dumps(codes))
 """
 
@@ -209,21 +209,21 @@ def test_editing_a_process_or_loss_changes_the_code_of_the_jobs_that_name_it(cha
     def edit(text):
         return text + "\n\nCHANGED = 1\n"
 
-    assert changed("processes/runoff/gr4j.py", edit) == {"gr4j", "which_prior"}
+    assert changed("processes/runoff/gr4j.py", edit) == {"gr4j", "twin_priors"}
     assert changed("processes/water_quality/nitrogen.py", edit) == {"nitrogen"}
-    # the others take routines of HBV, and the steps recover and canopy name it themselves
+    # the others take routines of HBV, and the steps twin_river and canopy name it themselves
     assert (
-        {"hbv", "gr4j", "hbv_canopy", "recover"}
+        {"hbv", "gr4j", "hbv_canopy", "twin_river"}
         <= changed("processes/runoff/hbv.py", edit)
         <= set(names("process"))
         | {
-            "recover",
+            "twin_river",
             "canopy",
-            "which_prior",
+            "twin_priors",
         }
     )
     assert changed("learn/losses/rmse_combination.py", edit) == {"rmse_combination"}
-    assert changed("learn/losses/kge.py", edit) == {"kge", "nse_kge", "which_prior"}
+    assert changed("learn/losses/kge.py", edit) == {"kge", "nse_kge", "twin_priors"}
     assert {"train", "simulate", *names("process"), *names("loss")} <= changed("learn/train.py", edit)
 
 
@@ -251,7 +251,7 @@ def test_words_do_not_count_and_numbers_do(changed):
     assert {"train", "gr4j"} <= changed(train, put("TOLERATED_FAILURES = 10", "TOLERATED_FAILURES = 11"))
     # the meaning of a parameter stands in result files
     gr4j = put("capacity of the production store", "size of the production store")
-    assert changed("processes/runoff/gr4j.py", gr4j) == {"gr4j", "which_prior"}
+    assert changed("processes/runoff/gr4j.py", gr4j) == {"gr4j", "twin_priors"}
 
 
 def test_every_kind_of_settings_names_its_modules():

@@ -196,7 +196,7 @@ def test_every_verb_explains_itself(verb, capsys):
 def test_a_fingerprint_covers_what_is_imported_and_no_more():
     assert "thalweg.learn.train" in closure("thalweg.cli.steps.train")
     assert "thalweg.integrate.fused" in closure("thalweg.cli.steps.train")
-    assert "thalweg.processes.runoff.hbv" in closure("thalweg.cli.steps.recover")
+    assert "thalweg.processes.runoff.hbv" in closure("thalweg.cli.steps.twin_river")
     assert "thalweg.learn.losses.nse_batch" not in closure("thalweg.cli.steps.train")
     assert "thalweg.processes.runoff.hbv" not in closure("thalweg.cli.steps.train")
     assert "thalweg.metrics.scores" not in closure("thalweg.cli.steps.train")

@@ -1,7 +1,7 @@
 """Leaves, a canopy, and twin experiments: jobs that train all of their models together.
 
 Reads data/{leaf,leaf-lce,davos} and domains; writes domains/<kind>.nc, simulations/<kind>.nc, simulations/davos.nc and the tables
-leaf, canopy, which_prior and recovery.
+leaf, canopy, twin_priors and twin_river.
 """
 
 LEAF_TABLES = ("curves", "fits", "parameters", "parameter_skill", "points")
@@ -100,14 +100,14 @@ rule twin_priors:
     input:
         domain=rules.domain.output.domain,
     output:
-        scores=f"{RESULTS}/tables/which_prior/{{domain}}/scores.csv",
+        scores=f"{RESULTS}/tables/twin_priors/{{domain}}/scores.csv",
         confusion=table(
-            "tables/which_prior/{domain}/confusion", "generating and learning prior", "Priors", domain="{domain}"
+            "tables/twin_priors/{domain}/confusion", "generating and learning prior", "Priors", domain="{domain}"
         ),
         margins=table(
-            "tables/which_prior/{domain}/margins", "generating prior and the best other", "Priors", domain="{domain}"
+            "tables/twin_priors/{domain}/margins", "generating prior and the best other", "Priors", domain="{domain}"
         ),
-        evidence=f"{RESULTS}/tables/which_prior/{{domain}}/evidence.csv",
+        evidence=f"{RESULTS}/tables/twin_priors/{{domain}}/evidence.csv",
     log:
         f"{RESULTS}/logs/twin_priors/{{domain}}.log",
     benchmark:
@@ -117,13 +117,13 @@ rule twin_priors:
         mem="4GB",
         runtime="4h",
     params:
-        settings=as_json(study.which_prior or {}),
-        checkpoints=f"{RESULTS}/checkpoints/which_prior/{{domain}}",
-        code=code_of("thalweg.cli.steps.which_prior", as_json(study.which_prior or {})),
+        settings=as_json(study.twin_priors or {}),
+        checkpoints=f"{RESULTS}/checkpoints/twin_priors/{{domain}}",
+        code=code_of("thalweg.cli.steps.twin_priors", as_json(study.twin_priors or {})),
     message:
         "Twin experiment on {wildcards.domain}: can the generating prior be identified?"
     shell:
-        "thalweg step which_prior --domain {input.domain} --settings {params.settings:q} --checkpoints {params.checkpoints}"
+        "thalweg step twin_priors --domain {input.domain} --settings {params.settings:q} --checkpoints {params.checkpoints}"
         " --threads {threads} --scores {output.scores} --confusion {output.confusion} --margins {output.margins}"
         " --evidence {output.evidence} 2> {log}"
 
@@ -132,8 +132,8 @@ rule twin_river:
     input:
         domain=rules.domain.output.domain,
     output:
-        table=table("tables/recovery/{domain}", "recovery of a synthetic river", "River", domain="{domain}"),
-        reaches=f"{RESULTS}/tables/recovery/{{domain}}_reaches.csv",
+        table=table("tables/twin_river/{domain}", "recovery of a synthetic river", "River", domain="{domain}"),
+        reaches=f"{RESULTS}/tables/twin_river/{{domain}}_reaches.csv",
     log:
         f"{RESULTS}/logs/twin_river/{{domain}}.log",
     benchmark:
@@ -144,11 +144,11 @@ rule twin_river:
         runtime="1h",
     params:
         settings=lambda wildcards: as_json(plan.twin_river_settings(study, wildcards.domain)),
-        code=fingerprint("thalweg.cli.steps.recover"),
+        code=fingerprint("thalweg.cli.steps.twin_river"),
     message:
         "Twin experiment on {wildcards.domain}: can the river's roughness be recovered?"
     shell:
-        "thalweg step recover --domain {input.domain} --settings {params.settings:q} --threads {threads}"
+        "thalweg step twin_river --domain {input.domain} --settings {params.settings:q} --threads {threads}"
         " --table {output.table} --reaches {output.reaches} > {log} 2>&1"
 
 
@@ -158,7 +158,7 @@ ESTIMATED = [
         *[f"leaf/{kind}/{name}" for kind in plan.leaf_kinds(study) for name in LEAF_TABLES],
         *[f"leaf/synthetic/recovery" for _ in plan.leaf_kinds(study)[:1]],
         *[f"canopy/{name}" for name in CANOPY_TABLES if study.canopy],
-        *[f"which_prior/{study.which_prior.domain}/{name}" for name in PRIOR_TABLES if study.which_prior],
-        *[f"recovery/{domain}" for domain, in plan.twin_rivers(study)],
+        *[f"twin_priors/{study.twin_priors.domain}/{name}" for name in PRIOR_TABLES if study.twin_priors],
+        *[f"twin_river/{domain}" for domain, in plan.twin_rivers(study)],
     )
 ]

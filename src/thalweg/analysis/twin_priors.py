@@ -46,7 +46,7 @@ TRUTH_HIDDEN = 16  # width of the random function from attributes to true parame
 NOT_TRAINED = {"domain", "priors", "seeds", "test", "bootstrap_samples"}  # settings that do not affect training
 SIGNIFICANT = 0.05
 DAYS_PER_YEAR = 365.25
-EXPERIMENT, OWN, OTHERS = "which_prior", "own_prior", "others"
+EXPERIMENT, OWN, OTHERS = "twin_priors", "own_prior", "others"
 
 
 def chosen_catchments(domain, count):
@@ -117,7 +117,7 @@ def make_truth(domain, prior, settings):
     Args:
         domain: as returned by :func:`chosen_catchments`.
         prior: its name.
-        settings: a :class:`~thalweg.settings.twin.WhichPriorStudy`.
+        settings: a :class:`~thalweg.settings.twin.TwinPriorsStudy`.
 
     Returns:
         (Domain, dict): the catchments with the prior's discharge, noise included, as observed; the result of
@@ -172,7 +172,7 @@ def run(domain, settings, checkpoints, key):
 
     Args:
         domain: the :class:`~thalweg.basin.domain.Domain`.
-        settings: a :class:`~thalweg.settings.twin.WhichPriorStudy`.
+        settings: a :class:`~thalweg.settings.twin.TwinPriorsStudy`.
         checkpoints: folder; finished trainings there are not repeated.
         key: further conditions, besides settings and the code of the two priors, for a valid checkpoint (code and data
             fingerprints).

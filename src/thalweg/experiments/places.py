@@ -41,7 +41,7 @@ PLACES = {  # of a declaration -> names of the parts, function of the study that
     "heat_budgets": (MODEL, plan.heat_budgets),
     "load_balances": (MODEL, plan.load_balances),
     "claimed": ((), lambda study: [()] if plan.claims(study) else []),
-    "twin_priors": (("domain",), lambda study: [(study.which_prior.domain,)] if study.which_prior else []),
+    "twin_priors": (("domain",), lambda study: [(study.twin_priors.domain,)] if study.twin_priors else []),
     "twin_rivers": (("domain",), plan.twin_rivers),
     "leaf_curves": (("kind",), plan.leaf_curves),
     "leaf_parameters": (("kind",), plan.leaf_parameters),

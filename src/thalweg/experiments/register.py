@@ -23,8 +23,8 @@ FOLDERS = {"figure": "figures", "analysis": "tables"}
 STEPS = {"figure": "thalweg.cli.steps.draw", "analysis": "thalweg.cli.steps.analyse"}
 GIVEN = {name: function for name, function in vars(plan).items() if inspect.isfunction(function)} | {"stages": stages}
 STORY = (
-    *("workflow_graph", "claims", "skill_overview", "hydrographs", "skill_distance", "sparse_data"),
-    *("untrained", "prior_ranking", "skill_places"),
+    *("workflow_graph", "claims", "skill_overview", "hydrographs", "skill_map", "sparse_data"),
+    *("elasticity", "twin_priors", "skill_places"),
 )
 LONGEST = 50_000  # characters of a job's calls: the system limits the length of a command to 128 kB
 VARIABLES = {"figure": "FIGURE", "analysis": "ANALYSIS"}

@@ -80,7 +80,7 @@ def _tests(study, condition):
 
 
 def _twins(study):
-    found = {"priors": study.which_prior, "river": plan.twin_rivers(study), "leaves": study.leaf}
+    found = {"priors": study.twin_priors, "river": plan.twin_rivers(study), "leaves": study.leaf}
     return [name for name, one in found.items() if one]
 
 

@@ -22,7 +22,7 @@ from thalweg.settings.claims import FAMILIES, KINDS, ClaimSettings
 from thalweg.settings.domains import kinds
 from thalweg.settings.leaf import LeafStudy
 from thalweg.settings.study import Evaluation, Study
-from thalweg.settings.twin import WhichPriorStudy
+from thalweg.settings.twin import TwinPriorsStudy
 
 SCHEMA = "workflow/schemas/config.schema.json"
 PAGE = "docs/reference/configuration.md"
@@ -178,7 +178,7 @@ def page():
             _section(f"kind: {kind}", model, level=3, without=ClaimSettings.model_fields)
             for kind, model in KINDS.items()
         ],
-        _section("which_prior", WhichPriorStudy),
+        _section("twin_priors", TwinPriorsStudy),
         _section("leaf", LeafStudy),
         _section("canopy", CanopyStudy),
         _section("canopy: data", DavosSettings, level=3),
@@ -186,7 +186,7 @@ def page():
     return "\n".join(part for part in parts if part)
 
 
-BLOCKS = ("training", "models", "experiments", "evaluation", "domains", "claims", "which_prior", "leaf", "canopy")
+BLOCKS = ("training", "models", "experiments", "evaluation", "domains", "claims", "twin_priors", "leaf", "canopy")
 EXTENDS = "A study's file may also have `extends`, the name of the study over which it lies.\n"
 
 

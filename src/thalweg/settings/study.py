@@ -21,7 +21,7 @@ from thalweg.settings.canopy import CanopyStudy
 from thalweg.settings.claims import Claim, MetricName
 from thalweg.settings.domains import Domains
 from thalweg.settings.leaf import LeafStudy
-from thalweg.settings.twin import WhichPriorStudy
+from thalweg.settings.twin import TwinPriorsStudy
 
 TRAINED = ("process", "sequence")  # kinds of models that are trained
 
@@ -99,7 +99,7 @@ class Study(Settings):
         {}, description="experiments by domain and name: what is trained on what, and tested where"
     )
     evaluation: Evaluation = Field(Evaluation(), description="metrics and their uncertainty")
-    which_prior: WhichPriorStudy | None = Field(
+    twin_priors: TwinPriorsStudy | None = Field(
         None, description="twin experiment on the choice of the process; null for none"
     )
     analyses: list[AnalysisName] = Field(
@@ -137,9 +137,9 @@ class Study(Settings):
             self._check_domain(f"experiments.{domain}", domain)
             for name, experiment in experiments.items():
                 self._check_experiment(f"experiments.{domain}.{name}", domain, experiment)
-        if self.which_prior:
-            self._check_domain("which_prior.domain", self.which_prior.domain, "; or set which_prior: null")
-            self._check_periods("which_prior", self.which_prior.domain, self.which_prior)
+        if self.twin_priors:
+            self._check_domain("twin_priors.domain", self.twin_priors.domain, "; or set twin_priors: null")
+            self._check_periods("twin_priors", self.twin_priors.domain, self.twin_priors)
         return self
 
     def _check_domain(self, where, domain, mend=""):

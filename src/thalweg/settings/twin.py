@@ -1,4 +1,4 @@
-"""The block ``which_prior``: a twin experiment on the choice of the process."""
+"""The block ``twin_priors``: a twin experiment on the choice of the process."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from thalweg.schema import Count, Days, Part, Period, Settings
 from thalweg.settings.blocks import ProcessName, Training
 
 
-class WhichPriorStudy(Settings):
+class TwinPriorsStudy(Settings):
     """Twin experiment: each process generates discharge, each is trained on it; is the generating one identified?"""
 
     domain: str = Field(description="domain whose forcing and attributes are used, as means over catchments")

@@ -8,7 +8,7 @@ import xarray as xr
 from conftest import analyse, make_domain
 from thalweg.analysis.flood_peaks import CLASSES, errors_by_class, peak_errors, peak_evidence, return_class
 from thalweg.evaluation.evidence import read_evidence
-from thalweg.figures import peaks as figure
+from thalweg.figures import flood_peaks as figure
 from thalweg.metrics.flood_frequency import annual_maxima, return_period
 from thalweg.storage.store import write_netcdf
 

@@ -16,7 +16,7 @@ from thalweg.analysis.parameters import (
     rank_correlations,
 )
 from thalweg.experiments.splits import make_splits
-from thalweg.figures import attribution as figure
+from thalweg.figures import parameter_correlations as figure
 from thalweg.settings.blocks import PhysicsJob, ProcessModel, Split, Training, TrainingJob
 
 TRAINING = Training()

@@ -21,7 +21,7 @@ from thalweg.analysis.internal_fluxes import (
 from thalweg.evaluation.evidence import evidence_table
 from thalweg.experiments.run import build_model
 from thalweg.experiments.splits import make_splits
-from thalweg.figures import untrained
+from thalweg.figures import internal_fluxes as figure
 from thalweg.integrate import integrate
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import fit_scaling
@@ -182,10 +182,8 @@ def test_the_figure_states_rank_correlations_and_leaves_out_what_is_not_there(tm
         for quantity in quantities
     ]
     evidence_table(rows, "synthetic", "temporal").to_csv(tmp_path / "evidence.csv", index=False)
-    figure = untrained.draw(
-        tmp_path / "untrained.csv", tmp_path / "evidence.csv", labels={"hbv": "HBV", "gr4j": "GR4J"}
-    )
-    assert [axes.texts[0].get_text() for axes in figure.axes] == [
+    drawn = figure.draw(tmp_path / "untrained.csv", tmp_path / "evidence.csv", labels={"hbv": "HBV", "gr4j": "GR4J"})
+    assert [axes.texts[0].get_text() for axes in drawn.axes] == [
         "ρ = 0.90\n(Budyko 0.25)",
         "ρ = \N{MINUS SIGN}0.50",
         "ρ = 0.90",
@@ -193,4 +191,4 @@ def test_the_figure_states_rank_correlations_and_leaves_out_what_is_not_there(tm
     ]
     table.assign(balance_evapotranspiration=np.nan).to_csv(tmp_path / "none.csv", index=False)
     with pytest.raises(ValueError, match="no gauge has both"):
-        untrained.draw(tmp_path / "none.csv", tmp_path / "evidence.csv")
+        figure.draw(tmp_path / "none.csv", tmp_path / "evidence.csv")

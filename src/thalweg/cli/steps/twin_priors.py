@@ -1,4 +1,4 @@
-"""thalweg which_prior: twin experiment of priors: a domain in, scores of every prior on the discharge of every other out."""
+"""thalweg twin_priors: twin experiment of priors: a domain in, scores of every prior on the discharge of every other out."""
 
 import hashlib
 import json
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
-from thalweg.analysis.twin_priors import run as which_prior
+from thalweg.analysis.twin_priors import run as twin_priors
 from thalweg.basin.domain import read_domain
 from thalweg.experiments.code import code_of
 from thalweg.schema import settings_from
-from thalweg.settings.twin import WhichPriorStudy
+from thalweg.settings.twin import TwinPriorsStudy
 from thalweg.storage.locks import exclusive
 from thalweg.storage.store import provenance, write_table
 
@@ -24,7 +24,7 @@ TABLES = {
 
 def arguments(parser):
     parser.add_argument("--domain", required=True, help="netCDF of the domain")
-    parser.add_argument("--settings", required=True, help="the block which_prior of the configuration, as JSON")
+    parser.add_argument("--settings", required=True, help="the block twin_priors of the configuration, as JSON")
     parser.add_argument(
         "--checkpoints", required=True, help="folder for checkpoints; an interrupted run resumes from it"
     )
@@ -35,11 +35,11 @@ def arguments(parser):
 
 def run(args):
     torch.set_num_threads(args.threads)
-    settings = settings_from(WhichPriorStudy, args.settings)
-    code = code_of("thalweg.cli.steps.which_prior", settings.model_dump(mode="json", exclude={"priors"}))
+    settings = settings_from(TwinPriorsStudy, args.settings)
+    code = code_of("thalweg.cli.steps.twin_priors", settings.model_dump(mode="json", exclude={"priors"}))
     key = [code, hashlib.sha256(Path(args.domain).read_bytes()).hexdigest()]
-    with exclusive(Path(args.checkpoints) / "running.lock", "which_prior"):
-        tables = which_prior(read_domain(args.domain), settings, args.checkpoints, key)
+    with exclusive(Path(args.checkpoints) / "running.lock", "twin_priors"):
+        tables = twin_priors(read_domain(args.domain), settings, args.checkpoints, key)
     record = provenance(json.loads(args.settings), seed=settings.seeds, inputs=[args.domain])
     for name in TABLES:
         write_table(tables[name], getattr(args, name), record)

@@ -23,19 +23,20 @@ from thalweg.analysis.twin_priors import (
     true_parameters,
 )
 from thalweg.basin.places import SPLIT_SEED
-from thalweg.cli.steps import which_prior as verb
+from thalweg.cli.steps import twin_priors as verb
 from thalweg.evaluation.statistics import compare, summarise
-from thalweg.figures import prior_ranking, which_prior
+from thalweg.figures import prior_ranking
+from thalweg.figures import twin_priors as figure_of_twins
 from thalweg.learn.scaling import fit_scaling
 from thalweg.learn.windows import Series
 from thalweg.metrics.scores import nse
 from thalweg.processes.routing import unit_hydrograph
 from thalweg.schema import ConfigError, validated
 from thalweg.settings.blocks import Training
-from thalweg.settings.twin import WhichPriorStudy
+from thalweg.settings.twin import TwinPriorsStudy
 from thalweg.storage.store import write_netcdf
 
-SETTINGS = WhichPriorStudy(
+SETTINGS = TwinPriorsStudy(
     domain="made-up",
     catchments=8,
     priors=["exp_hydro", "gr4j"],
@@ -254,17 +255,17 @@ def test_scores_of_a_catchment_by_hand():
 )
 def test_settings_that_cannot_be(values, message):
     with pytest.raises(ConfigError, match=message):
-        validated(WhichPriorStudy, SETTINGS.model_dump(mode="json") | values)
+        validated(TwinPriorsStudy, SETTINGS.model_dump(mode="json") | values)
 
 
 def test_the_figure_states_every_median(learned, tmp_path):
     _, tables = learned
     tables["confusion"].to_csv(tmp_path / "confusion.csv", index=False)
-    figure = which_prior.draw(tmp_path / "confusion.csv")
+    figure = figure_of_twins.draw(tmp_path / "confusion.csv")
     panels = figure.axes[:4]
     assert [len(axes.texts) for axes in panels] == [4] * 4
     assert [label.get_text() for label in panels[0].get_yticklabels()] == [
-        which_prior.LABELS[name] for name in SETTINGS.priors
+        figure_of_twins.LABELS[name] for name in SETTINGS.priors
     ]
     assert sum(text.get_fontweight() == "bold" for text in panels[0].texts) == 2
 

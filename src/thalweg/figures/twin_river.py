@@ -18,7 +18,7 @@ QUANTITIES = {
 
 FIGURE = Declared(
     of="twin_rivers",
-    reads={"table_csv": "tables/recovery/{domain}.csv", "reaches_csv": "tables/recovery/{domain}_reaches.csv"},
+    reads={"table_csv": "tables/twin_river/{domain}.csv", "reaches_csv": "tables/twin_river/{domain}_reaches.csv"},
     title="twin experiment of the river",
     caption="Twin experiment of a river with prescribed runoff and synthetic roughness and cross-sections: learned "
     "against true values, a point per reach. Section known: only roughness is learned. Discharge identifies the "
