@@ -203,11 +203,11 @@ def test_claims_have_the_defaults_of_their_family_that_their_kind_knows():
         ({"models": {"hbv": 3}}, ["models.hbv", "expected keys", "3", "on the command line"]),
         (
             {"models": {"prms": {"layerz": 3}}},
-            ["models.prms.process.layerz: unknown key; allowed are capillary_rise, components", "the command line"],
+            ["models.prms.process.layerz: unknown key; allowed: capillary_rise, components", "the command line"],
         ),
         (
             {"experiments": {"delaware": {"pub": {"fold": 3}}}},
-            ["experiments.delaware.pub.fold: unknown key; allowed are folds, kind", "tested_folds"],
+            ["experiments.delaware.pub.fold: unknown key; allowed: folds, kind", "tested_folds"],
         ),
         ({"claims": {"later-year": {"margin": 1}}}, ["claims.later-year", "no such family", "prediction"]),
         ({"claims": {"time": {"later-year": {}}}}, ["claims.time.later-year", "in prediction", "another"]),

@@ -47,7 +47,7 @@ def test_settings_are_read_without_what_building_needs():
 def test_an_unknown_kind_says_what_to_write(tmp_path, monkeypatch):
     for name in ("camels_uk", "lumped"):  # the latter helps readers
         with pytest.raises(
-            RegistryError, match=f"no dataset '{name}'; there are camels_us, caravan, .*package.module for"
+            RegistryError, match=f"unknown dataset '{name}'; available: camels_us, caravan, .*package.module for"
         ):
             settings_of(name)
     with pytest.raises(RegistryError, match=r"no Python source of the module far\.away"):

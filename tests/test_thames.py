@@ -176,8 +176,8 @@ def test_no_forcing_or_attribute_is_computed_from_what_is_predicted(copy):
         ("Ammonium (mg l-1-NH4)", "0,2", r"line 3: column 'Ammonium \(mg l-1-NH4\)' is '0,2'"),
         ("Mean daily river discharge (m3 s-1)", "<1", "line 3: column 'Mean daily river discharge"),
         ("Sampling date (dd/mm/yyyy)", "2009-03-09", "is '2009-03-09'; expected a date like 03/03/2009"),
-        ("Sampling date (dd/mm/yyyy)", "03/03/2009", "was sampled on 03/03/2009 before"),
-        ("Site", "River Styx", "is 'River Styx', which has no place in the network"),
+        ("Sampling date (dd/mm/yyyy)", "03/03/2009", "was sampled on 03/03/2009 more than once"),
+        ("Site", "River Styx", "is 'River Styx', which is not in the network"),
     ],
 )
 def test_a_spoiled_table_is_refused_by_line_and_column(copy, header, value, message):
