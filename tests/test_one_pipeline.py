@@ -694,7 +694,7 @@ def test_a_parameter_set_for_each_unit_and_parameters_that_are_known(catchments,
         torch.testing.assert_close(built(window)["discharge"][:, columns], whole)
     wrong = copy.deepcopy(domain)
     wrong.attributes.FC.attrs["units"] = "km2"
-    with pytest.raises(ValueError, match="'FC' has unit 'km2', but process hbv wants 'mm'"):
+    with pytest.raises(ValueError, match="'FC' has unit 'km2', but process hbv needs 'mm'"):
         build_model(model, scaling, wrong)
 
 
