@@ -118,7 +118,7 @@ def test_known_parameters_come_from_attributes_and_are_not_learned(sites):
     np.testing.assert_allclose(given[:, 0], sites.attributes.mean_discharge, rtol=1e-6)
     other = make_sites()
     other.attributes.mean_discharge.attrs["units"] = "km2"
-    with pytest.raises(ValueError, match=r"'mean_discharge' has unit 'km2', but process .* wants 'm3/s'"):
+    with pytest.raises(ValueError, match=r"'mean_discharge' has unit 'km2', but process .* needs 'm3/s'"):
         known_parameters(process, other)
     with pytest.raises(ValueError, match=r"needs 'discharge'; there are air_temperature"):
         Series(_without(sites, "discharge"), _scaling(_without(sites, "discharge")), None, ["nitrate"], process)
