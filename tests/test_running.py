@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -79,7 +80,8 @@ def begun(project):
     process = subprocess.Popen(command(seconds=600), start_new_session=True, **quiet)
     until(lambda: list(project.glob(".snakemake/locks/*.lock")))
     yield process
-    os.killpg(process.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # where the test has ended it
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
