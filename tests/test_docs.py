@@ -108,7 +108,7 @@ def parameter(process, name):
 
 
 def largest_class():
-    classes = macros.found("default", "river/delaware/temporal/skill.csv").area_class
+    classes = macros.found("default", "river/delaware/temporal_skill.csv").area_class
     return max(int(text.split()[1]) for text in classes if text.startswith("above"))
 
 
