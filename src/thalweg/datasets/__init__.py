@@ -4,7 +4,8 @@ A module of a dataset that becomes a domain has ``SETTINGS``, a subclass of :cla
 module's name, and ``dataset``, its name in config/datasets.yaml, or ``folder`` of a user's own files; and
 ``build(folder, **settings) -> (Domain, table)``, which receives the other settings, periods as two strings like
 2001-12-31. It may have ``has_network(settings)``, which returns, before the data are read, whether its sampled places are
-on one river.
+on one river. A reader of gridded forcing has
+``GRIDDED = True``; one of catchments with published scores has ``PUBLISHED_TESTS``, their test periods.
 """
 
 from thalweg import registry

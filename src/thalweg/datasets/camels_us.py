@@ -181,6 +181,10 @@ class CamelsUsSettings(Settings):
 
 
 SETTINGS = CamelsUsSettings
+PUBLISHED_TESTS = (
+    ("1989-10-01", "1999-09-30"),
+    ("1995-10-01", "2010-09-30"),
+)  # of scores in thalweg.evaluation.published
 
 
 def build(

@@ -81,6 +81,7 @@ class CevennesSettings(Settings):
 
 
 SETTINGS = CevennesSettings
+GRIDDED = True
 
 
 def build(folder, catchment, scheme="conservative", maximum_subcatchment_area=50.0):

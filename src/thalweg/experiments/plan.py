@@ -13,8 +13,6 @@ MAX_DRAWN = 7  # models in a figure of maps or hydrographs
 MAX_COMPARED = 4  # models in a panel
 YEAR = 365  # days of a test needed for balances, signatures and maps of parameters
 LONG = 9  # years between the first and the last year of a test needed for trends
-# Test periods of published scores, and their kind of domain
-PUBLISHED = ("camels_us", (["1989-10-01", "1999-09-30"], ["1995-10-01", "2010-09-30"]))
 MAPPED = {  # process -> parameters that are shown as maps
     "hbv": ["BETA", "FC", "K2", "BETAET", "mean_delay"],
     "hbv_canopy": ["BETA", "FC", "K2", "leaf_area_index", "mean_delay"],
@@ -123,8 +121,8 @@ def has_network(study, domain):
 
 
 def gridded(study):
-    """Names of the domains that are regridded, whose grids a figure shows."""
-    return [name for name, settings in study.domains.items() if settings.kind == "cevennes"]
+    """Names of the regridded domains, whose grids a figure shows."""
+    return [name for name, settings in study.domains.items() if getattr(reader(settings.kind), "GRIDDED", False)]
 
 
 # Settings of jobs
@@ -343,11 +341,11 @@ def unseen_floods(study):
 
 def published(study):
     """Main experiments whose scores are compared with published ones of the same catchments and years."""
-    kind, tests = PUBLISHED
     return [
         (domain, name)
-        for domain, name in main_where(study, lambda settings: list(map(str, settings.test)) in tests)
-        if study.domains[domain].kind == kind
+        for domain, name in main_experiments(study)
+        if tuple(map(str, study.experiments[domain][name].test))
+        in getattr(reader(study.domains[domain].kind), "PUBLISHED_TESTS", ())
     ]
 
 
