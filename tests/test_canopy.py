@@ -230,7 +230,7 @@ def test_leaves_dry_after_six_hours():
 
 
 def test_a_tower_file_that_cannot_be_right_is_refused():
-    with pytest.raises(DataError, match="half-hours"):
+    with pytest.raises(DataError, match="half-hourly"):
         davos.measured(tower_file().drop(tower_file().index[7]), 1, 6.0, "tower")
     raw = tower_file()
     raw.iloc[3, raw.columns.get_loc("PA")] = 1100.0

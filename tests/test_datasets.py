@@ -52,7 +52,7 @@ def test_an_unknown_kind_says_what_to_write(tmp_path, monkeypatch):
             settings_of(name)
     with pytest.raises(RegistryError, match=r"no Python source of the module far\.away"):
         settings_of("far.away")
-    with pytest.raises(ConfigError, match=r"minimum_dais: unknown key; allowed are .*minimum_days"):
+    with pytest.raises(ConfigError, match=r"minimum_dais: unknown key; allowed: .*minimum_days"):
         settings_from(settings_of("france"), json.dumps({"kind": "france", "minimum_dais": "3 days"}))
     (tmp_path / "needy").mkdir()
     (tmp_path / "needy/rivers.py").write_text("import a_library_that_is_not_there\n")

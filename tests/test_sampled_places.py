@@ -86,7 +86,7 @@ def test_a_site_with_few_samples_is_left_out_with_the_reason(sites):
     thin.observed.nitrate[:700, 0] = np.nan
     splits = make_splits(thin, TEMPORAL).set_index("place")
     assert splits.reason["s0"] == "too few training values" and not splits.train["s0"] and not splits.test["s0"]
-    with pytest.raises(DataError, match="'oxygen' was not observed; there are nitrate"):
+    with pytest.raises(DataError, match="'oxygen' was not observed; available: nitrate"):
         make_splits(sites, TEMPORAL.model_copy(update={"variable": "oxygen"}))
     with pytest.raises(DataError, match="no place to train with 500 values"):
         make_splits(sites, TEMPORAL.model_copy(update={"minimum_values": 500}))
@@ -120,7 +120,7 @@ def test_known_parameters_come_from_attributes_and_are_not_learned(sites):
     other.attributes.mean_discharge.attrs["units"] = "km2"
     with pytest.raises(ValueError, match=r"'mean_discharge' has unit 'km2', but process .* needs 'm3/s'"):
         known_parameters(process, other)
-    with pytest.raises(ValueError, match=r"needs 'discharge'; there are air_temperature"):
+    with pytest.raises(ValueError, match=r"needs 'discharge'; available: air_temperature"):
         Series(_without(sites, "discharge"), _scaling(_without(sites, "discharge")), None, ["nitrate"], process)
 
 

@@ -174,8 +174,9 @@ def test_a_grid_of_twelve_models_and_fourteen_experiments_on_two_domains_is_plan
     before = children_seconds()
     jobs = planned(snakemake(folder, "--dry-run", "--quiet", "rules"))
     seconds = children_seconds() - before
-    assert jobs["train"] == jobs["score"] == 2 * len(EXPERIMENTS) * len(models) == 336
-    assert jobs["split"] == 2 * len(EXPERIMENTS)
+    assert jobs["train"] == 2 * len(EXPERIMENTS) * len(models) == 336
+    assert jobs["split"] == jobs["score"] == 2 * len(EXPERIMENTS)
+    assert sum(name.startswith("simulate_") for name in jobs) == 2 * len(EXPERIMENTS)
     assert seconds < 30
 
 
@@ -197,7 +198,7 @@ def test_folds_are_held_against_each_other_where_there_are_several(tmp_path):
     folder = workflow_with(
         grid(["france"], {"p": PROCESS}, {"pub": folds, "one": {**folds, "tested_folds": 1}}), tmp_path
     )
-    assert planned(snakemake(folder, "--dry-run", "--quiet", "rules"))["attribution"] == 1
+    assert planned(snakemake(folder, "--dry-run", "--quiet", "rules"))["analysis_parameters"] == 1
 
 
 @pytest.mark.parametrize("name", ["default", "camels-us", "camels-us-short", "france"])

@@ -1,14 +1,11 @@
 """The table of signatures: orders that are kept, reversed and unrelated, and the days that count."""
 
-import argparse
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
-from thalweg.cli.steps import signatures as verb
+from conftest import analyse
 from thalweg.evaluation.signature_table import COLUMNS, signature_table
 from thalweg.metrics.signatures import SIGNATURES
 
@@ -97,17 +94,12 @@ def test_gauges_not_tested_or_short_do_not_count_and_few_have_no_rank():
     assert (none.places == 0).all() and none.observed.isna().all()
 
 
-def test_the_verb_writes_the_models_below_one_another(tmp_path):
+def test_the_analysis_writes_the_models_below_one_another(tmp_path):
     observed = rivers()
-    paths = []
+    paths = {}
     for model, simulated in (("hbv", observed), ("lstm", observed[::-1])):
-        paths.append(str(tmp_path / f"{model}.nc"))
-        simulation([simulated], observed).assign_attrs(model=model).to_netcdf(paths[-1], engine="h5netcdf")
-    parser = argparse.ArgumentParser()
-    verb.arguments(parser)
-    output = tmp_path / "table.csv"
-    settings = json.dumps({"minimum_days": 365})
-    verb.run(parser.parse_args(["--simulations", *paths, "--settings", settings, "--output", str(output)]))
-    table = pd.read_csv(output)
+        paths[model] = f"{tmp_path}/{model}.nc"
+        simulation([simulated], observed).assign_attrs(model=model).to_netcdf(paths[model], engine="h5netcdf")
+    table = pd.read_csv(analyse("signatures", tmp_path / "table", simulations=paths, minimum_days=365))
     rho = table[table.signature == "mean_flow"].set_index("model").spearman
     assert rho.to_dict() == pytest.approx({"hbv": 1, "lstm": -1})

@@ -148,7 +148,7 @@ def test_the_verb_writes_slopes_and_evidence_and_a_figure_is_drawn_of_them(files
     assert {"trend_correlation", "trend_correlation_high", "trend_correlation_low", "trend_bias"} <= set(
         evidence.quantity
     )
-    paths = files / "trends.csv", files / "evidence.csv"
+    paths = files / "trends.csv", files / "trends_evidence.csv"
     drawn = figure.draw(*paths, labels={"lstm": "LSTM", "hbv": "HBV"})
     assert [axes.get_title(loc="left") for axes in drawn.axes] == ["(a) LSTM", "(b) HBV", "", "", "", ""]
     assert all(len(axes.collections[0].get_offsets()) == 8 for axes in drawn.axes)

@@ -89,7 +89,7 @@ for domain, experiment in EXPERIMENTS:
         params:
             settings=settings,
             names=[domain, experiment],
-            folder=f"{RESULTS}/simulations/{run}",
+            folder=subpath(output[0], parent=True),
             code=code_of("thalweg.cli.steps.simulate", settings),
         message:
             f"Simulating {experiment} of {domain} by every model"
