@@ -1,12 +1,18 @@
 """What declares itself: figures and analyses of the package and of others, their jobs, and the figure of the workflow."""
 
 import ast
+import base64
 import inspect
 import json
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import pytest
+from docutils.core import publish_parts
+from jinja2 import Environment
+from PIL import Image
 
 from thalweg.experiments import plan, register
 from thalweg.experiments.places import PLACES
@@ -186,3 +192,21 @@ def test_an_arrow_needs_its_stages():
     box = {"name": "a", "title": "a", "lines": ["b"], "column": 0, "row": 0}
     with pytest.raises(ValueError, match="from 'a' to 'z', but the stages are a"):
         workflow_graph.draw({"boxes": [box], "arrows": [["a", "z"]]})
+
+
+# The report
+
+
+def test_the_first_page_of_the_report_holds_its_figures(tmp_path):
+    Image.effect_noise((600, 400), 80).save(tmp_path / "noise.png")
+    pictures = [register.Picture(str(tmp_path / "noise.png"), f"figure {number}", "A caption.") for number in range(2)]
+    text = (CONFIG.parent / "workflow/report/study.rst").read_text()
+    page = (
+        Environment()
+        .from_string(text)
+        .render(snakemake=SimpleNamespace(config={"study": "default", "story": pictures}))
+    )
+    body = publish_parts(page, writer_name="html")["html_body"]
+    assert "system-message" not in body and body.count("<img") == 2 and "Figure 1." in body
+    content = re.findall(r'src="data:image/png;base64,([^"]*)"', body)
+    assert [base64.b64decode(each) for each in content] == [(tmp_path / "noise.png").read_bytes()] * 2

@@ -104,8 +104,8 @@ class Picture:
 
     @property
     def uri(self):
-        """Its content as a data URI, read when the page is written."""
-        return f"data:image/png;base64,{base64.b64encode(Path(self.path).read_bytes()).decode()}"
+        """Its content for an HTML page, in lines, which a browser joins; read when the page is written."""
+        return f"data:image/png;base64,{base64.encodebytes(Path(self.path).read_bytes()).decode().strip()}"
 
 
 def story(found):

@@ -1,5 +1,6 @@
 """Elasticities of runoff of trained models, against each other and against those of Fu's curve."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -69,7 +70,12 @@ def draw(elasticity_csv, evidence_csv, labels=None, models=None):
         note(above, f"median deviation {number(deviation)}\nwrong sign {100 * wrong:.0f} %", 0.03, "bottom")
         _against_fu(below, points, each, x)
         rank = effect_of(evidence, model, "elasticity_to_budyko")
-        note(below, f"ρ = {number(rank['effect'])}, n = {rank['n']:.0f}", 0.97, "top")
+        known = (
+            f"ρ = {number(rank['effect'])}, n = {rank['n']:.0f}"
+            if np.isfinite(rank["effect"])
+            else "too few gauges for ρ"
+        )
+        note(below, known, 0.97, "top")
         letter(above, position, wrap(each.label, 1.3))
     for axes, name in zip(panels[:, 0], (POTENTIAL, PRECIPITATION)):
         axes.set_ylabel(f"{SYMBOLS[name]} [dimensionless]")

@@ -28,6 +28,8 @@ LEAST = -0.5  # where the axis of a metric that is 1 at best begins
 MOST_COLUMNS, MORE_COLUMNS = 3, 4  # of up to nine panels, and of more
 
 
+MIN_GAUGES = 20  # of a distribution
+
 FIGURE = Declared(
     of="overview",
     reads={"skill_csv": "skill", "summary_csv": "summary"},
@@ -35,7 +37,7 @@ FIGURE = Declared(
     title="distribution of skill",
     caption="Distribution over gauges of the Nash-Sutcliffe efficiency, by experiment: the share of gauges with a smaller "
     "value, each gauge with its mean over seeds and folds. The height at which a line enters a panel is the share "
-    "of gauges left of the axis. At most four models a panel.",
+    "of gauges left of the axis. Experiments with at least 20 gauges; at most four models a panel.",
 )
 
 
@@ -67,6 +69,7 @@ def draw(skill_csv, summary_csv, metric="NSE", labels=None, shown=None):
         groups = skill.groupby(["domain", "experiment"], sort=False).model.unique()
         shown = [(*place, models) for place, models in groups.items()]
     shown = [(domain, experiment, list(models)[:MOST_LINES]) for domain, experiment, models in shown]
+    shown = _many(shown, skill)
     wanted = {(domain, experiment, model) for domain, experiment, models in shown for model in models}
     skill = skill[[row in wanted for row in zip(skill.domain, skill.experiment, skill.model)]]
     look = looks(skill.model.unique(), labels)
@@ -103,6 +106,12 @@ def draw(skill_csv, summary_csv, metric="NSE", labels=None, shown=None):
     figure.supylabel("share of gauges [dimensionless]", fontsize=8)
     legend_below(figure, lines_of(look))
     return figure
+
+
+def _many(shown, skill):
+    """Those experiments that have enough gauges for a distribution; all where none has."""
+    gauges = skill.groupby(["domain", "experiment"]).place.nunique().to_dict()
+    return [one for one in shown if gauges.get(tuple(one[:2]), 0) >= MIN_GAUGES] or shown
 
 
 def _limits(values, metric):

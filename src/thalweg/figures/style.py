@@ -232,7 +232,7 @@ def legend_below(figure, handles):
 
     def width(columns):
         rows = -(-len(names) // columns)
-        return sum(0.88 * LETTER_WIDTH * max(names[first : first + rows]) + 0.5 for first in range(0, len(names), rows))
+        return sum(LETTER_WIDTH * max(names[first : first + rows]) + 0.6 for first in range(0, len(names), rows))
 
     columns = next((each for each in range(len(names), 1, -1) if width(each) < figure.get_figwidth()), 1)
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
