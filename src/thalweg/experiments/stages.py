@@ -52,7 +52,13 @@ def stages(study):
         ),
         *(("regrid", "train_runoff"), ("gauges", "twins"), ("train_runoff", "test_runoff"), ("twins", "analyses")),
         *(("train_samples", "test_samples"), ("train_estimates", "test_estimates"), ("test_runoff", "scores")),
-        *(("test_samples", "scores"), ("test_estimates", "scores"), ("test_runoff", "analyses"), ("scores", "claims")),
+        *(
+            ("test_samples", "scores"),
+            ("test_estimates", "scores"),
+            ("test_runoff", "analyses"),
+            ("test_samples", "analyses"),
+            ("scores", "claims"),
+        ),
         *(("analyses", "claims"), ("scores", "figures"), ("analyses", "figures")),
     ]
     parts = ("name", "column", "row", "title", "lines")
@@ -80,7 +86,7 @@ def _tests(study, condition):
 
 
 def _twins(study):
-    found = {"priors": study.twin_priors, "river": plan.twin_rivers(study), "leaves": study.leaf}
+    found = {"priors": study.twin_priors, "river": plan.twin_rivers(study), "synthetic leaves": study.leaf}
     return [name for name, one in found.items() if one]
 
 

@@ -16,7 +16,8 @@ FIGURE = Declared(
     reads={},
     given={"stages": "stages"},
     title="the workflow",
-    caption="Stages of the study, from data on the left to verdicts and figures on the right.",
+    caption="Stages of the study, from data on the left to verdicts and figures on the right. Models are trained on each "
+    "domain separately, and not every test is made on every domain: the file of the study states which.",
 )
 
 

@@ -278,7 +278,7 @@ class Experiment(Split):
 
 
 class PhysicsJob(Settings):
-    """Settings of the steps response, untrained and attribution: the models of one experiment."""
+    """Settings of the analyses elasticity, internal_fluxes and parameters: the models of one experiment."""
 
     models: dict[str, TrainingJob]
     reference: str = Field("lstm", description="model that the others are compared with, where it is among them")
