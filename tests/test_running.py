@@ -322,7 +322,7 @@ def test_a_training_whose_process_outlives_snakemake_is_not_started_twice(projec
         kind="temporal", variable="nitrate", validation="period", validation_share=0.2, minimum_values=10, **spans
     )
     main(["step", "split", "--domain", "domain.nc", "--settings", split.model_dump_json(), "--output", "splits.csv"])
-    training = Training(steps=800, patience=1000, window="200 days", spin_up="60 days", climate_attributes=False)
+    training = Training(steps=4000, patience=1000, window="200 days", spin_up="60 days", climate_attributes=False)
     training = training.model_dump(mode="json") | {"loss": "log_likelihood", "logarithmic_attributes": True}
     (project / "job.json").write_text(json.dumps(JOB | {"training": training}))
 

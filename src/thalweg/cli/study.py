@@ -54,7 +54,7 @@ def run(args):
         release(args.study, force=True)
         return
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    report = ["--report", str(results / "report.html")]
+    report = ["--report", str(results / "report.html"), "--report-stylesheet", "workflow/report/style.css"]
     if args.action == "report":
         command = [sys.executable, "-m", "snakemake", "--cores", "1", *report, *_of(args.study, args.more)]
         raise SystemExit(subprocess.run(command).returncode)
