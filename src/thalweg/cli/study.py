@@ -31,6 +31,7 @@ NO_REPORT = {
     "--omit-from",
     "-O",
 }  # no complete output is made
+STYLE = Path("workflow/report/style.css")  # of the report
 
 
 def arguments(parser):
@@ -54,7 +55,9 @@ def run(args):
         release(args.study, force=True)
         return
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    report = ["--report", str(results / "report.html"), "--report-stylesheet", "workflow/report/style.css"]
+    report = ["--report", str(results / "report.html")]
+    if STYLE.exists():
+        report += ["--report-stylesheet", str(STYLE)]
     if args.action == "report":
         command = [sys.executable, "-m", "snakemake", "--cores", "1", *report, *_of(args.study, args.more)]
         raise SystemExit(subprocess.run(command).returncode)
