@@ -127,7 +127,7 @@ def test_several_variables_train_together_and_each_is_simulated_and_scored(catch
         skill = score(one, "s", ["NSE", "RMSE"], 30)
         assert set(skill.variable) == {one.attrs["variable"]} and len(skill) == 8
         assert skill.value.notna().all() and set(skill.unit) == {one.attrs["unit"]}
-    with pytest.raises(DataError, match="there is no soil_moisture; the file has"):
+    with pytest.raises(DataError, match="no soil_moisture; the file has"):
         read_simulation(tmp_path / "simulation.nc", "soil_moisture")
 
 
