@@ -39,7 +39,7 @@ def modules_of(settings):
     for key, value in settings.items():
         if isinstance(value, dict):
             found |= modules_of(value)
-        elif key in NAMED:
+        elif key in NAMED and isinstance(value, str | list):
             names = [value] if isinstance(value, str) else value
             found |= {module_of(NAMED[key], name) for name in names if ":" in name or NAMED[key] != "metric"}
     return found

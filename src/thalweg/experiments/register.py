@@ -190,8 +190,14 @@ def _job(kind, name, declared, calls, number):
         list(dict.fromkeys(path for *_, read in calls for path in read)),
         made,
         json.dumps([dict(zip(("place", "output", "arguments"), call)) for call in calls], ensure_ascii=False),
-        code_of(STEPS[kind], *(arguments for _, _, arguments, _ in calls), modules=[module_of(kind, name)]),
+        code_of(STEPS[kind], *_settings(kind, declared, calls), modules=[module_of(kind, name)]),
     )
+
+
+def _settings(kind, declared, calls):
+    """Blocks of settings that analyses receive; their processes and losses run too. Paths and labels by model name none."""
+    values = [arguments[keyword] for _, _, arguments, _ in calls for keyword in declared.given]
+    return [value for value in values if isinstance(value, dict)] if kind == "analysis" else []
 
 
 def _find(study, place, what, name):
