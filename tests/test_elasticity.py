@@ -13,7 +13,8 @@ from thalweg.analysis import elasticity as response
 from thalweg.basin.domain import spatial_domain
 from thalweg.evaluation.evidence import compared, correlated, evidence_table, permutation_p
 from thalweg.experiments import trained
-from thalweg.experiments.run import build_model, simulate_experiment
+from thalweg.experiments.models import build_model
+from thalweg.experiments.run import simulate_experiment
 from thalweg.experiments.splits import make_splits
 from thalweg.figures import elasticity
 from thalweg.learn import checkpoint

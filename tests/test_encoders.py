@@ -7,7 +7,8 @@ import torch
 
 from conftest import make_domain
 from thalweg.experiments import run as experiment
-from thalweg.experiments.run import build_model, simulate_experiment, train_experiment
+from thalweg.experiments.models import build_model
+from thalweg.experiments.run import simulate_experiment, train_experiment
 from thalweg.experiments.splits import make_splits
 from thalweg.learn import pretrain
 from thalweg.learn.encoders import HistoryEncoder, ParameterTransformer

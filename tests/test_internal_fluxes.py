@@ -19,7 +19,7 @@ from thalweg.analysis.internal_fluxes import (
     with_snow_water,
 )
 from thalweg.evaluation.evidence import evidence_table
-from thalweg.experiments.run import build_model
+from thalweg.experiments.models import build_model
 from thalweg.experiments.splits import make_splits
 from thalweg.figures import internal_fluxes as figure
 from thalweg.integrate import integrate

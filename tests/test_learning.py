@@ -17,7 +17,8 @@ import torch
 from conftest import make_domain
 from thalweg.basin.network import NetworkError
 from thalweg.experiments.baselines import climatology
-from thalweg.experiments.run import build_model, make_task, simulate_experiment, train_experiment
+from thalweg.experiments.models import build_model
+from thalweg.experiments.run import make_task, simulate_experiment, train_experiment
 from thalweg.experiments.splits import make_splits
 from thalweg.integrate import integrate
 from thalweg.learn import checkpoint

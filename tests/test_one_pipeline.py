@@ -15,7 +15,8 @@ from thalweg.basin.domain import DataError, Domain, sampled_units
 from thalweg.basin.observables import observable_at
 from thalweg.evaluation.score import score
 from thalweg.experiments.baselines import climatology
-from thalweg.experiments.run import build_model, make_task, series_of, simulate_experiment, train_experiment
+from thalweg.experiments.models import build_model, series_of
+from thalweg.experiments.run import make_task, simulate_experiment, train_experiment
 from thalweg.experiments.simulation import read_simulation, read_variables, simulated_discharge
 from thalweg.experiments.splits import make_splits
 from thalweg.integrate import initial_state, integrate

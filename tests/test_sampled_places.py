@@ -13,7 +13,8 @@ from thalweg.basin.domain import DataError
 from thalweg.cli import main
 from thalweg.evaluation.score import score
 from thalweg.experiments.baselines import climatology
-from thalweg.experiments.run import build_model, make_task, simulate_experiment, train_experiment
+from thalweg.experiments.models import build_model
+from thalweg.experiments.run import make_task, simulate_experiment, train_experiment
 from thalweg.experiments.simulation import read_simulation
 from thalweg.experiments.splits import make_splits
 from thalweg.learn.losses.log_likelihood import log_likelihood

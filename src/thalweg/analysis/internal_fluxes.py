@@ -30,7 +30,7 @@ from thalweg.basin.domain import spatial_domain
 from thalweg.evaluation.blocks import block_labels
 from thalweg.evaluation.evidence import compared, correlated, signed_rank
 from thalweg.experiments.declared import Declared
-from thalweg.experiments.run import series_of
+from thalweg.experiments.models import series_of
 from thalweg.experiments.trained import place_windows, trained_models
 from thalweg.metrics.calendar import period, read_splits, water_year
 from thalweg.metrics.signatures import baseflow_index

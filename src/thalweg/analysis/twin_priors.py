@@ -22,7 +22,8 @@ from thalweg.basin.domain import Domain
 from thalweg.basin.places import SPLIT_SEED
 from thalweg.evaluation.blocks import CONFIDENCE, block_bootstrap, block_labels
 from thalweg.evaluation.statistics import holm, signed_rank_p
-from thalweg.experiments.run import build_model, process_of, series_of, train_experiment
+from thalweg.experiments.models import build_model, process_of, series_of, setting_of
+from thalweg.experiments.run import train_experiment
 from thalweg.integrate import integrate
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import Scaling, fit_scaling
@@ -124,7 +125,8 @@ def make_truth(domain, prior, settings):
         :func:`simulate` for the whole record, without noise.
     """
     target_mean = {"discharge": 1.0}
-    process = process_of(_candidate(prior, settings), domain, target_mean)
+    model = _candidate(prior, settings)
+    process = process_of(model, setting_of(model, domain, target_mean), target_mean)
     days = positions(domain.forcing.time.values, *settings.train)
     units = np.arange(len(domain.unit_ids))
     scaling = fit_scaling(domain, units, days, target_mean, settings.training.climate_attributes)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -11,101 +10,24 @@ import torch
 import xarray as xr
 
 from thalweg.basin.domain import DataError, spatial_domain
-from thalweg.basin.observables import check_flux, observable, observable_at, observations
+from thalweg.basin.observables import observable, observable_at, observations
+from thalweg.experiments.models import build_model, series_of, task_steps
 from thalweg.experiments.simulation import Simulation, simulation_of
+from thalweg.experiments.start import Start
 from thalweg.learn import checkpoint
-from thalweg.learn.networks import ProcessModel, SequenceModel
 from thalweg.learn.pretrain import pretrain
-from thalweg.learn.river import LEARNED, RiverNetwork
-from thalweg.learn.scaling import Scaling, fit_scaling
+from thalweg.learn.river import LEARNED
+from thalweg.learn.scaling import Scaling, fit_scaling, transferred
 from thalweg.learn.train import Task, train
-from thalweg.learn.windows import Series, known_parameters
 from thalweg.metrics.calendar import counted_days, period
 from thalweg.processes.routing.unit_hydrograph import mean_delay
 from thalweg.registry import load
 from thalweg.units import parse_unit
 
 MIN_DEVIATION = 0.1  # of samples, or of their logarithm: places with little variation do not dominate the loss
-SPAN = 30.0  # a learned mean concentration lies within this factor of the mean of the training samples
 
 
-def process_of(settings, domain, target_mean):
-    """The process named in the model settings, for the time step and the variables of a domain.
-
-    Args:
-        settings: :class:`~thalweg.settings.blocks.ProcessModel`.
-        domain: the domain.
-        target_mean: name -> mean of the training observations, the centre of a learned concentration-discharge curve.
-
-    Raises:
-        DataError: if the process does not predict the observed variable, or has another unit.
-    """
-    variable, mean = next(iter(target_mean.items()))
-    offered = {
-        "capillary_rise": settings.capillary_rise,
-        "time_step": domain.step,
-        "snow_routine": "temperature" in domain.forcing,
-        "variable": variable,
-        "unit": domain.observed[variable].attrs["units"],
-        "low": mean / SPAN,
-        "high": mean * SPAN,
-    }
-    factory = load("process", settings.process)
-    process = factory(**{name: offered[name] for name in signature(factory).parameters if name in offered})
-    for variable in target_mean:
-        check_flux(process, variable, observations(domain, variable).attrs["units"], domain.name)
-    return process
-
-
-def build_model(settings, scaling, domain):
-    """A new model for the settings of a process or sequence model.
-
-    Args:
-        settings: of the model.
-        scaling: the :class:`~thalweg.learn.scaling.Scaling` of its training.
-        domain: in the spatial form of the model.
-    """
-    counts = len(scaling.forcing), len(scaling.attributes)
-    variables = tuple(scaling.target_mean)
-    if settings.kind == "sequence":
-        return SequenceModel(variables, *counts, settings.hidden, settings.dropout, scaling.target_mean)
-    river = None
-    if settings.routing == "river":
-        if scaling.reach_mean is None or domain.step == "month":
-            raise DataError(
-                "routing is river, but the reaches of the domain have no length, slope, width, drainage_area and elevation, or "
-                "its step is a month; use routing: unit_hydrograph there"
-            )
-        river = RiverNetwork(
-            len(scaling.reach_mean), settings.river_hidden, settings.river_step, hours=24 * domain.step_days
-        )
-    process = process_of(settings, domain, scaling.target_mean)
-    return ProcessModel(
-        variables,
-        process,
-        *counts,
-        settings.components,
-        settings.network,
-        settings.hidden,
-        settings.layers,
-        settings.dropout,
-        tuple(settings.dynamic),
-        settings.integrator,
-        known=tuple(name for name in known_parameters(process, domain) if name not in settings.dynamic),
-        units=len(domain.unit_ids),
-        patches=scaling.history_patches,
-        routing=settings.routing,
-        river=river,
-    )
-
-
-def series_of(domain, scaling, settings, places=None, device="cpu"):
-    """A domain in the spatial form of a model, for some places or all."""
-    process = process_of(settings, domain, scaling.target_mean) if settings.kind == "process" else None
-    return Series(domain, scaling, places, tuple(scaling.target_mean), process, device=device)
-
-
-def make_task(domain, split, job):
+def make_task(domain, split, job, scaling=None):
     """The :class:`~thalweg.learn.train.Task` of one fold.
 
     Scaling, units, observations and deviations come from the training places, their units and the training period;
@@ -117,6 +39,7 @@ def make_task(domain, split, job):
         split: rows of one fold.
         job: :class:`~thalweg.settings.blocks.TrainingJob`. With a ``validation_share`` of 0 and no validation place, the whole
             training period is used for validation.
+        scaling: of a model that is trained further; None for that of the training places.
 
     Returns:
         (Task, Scaling)
@@ -146,7 +69,10 @@ def make_task(domain, split, job):
                 f"{domain.name}/observed: '{name}' was not observed at any training place in the training period; "
                 "change the experiment's periods, or omit the variable"
             )
-    scaling = _scaling(domain, job, rows, observed, seen, days, fit_days)
+    if scaling is None:
+        scaling = _scaling(domain, job, rows, observed, seen, days, fit_days)
+    else:
+        scaling = transferred(scaling, domain, (time[days[0]], time[days[1] - 1]))
 
     def tensor(array, dtype=torch.float32):
         return torch.as_tensor(array, dtype=dtype, device=job.device)
@@ -239,17 +165,21 @@ def train_experiment(domain, splits, job, checkpoints, key, label=""):
         (tensors, values, log): weights under ``<fold>/<seed>/``; scaling by fold; DataFrame of the training.
     """
     seen_domain, model = spatial_domain(domain, job.model), job.model
+    start = Start(model.start) if model.start else None
+    if start:
+        start.check(seen_domain)
+        key = [key, start.key]
     identity = fingerprint_of(job.model_dump(mode="json", exclude={"seeds"}), splits.to_csv(), key)
     folder = Path(checkpoints) / identity
     tensors, scalings, log = {}, {}, []
     for fold, split in splits.groupby("fold"):
-        task, scaling = make_task(seen_domain, split, job)
+        task, scaling = make_task(seen_domain, split, job, start and start.scaling)
         scalings[str(fold)] = scaling.to_dict()
         for seed in job.seeds:
             path, name = folder / f"fold{fold}-seed{seed}.safetensors", f"{label} fold {fold} seed {seed}"
 
             def new(task=task, scaling=scaling, seed=seed, path=path):
-                built = build_model(model, scaling, seen_domain).to(job.device)
+                built = (start.model if start else build_model)(model, scaling, seen_domain).to(job.device)
                 if getattr(model, "pretrain_steps", 0) and not path.exists():
                     _pretrain(built, seen_domain, scaling, job, seed, label)
                 return built
@@ -311,11 +241,6 @@ def simulate_experiment(domain, splits, job, tensors, values):
         parameters=_parameters(seen_domain, process, known, folds, seeds, learned) if learned else None,
         internals=internals,
     )
-
-
-def task_steps(days, domain):
-    """A number of days as whole steps of a domain."""
-    return round(days / domain.step_days)
 
 
 def _span(domain, splits, continuous):

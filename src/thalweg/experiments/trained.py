@@ -2,7 +2,7 @@
 
 import torch
 
-from thalweg.experiments.run import build_model, series_of, task_steps
+from thalweg.experiments.models import build_model, series_of, task_steps
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import Scaling
 from thalweg.learn.windows import Series

@@ -1,6 +1,6 @@
 """Normalisation: network inputs have mean 0 and deviation 1 over the training units and the training period only."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -89,6 +89,37 @@ def positions_of(domain, period):
             f"from {first.date()} to {last.date()}; include forcing of that period"
         )
     return int(time.searchsorted(first)), int(time.searchsorted(last, side="right"))
+
+
+def transferred(scaling, domain, period=None):
+    """The scaling for a domain that does not cover the years in which it computes climate indices and reads histories.
+
+    Args:
+        scaling: of a trained model.
+        domain: another :class:`~thalweg.basin.domain.Domain`.
+        period: first and last date used where the domain does not cover those of the training; None for its whole forcing.
+
+    Raises:
+        DataError: if a history is too short for the model.
+    """
+    time = domain.forcing.time.values
+    period = tuple(map(str, period or (pd.Timestamp(time[0]), pd.Timestamp(time[-1]))))
+    names = ("climate_period", "history_period")
+    changed = {one: period for one in names if getattr(scaling, one) and not _covers(domain, getattr(scaling, one))}
+    other = replace(scaling, **changed)
+    if other.history_patches != scaling.history_patches:
+        raise DataError(
+            f"{domain.name}/forcing: the model reads the forcing of {' to '.join(scaling.history_period)}; include these years"
+        )
+    return other
+
+
+def _covers(domain, period):
+    try:
+        positions_of(domain, period)
+    except DataError:
+        return False
+    return True
 
 
 def _period(domain, days):

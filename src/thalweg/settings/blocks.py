@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, field_serializer, model_validator
 
 from thalweg.registry import load, module_of
 from thalweg.schema import Count, Days, Hours, Minutes, Part, Period, Settings
+from thalweg.storage.installed import weights, weights_header
 
 
 def _named(kind):
@@ -23,6 +24,19 @@ def _named(kind):
 
 ProcessName = _named("process")
 LossName = _named("loss")
+
+
+def _of_the_start(cls, values):
+    """The settings of a model with those of the file at whose weights its training begins."""
+    if not isinstance(values, dict) or not values.get("start"):
+        return values
+    inherited = weights_header(weights(values["start"]))["job"]["model"]
+    if inherited["kind"] != cls.model_fields["kind"].default:
+        raise ValueError(
+            f"start: {values['start']} is a model of kind {inherited['kind']}; write kind: {inherited['kind']}"
+        )
+    given = {name: values[name] for name in ("label", "start", "training") if name in values}
+    return inherited | {"training": {}} | given
 
 
 class ProcessModel(Settings):
@@ -66,7 +80,13 @@ class ProcessModel(Settings):
         "6 hours", validate_default=True, description="time step of the river routing; must divide a day"
     )
     river_hidden: Count = Field(16, description="width of the network from attributes of a reach to its parameters")
+    start: str | None = Field(
+        None,
+        description="model at whose weights the training begins (fine-tuning): the name of one that comes with the package, or the path of a model file; all other keys but label and training are then those of the file",
+    )
     training: dict[str, Any] = Field({}, description="keys of the block training that differ for this model")
+
+    _from_file = model_validator(mode="before")(_of_the_start)
 
     @model_validator(mode="after")
     def _transformer_has_heads(self):
@@ -98,7 +118,13 @@ class SequenceModel(Settings):
     spatial: Literal["distributed", "lumped"] = Field(
         "lumped", description="distributed: run on every unit; lumped: run on the mean over each gauge's catchment"
     )
+    start: str | None = Field(
+        None,
+        description="model at whose weights the training begins (fine-tuning): the name of one that comes with the package, or the path of a model file; all other keys but label and training are then those of the file",
+    )
     training: dict[str, Any] = Field({}, description="keys of the block training that differ for this model")
+
+    _from_file = model_validator(mode="before")(_of_the_start)
 
 
 class ClimatologyModel(Settings):

@@ -1,0 +1,244 @@
+"""The file of a trained model: its weights, and in the header all that is needed to run it elsewhere.
+
+One safetensors file; nothing in it is executed when it is read. The header is JSON:
+
+========== ==========================================================================================================
+format     version of this form
+thalweg    version of the package that wrote it
+job        :class:`~thalweg.settings.blocks.TrainingJob`: model, training, variables, seeds
+setting    :class:`~thalweg.experiments.models.Setting`: time step, units, known parameters
+scaling    fold -> :class:`~thalweg.learn.scaling.Scaling`; periods are dates
+seeds      of the trainings; weights stand under ``<fold>/<seed>/``
+process    name, fingerprint of its code, parameters with units and bounds; null without a process
+inputs     forcing and attributes: unit, and the range over the units and the period of training
+training   domain, period, number of places and units, datasets with version, licence and citation
+scores     metric -> median, lower and upper quartile, number of places, at places or times that were held out; null if not computed
+intervals  fitted by :mod:`thalweg.metrics.conformal`; null if not computed
+========== ==========================================================================================================
+"""
+
+import struct
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from safetensors import SafetensorError
+
+import thalweg
+from thalweg.basin.domain import DataError, expected_units, spatial_domain
+from thalweg.experiments.models import process_of, setting_of
+from thalweg.learn import checkpoint
+from thalweg.learn.scaling import Scaling, climate_attributes, positions_of
+from thalweg.registry import RegistryError, module_of
+from thalweg.schema import validated
+from thalweg.settings.blocks import TrainingJob
+from thalweg.storage.fingerprint import fingerprint
+
+FORMAT = 1
+TERMS = ("version", "licence", "citation")
+MEANS, DURATIONS = (
+    ("mean_precipitation", "mean_potential_evapotranspiration"),
+    "_duration",
+)  # climate indices with a unit
+
+
+class ModelFileError(ValueError):
+    """A file that is no model, or one that this version cannot run; the message says what differs and what to do."""
+
+
+class ModelFileWarning(UserWarning):
+    """A model that runs, but whose process has changed since it was trained."""
+
+
+def header_of(job, domain, splits, values, datasets):
+    """The header of the models of one experiment.
+
+    Args:
+        job: :class:`~thalweg.settings.blocks.TrainingJob`.
+        domain: the :class:`~thalweg.basin.domain.Domain` of the training.
+        splits: its table.
+        values: ``scaling`` by fold and ``seeds``, as returned by :func:`thalweg.experiments.run.train_experiment`.
+        datasets: name -> record of the dataset, as in the provenance of the domain.
+
+    Returns:
+        dict, ready for JSON.
+    """
+    seen = spatial_domain(domain, job.model)
+    scaling = Scaling(**next(iter(values["scaling"].values())))
+    setting = setting_of(job.model, seen, scaling.target_mean)
+    trained = splits[splits.train | splits.validation]
+    places = sorted(trained.place.unique())
+    rows = np.flatnonzero(np.isin(seen.place_ids, places))
+    units = np.unique(seen.catchment_units[rows].indices)
+    period = [str(trained.train_start.iloc[0]), str(trained.train_end.iloc[0])]
+    return {
+        "format": FORMAT,
+        "thalweg": thalweg.__version__,
+        "job": job.model_dump(mode="json"),
+        "setting": setting.to_dict(),
+        **values,
+        "process": _process(job.model, setting, scaling),
+        "inputs": _inputs(seen, scaling, units, period),
+        "training": {
+            "domain": domain.name,
+            "period": period,
+            "places": len(places),
+            "units": len(units),
+            "datasets": {name: {key: one.get(key) for key in TERMS} for name, one in datasets.items()},
+        },
+        "scores": None,
+        "intervals": None,
+    }
+
+
+def _process(settings, setting, scaling):
+    if settings.kind != "process":
+        return None
+    process = process_of(settings, setting, scaling.target_mean)
+    return {
+        "name": settings.process,
+        "fingerprint": fingerprint(module_of("process", settings.process)),
+        "parameters": [[p.name, p.unit, p.low, p.high] for p in process.parameters],
+    }
+
+
+def _inputs(domain, scaling, units, period):
+    """Units and ranges of the inputs at the training units, in the period of training."""
+    start, stop = positions_of(domain, period) if domain.axis == "time" else (0, None)
+    forcing = {}
+    for name, variable in domain.forcing.data_vars.items():
+        values = variable.values[start:stop, units]
+        forcing[name] = {"unit": variable.attrs["units"], "low": float(values.min()), "high": float(values.max())}
+    climate = {} if scaling.climate_period is None else climate_attributes(domain, scaling.climate_period)
+    attributes = {}
+    for name in scaling.attributes:
+        values = climate[name] if name in climate else domain.attributes[name].values
+        unit = _climate_unit(name, domain) if name in climate else domain.attributes[name].attrs["units"]
+        low, high = float(values[units].min()), float(values[units].max())
+        attributes[name] = {"unit": unit, "low": low, "high": high}
+        if name in climate:
+            attributes[name]["computed"] = True
+    return {"forcing": forcing, "attributes": attributes}
+
+
+def _climate_unit(name, domain):
+    if name in MEANS:
+        return "mm/month" if domain.step == "month" else "mm/day"
+    return "day" if name.endswith(DURATIONS) else "dimensionless"
+
+
+def write_model(path, tensors, header):
+    """Write a model file, whole or not at all.
+
+    Args:
+        path: of the file, ``.safetensors``.
+        tensors: weights under ``<fold>/<seed>/``.
+        header: as returned by :func:`header_of`.
+    """
+    checkpoint.save(path, tensors, header)
+
+
+def read_model(path):
+    """Weights and header of a model file, checked against this version of the package.
+
+    Returns:
+        (dict, dict, TrainingJob): tensors by name, header, settings.
+
+    Raises:
+        ModelFileError: if the file is missing, damaged, no model, of a newer form, or of a process whose parameters differ.
+
+    Warns:
+        ModelFileWarning: if the code of the process has changed, but not its parameters.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ModelFileError(f"{path}: there is no such file; name a model file or one of the models of the package")
+    try:
+        tensors, header = checkpoint.load(path)
+    except (SafetensorError, KeyError, TypeError, ValueError, struct.error) as error:
+        raise ModelFileError(f"{path}: it is not a model file ({error}); copy it again, or train the model") from error
+    if "format" not in header:
+        raise ModelFileError(f"{path}: its weights have no settings with them; train the model again to write them")
+    if header["format"] > FORMAT:
+        raise ModelFileError(
+            f"{path}: written by thalweg {header['thalweg']} in format {header['format']}; this is thalweg "
+            f"{thalweg.__version__}, which reads formats up to {FORMAT}: install the newer version"
+        )
+    job = validated(TrainingJob, header["job"], str(path))
+    if header["process"] is not None:
+        _check_process(header, path)
+    return tensors, header, job
+
+
+def _check_process(header, path):
+    stored = header["process"]
+    try:
+        current = fingerprint(module_of("process", stored["name"]))
+    except RegistryError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    if current != stored["fingerprint"]:
+        warnings.warn(
+            f"{path}: the code of process {stored['name']} has changed since thalweg {header['thalweg']} trained it; "
+            "results may differ from those stated in the file",
+            ModelFileWarning,
+            stacklevel=3,
+        )
+
+
+def check_parameters(header, process, path):
+    """Raise ModelFileError, naming what differs, if a process has other parameters than in training."""
+    stored = {name: rest for name, *rest in header["process"]["parameters"]}
+    present = {p.name: [p.unit, p.low, p.high] for p in process.parameters}
+    differing = [name for name in {**stored, **present} if stored.get(name) != present.get(name)]
+    if differing:
+        name = differing[0]
+        raise ModelFileError(
+            f"{path}: parameter {name!r} of process {header['process']['name']} was {_bounds(stored.get(name))} in training "
+            f"and is {_bounds(present.get(name))} here ({len(differing)} parameters differ); use thalweg {header['thalweg']}, "
+            "or train the model again"
+        )
+
+
+def _bounds(values):
+    if values is None:
+        return "absent"
+    unit, low, high = values
+    return f"between {low:g} and {high:g} {unit}"
+
+
+def outside(header, domain, climate):
+    """Inputs of a domain outside the range seen in training.
+
+    Args:
+        header: of the model.
+        domain: in the spatial form of the model.
+        climate: name -> climate index (unit,), computed as for the model's inputs.
+
+    Returns:
+        DataFrame with a row per attribute and unit outside: input, unit of the domain, value, low, high, and the unit of
+        measurement; ranges are widened by 1 % of themselves.
+    """
+    rows = []
+    for name, seen in header["inputs"]["attributes"].items():
+        values = np.asarray(climate[name] if name in climate else domain.attributes[name].values, float)
+        margin = 0.01 * (seen["high"] - seen["low"])
+        wrong = (values < seen["low"] - margin) | (values > seen["high"] + margin)
+        rows += [
+            (name, domain.unit_ids[i], values[i], seen["low"], seen["high"], seen["unit"])
+            for i in np.flatnonzero(wrong)
+        ]
+    return pd.DataFrame(rows, columns=["input", "unit", "value", "low", "high", "measured_in"])
+
+
+def check_attributes(header, domain):
+    """Raise DataError naming the first attribute that a model needs and a domain lacks, or has in another unit."""
+    needed = {name: one["unit"] for name, one in header["inputs"]["attributes"].items() if not one.get("computed")}
+    lacking = [name for name in needed if name not in domain.attributes]
+    if lacking:
+        others = f" (and {', '.join(lacking[1:])})" if len(lacking) > 1 else ""
+        raise DataError(
+            f"{domain.name}/attributes: the model needs '{lacking[0]}' in {needed[lacking[0]]}{others}; there are "
+            f"{', '.join(domain.attributes.data_vars)}: add it for every catchment, or use a model that needs fewer attributes"
+        )
+    expected_units(domain.attributes, needed, f"{domain.name}/attributes")
