@@ -3,8 +3,16 @@
 import argparse
 import importlib
 import sys
+import warnings
 
 VERBS = {
+    "list": "List what there is by name: datasets, models, trained weights, processes, losses, metrics, ...",
+    "train": "Train a model on your catchments or sites, and write it as one file.",
+    "predict": "Simulate with a trained model, where nothing needs to be observed.",
+    "evaluate": "Compute metrics of a prediction where there are observations.",
+    "explain": "Say what a model thinks of a place: parameters, water balance, fluxes, elasticity.",
+    "plot": "Draw a figure of a prediction.",
+    "export": "Write a trained model of a study as one file, with its scores and calibrated intervals.",
     "config": "Print, check and document the configuration.",
     "fetch": "Download a dataset of the catalogue, verified and resumable.",
     "record": "Keep a small record of a study in docs/results, and update the claims of the README.",
@@ -39,6 +47,7 @@ def main(arguments=None):
     _add(verbs["step"], STEPS, "thalweg.cli.steps", arguments[1:] if arguments[:1] == ["step"] else [])
     own = arguments.index("--") if arguments[:1] == ["study"] and "--" in arguments else len(arguments)
     parsed = parser.parse_args(arguments[:own], argparse.Namespace(more=arguments[own + 1 :]))
+    warnings.showwarning = _warn
     try:
         parsed.run(parsed)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
@@ -46,6 +55,14 @@ def main(arguments=None):
             print(f"thalweg {parsed.name}: {error}", file=sys.stderr)
             raise SystemExit(1) from None
         raise
+
+
+def _warn(message, category, filename, line, file=None, text=None):
+    """Warnings of the package as one sentence; others as Python writes them."""
+    if category.__module__.startswith("thalweg"):
+        print(f"thalweg: {message}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, filename, line, text), end="", file=sys.stderr)
 
 
 def _add(parser, verbs, package, arguments):

@@ -36,6 +36,7 @@ from thalweg.settings.blocks import TrainingJob
 from thalweg.storage.fingerprint import fingerprint
 
 FORMAT = 1
+MARGIN = 0.01  # of the width of a range: a value so little beyond it counts as inside
 TERMS = ("version", "licence", "citation")
 MEANS, DURATIONS = (
     ("mean_precipitation", "mean_potential_evapotranspiration"),
@@ -216,19 +217,19 @@ def outside(header, domain, climate):
         climate: name -> climate index (unit,), computed as for the model's inputs.
 
     Returns:
-        DataFrame with a row per attribute and unit outside: input, unit of the domain, value, low, high, and the unit of
-        measurement; ranges are widened by 1 % of themselves.
+        DataFrame with a row per attribute and unit that drains to a place: input, unit of the domain, value, low, high,
+        measured_in (unit of measurement), and beyond, the distance from the range in widths of it; the farthest first.
     """
-    rows = []
+    rows, used = [], np.zeros(len(domain.unit_ids), bool)
+    used[np.unique(domain.catchment_units.indices)] = True
     for name, seen in header["inputs"]["attributes"].items():
         values = np.asarray(climate[name] if name in climate else domain.attributes[name].values, float)
-        margin = 0.01 * (seen["high"] - seen["low"])
-        wrong = (values < seen["low"] - margin) | (values > seen["high"] + margin)
-        rows += [
-            (name, domain.unit_ids[i], values[i], seen["low"], seen["high"], seen["unit"])
-            for i in np.flatnonzero(wrong)
-        ]
-    return pd.DataFrame(rows, columns=["input", "unit", "value", "low", "high", "measured_in"])
+        width = seen["high"] - seen["low"]
+        beyond = np.maximum(seen["low"] - values, values - seen["high"]) / (width or 1.0)
+        for i in np.flatnonzero(used & (beyond > MARGIN)):
+            rows.append((name, domain.unit_ids[i], values[i], seen["low"], seen["high"], seen["unit"], beyond[i]))
+    columns = ["input", "unit", "value", "low", "high", "measured_in", "beyond"]
+    return pd.DataFrame(rows, columns=columns).sort_values("beyond", ascending=False, ignore_index=True)
 
 
 def check_attributes(header, domain):

@@ -116,6 +116,13 @@ class Model:
         ]
         return pd.DataFrame(rows)[["name", "kind", "unit", "low", "high"]].set_index("name")
 
+    @property
+    def scores(self):
+        """Metrics where and when it was not trained: DataFrame by metric; empty if they were not computed."""
+        scores = self.header["scores"] or {}
+        table = pd.DataFrame({name: one for name, one in scores.items() if isinstance(one, dict)}).T
+        return table.rename_axis("metric").rename_axis(scores.get("tested_at"), axis=1)
+
     def _forcing_names(self):
         of_network = self._scaling(self.members[0][0]).forcing
         return {*of_network, *(self.process.forcing_names if self.process is not None else ())}

@@ -79,10 +79,9 @@ def settings_of(model, **keys):
     Raises:
         ConfigError: for an unknown name or key, or an impossible value.
     """
-    defaults = full(read(installed.config("config.yaml")))
-    library = {name: one for name, one in defaults["models"].items() if one.get("kind") in KINDS}
-    if model in library:
-        chosen = library[model]
+    known = library()
+    if model in known:
+        chosen = known[model]
     elif model in installed.weights_names() or Path(str(model)).suffix == installed.SUFFIX:
         chosen = {"start": str(model), **_inherited(installed.weights_header(installed.weights(model)))}
     elif ":" in model or model in names("process"):
@@ -90,7 +89,7 @@ def settings_of(model, **keys):
         chosen = {"kind": "process", "label": model.rpartition(":")[2], "process": model}
     else:
         raise ConfigError(
-            f"there is no model {model!r}; there are {', '.join(library)}, the processes {', '.join(names('process'))}, and the "
+            f"there is no model {model!r}; there are {', '.join(known)}, the processes {', '.join(names('process'))}, and the "
             f"trained models {', '.join(installed.weights_names()) or '(none)'}"
         )
     kind = KINDS[chosen["kind"]]
@@ -104,8 +103,17 @@ def settings_of(model, **keys):
         )
     overrides = {**(chosen.get("training") or {}), **of_training}
     settings = validated(kind, {**chosen, **of_model, "training": {}}, f"model {model}")
-    training = validated(Training, {**defaults["training"], **overrides}, f"training of {model}")
+    training = validated(Training, {**_defaults()["training"], **overrides}, f"training of {model}")
     return settings, training
+
+
+def library():
+    """Settings of the models that can be trained: name -> mapping."""
+    return {name: one for name, one in _defaults()["models"].items() if one.get("kind") in KINDS}
+
+
+def _defaults():
+    return full(read(installed.config("config.yaml")))
 
 
 def _inherited(header):

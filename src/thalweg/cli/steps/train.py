@@ -8,8 +8,8 @@ import torch
 
 from thalweg.basin.domain import read_domain
 from thalweg.experiments.code import code_of
+from thalweg.experiments.model_file import header_of, write_model
 from thalweg.experiments.run import train_experiment
-from thalweg.learn import checkpoint
 from thalweg.metrics.calendar import read_splits
 from thalweg.schema import settings_from
 from thalweg.settings.blocks import TrainingJob
@@ -39,12 +39,11 @@ def run(args):
     ]
     label = "/".join(args.names)
     with exclusive(Path(args.checkpoints) / "running.lock", f"training {label}"):
-        tensors, values, log = train_experiment(
-            read_domain(args.domain), read_splits(args.splits), job, args.checkpoints, key, label=label
-        )
+        domain, splits = read_domain(args.domain), read_splits(args.splits)
+        tensors, values, log = train_experiment(domain, splits, job, args.checkpoints, key, label=label)
         record = provenance(json.loads(args.settings), seed=job.seeds, inputs=[args.domain, args.splits])
         for position, (name, value) in enumerate(zip(("domain", "experiment", "model"), args.names, strict=True)):
             log.insert(position, name, value)
         write_table(log, args.log, record)
-        checkpoint.save(args.weights, tensors, values)
+        write_model(args.weights, tensors, header_of(job, domain, splits, values, record["datasets"]))
         write_json(record, sidecar(args.weights))
