@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.integrate import quad
+from scipy.sparse import csr_matrix
 
 from conftest import make_domain
 from test_learning import LATER, PERIOD, job, temporal
@@ -14,6 +15,7 @@ from thalweg.experiments.run import build_model, make_task, simulate_experiment,
 from thalweg.experiments.simulation import QUANTILES, read_simulation
 from thalweg.learn import asymmetric_laplace
 from thalweg.learn.losses.cmal import cmal
+from thalweg.learn.windows import Gathering
 from thalweg.schema import ConfigError, validated
 from thalweg.settings.blocks import SequenceModel, Training, TrainingJob
 from thalweg.settings.study import Study
@@ -147,6 +149,15 @@ def test_the_simulated_value_is_the_mean_of_the_mixture():
     grid = (torch.arange(2000) + 0.5) / 2000
     by_quantiles = torch.stack([asymmetric_laplace.quantile(mixture[:5], float(p)) for p in grid]).mean(0)
     np.testing.assert_allclose(model(window)["discharge"][:5].detach(), by_quantiles.detach().clamp(min=0), rtol=0.02)
+
+
+def test_mixtures_follow_their_places_where_these_are_not_in_the_order_of_catchments():
+    """A catchment's weight is 1 up to rounding, and places may be given in any order."""
+    weights = csr_matrix([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    gathering = Gathering(weights, None, 3, lambda values: torch.as_tensor(values, dtype=torch.float32))
+    mixture = torch.rand(7, 3, 4, 2)
+    np.testing.assert_array_equal(gathering.gather("discharge", mixture), mixture[:, [1, 2, 0]])
+    np.testing.assert_array_equal(gathering.gather("discharge", mixture[..., 0, 0]), mixture[:, [1, 2, 0], 0, 0])
 
 
 def test_a_deterministic_lstm_draws_no_numbers_for_a_mixture():

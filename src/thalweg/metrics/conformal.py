@@ -55,14 +55,16 @@ def fit(simulated, observed, blocks, levels):
     cases = _cases(blocks, _log(observed, offset), centre, spread)
     target, centre, spread = cases.values
     middle = float(weighted_quantile(spread, cases.weight, [0.5])[0])
-    choices = [_Fit(target, centre, spread, cases, floor, levels) for floor in dict.fromkeys((0.0, middle))]
+    edges = np.unique(weighted_quantile(centre, cases.weight, np.arange(1, CLASSES) / CLASSES))
+    edges = edges[edges > centre.min()]  # no class is empty
+    choices = [_Fit(target, centre, spread, cases, edges, floor, levels) for floor in dict.fromkeys((0.0, middle))]
     best = min(choices, key=lambda choice: choice.score)
     return {
         "levels": levels.tolist(),
         "calibrated": best.calibrated.tolist(),
         "offset": offset,
         "spread": best.floor,
-        "edges": best.edges.tolist(),
+        "edges": edges.tolist(),
         "lower": best.lower.tolist(),
         "upper": best.upper.tolist(),
         "median": best.median.tolist(),
@@ -110,12 +112,9 @@ def fit_quantiles(lower, upper, observed, blocks, levels):
     more, calibrated = np.empty(len(levels)), np.empty(len(levels))
     for i, level in enumerate(levels):
         excess = np.maximum(limits[i] - target, target - limits[len(levels) + i])
-        ranks = np.empty(len(excess))
-        for part in np.unique(cases.part):
-            own = cases.part == part
-            ranks[own] = _Distribution(excess[~own], cases.weight[~own]).rank(excess[own])
-        calibrated[i] = weighted_quantile(ranks, cases.weight, [level])[0]
-        more[i] = weighted_quantile(excess, cases.weight, [calibrated[i]])[0]
+        distribution = _Distribution(excess, cases.weight)
+        calibrated[i] = weighted_quantile(distribution.ranks(cases.part), cases.weight, [level])[0]
+        more[i] = distribution.quantile(calibrated[i])
     return {
         "levels": levels.tolist(),
         "calibrated": calibrated.tolist(),
@@ -152,40 +151,43 @@ class _Distribution:
     """An empirical distribution of weighted values (case,)."""
 
     def __init__(self, values, weight):
-        order = np.argsort(values)
-        self.values, reached = values[order], np.cumsum(weight[order])
+        self.order = np.argsort(values, kind="stable")
+        self.values, self.weight = values[self.order], weight[self.order]
+        reached = np.cumsum(self.weight)
         self.reached = reached / reached[-1]
 
     def quantile(self, probability):
         position = np.searchsorted(self.reached, probability - 1e-9)
         return self.values[np.minimum(position, len(self.values) - 1)]
 
-    def rank(self, values):
-        """Weight of the values that are not larger."""
-        return np.concatenate([[0.0], self.reached])[np.searchsorted(self.values, values, side="right")]
+    def ranks(self, part):
+        """For each value, the share of the values of other parts (case,) that are not larger; 1 where there is no other part."""
+        part, last = part[self.order], np.searchsorted(self.values, self.values, side="right") - 1
+        ranks = np.empty(len(part))
+        for one in np.unique(part):
+            reached = np.cumsum(np.where(part == one, 0.0, self.weight))
+            ranks[part == one] = reached[last[part == one]] / reached[-1] if reached[-1] > 0 else 1.0
+        found = np.empty(len(part))
+        found[self.order] = ranks
+        return found
 
 
 class _Fit:
     """Limits of standardised errors for one scale: of 1 where ``floor`` is 0."""
 
-    def __init__(self, target, centre, spread, cases, floor, levels):
-        scale = _scale(spread, floor)
+    def __init__(self, target, centre, spread, cases, edges, floor, levels):
+        scale, class_of = _scale(spread, floor), np.digitize(centre, edges)
         error, weight = (target - centre) / scale, cases.weight
+        members = [class_of == i for i in range(len(edges) + 1)]
+        inside = [_Distribution(error[where], weight[where]) for where in members]
         scores = np.empty(len(error))
-        for part in np.unique(cases.part):
-            own = cases.part == part
-            edges, inside = _by_class(centre[~own], error[~own], weight[~own])
-            class_of = np.digitize(centre[own], edges)
-            ranks = [one.rank(error[own][class_of == i]) for i, one in enumerate(inside)]
-            for i, rank in enumerate(ranks):
-                scores[np.flatnonzero(own)[class_of == i]] = np.abs(2 * rank - 1)
+        for where, one in zip(members, inside):
+            scores[where] = np.abs(2 * one.ranks(cases.part[where]) - 1)
         self.floor = floor
         self.calibrated = weighted_quantile(scores, weight, levels)
-        self.edges, inside = _by_class(centre, error, weight)
         self.lower = np.stack([one.quantile((1 - self.calibrated) / 2) for one in inside], -1)
         self.upper = np.stack([one.quantile((1 + self.calibrated) / 2) for one in inside], -1)
         self.median = np.array([one.quantile(np.array([0.5]))[0] for one in inside])
-        class_of = np.digitize(centre, self.edges)
         low, high = self.lower[:, class_of], self.upper[:, class_of]
         outside = np.maximum(low - error, 0) + np.maximum(error - high, 0)
         self.score = float(((high - low + 2 / (1 - levels)[:, None] * outside) * scale).mean(0) @ weight)
@@ -250,15 +252,6 @@ def _cases(blocks, *series):
         number = np.unique(place, return_inverse=True)[1]
     counts = {"places": len(np.unique(place)), "blocks": len(seen)}
     return _Cases([one[place, day] for one in series], weight, number % PARTS, counts)
-
-
-def _by_class(centre, error, weight):
-    """Edges of the classes of c, and the distribution of errors in each."""
-    edges = np.unique(weighted_quantile(centre, weight, np.arange(1, CLASSES) / CLASSES))
-    class_of = np.digitize(centre, edges)
-    edges = edges[[(class_of == i).any() for i in range(len(edges))]]
-    class_of = np.digitize(centre, edges)
-    return edges, [_Distribution(error[class_of == i], weight[class_of == i]) for i in range(len(edges) + 1)]
 
 
 def _quantile(simulated, fitted, row):
