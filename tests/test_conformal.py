@@ -96,9 +96,11 @@ def test_the_spread_of_members_is_used_only_where_it_tells_of_errors():
     assert fitted["spread"] > 0
     assert conformal.fit(constant, observed, blocks, LEVELS)["spread"] == 0
     lower, upper = conformal.intervals(telling, fitted)
-    covered = ((lower[2] <= observed) & (observed <= upper[2]))
+    covered = (lower[2] <= observed) & (observed <= upper[2])
     assert covered.mean() == pytest.approx(0.9, abs=0.02)
-    assert np.median((upper - lower)[2][size > 0.1] / observed[size > 0.1]) > 2 * np.median((upper - lower)[2][size < 0.1] / observed[size < 0.1])
+    assert np.median((upper - lower)[2][size > 0.1] / observed[size > 0.1]) > 2 * np.median(
+        (upper - lower)[2][size < 0.1] / observed[size < 0.1]
+    )
 
 
 def test_each_place_counts_once_whatever_its_number_of_days():

@@ -37,7 +37,12 @@ def simulation(logarithm, observed, seeds, generator, size, quantiles=None):
     }
     if quantiles is not None:
         data["quantile"] = (("fold", "seed", "level", "place", "time"), quantiles[None, None])
-    coordinates = {"fold": [0], "seed": range(seeds), "place": [f"g{i}" for i in range(GAUGES)], "time": pd.date_range("2001-01-01", periods=DAYS)}
+    coordinates = {
+        "fold": [0],
+        "seed": range(seeds),
+        "place": [f"g{i}" for i in range(GAUGES)],
+        "time": pd.date_range("2001-01-01", periods=DAYS),
+    }
     if quantiles is not None:
         coordinates["level"] = list(QUANTILES)
     return xr.Dataset(data, coords=coordinates)
@@ -60,7 +65,12 @@ def found(tmp_path_factory):
         write_netcdf(one, folder / f"{name}.nc", {})
     domain = make_domain(units=GAUGES, gauges=GAUGES)
     domain = domain.__class__(
-        "valley", domain.forcing, domain.attributes, domain.network, domain.places.assign_coords(place=[f"g{i}" for i in range(GAUGES)]), domain.observed.assign_coords(place=[f"g{i}" for i in range(GAUGES)])
+        "valley",
+        domain.forcing,
+        domain.attributes,
+        domain.network,
+        domain.places.assign_coords(place=[f"g{i}" for i in range(GAUGES)]),
+        domain.observed.assign_coords(place=[f"g{i}" for i in range(GAUGES)]),
     )
     write_netcdf(domain.to_tree(), folder / "valley.nc", {})
     paths = {name: str(folder / f"{name}.nc") for name in files} | {"both": ""}
@@ -82,7 +92,12 @@ def rows(table, model, method):
 def test_calibrated_intervals_cover_their_level_and_stated_ones_what_they_must(found):
     table = pd.read_csv(found[0])
     assert tuple(table.columns) == ("domain", "experiment", *COLUMNS)
-    for model, method in (("seeds", "conformal"), ("single", "conformal"), ("both", "conformal"), ("mixture", "conformal mixture")):
+    for model, method in (
+        ("seeds", "conformal"),
+        ("single", "conformal"),
+        ("both", "conformal"),
+        ("mixture", "conformal mixture"),
+    ):
         one = rows(table, model, method)
         np.testing.assert_allclose(one.coverage, LEVELS, atol=0.03)
         for column in ("coverage_low", "coverage_middle", "coverage_high"):
@@ -130,7 +145,9 @@ def test_a_gain_is_the_logarithm_of_the_ratio_of_scores():
         }
     )
     blocks = pd.Series(np.arange(8) // 2, index=[f"g{i}" for i in range(8)])
-    found = pd.DataFrame(interval_evidence(places, blocks, SETTINGS | {"reference": "b"})).set_index(["quantity", "model"])
+    found = pd.DataFrame(interval_evidence(places, blocks, SETTINGS | {"reference": "b"})).set_index(
+        ["quantity", "model"]
+    )
     assert found.loc[("interval_score_gain_90", "a"), "effect"] == pytest.approx(np.log(2))
     assert found.loc[("coverage_error_90", "a"), "effect"] == pytest.approx(-0.1)
 

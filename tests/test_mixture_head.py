@@ -48,7 +48,9 @@ def density(value):
 def test_the_density_integrates_to_the_distribution_function():
     for value in (-1.0, 0.9, 1.3, 4.0, 9.0):
         integral = quad(density, -40, value, points=[p for p in (1.0, 4.0) if p < value], limit=400)[0]
-        assert asymmetric_laplace.distribution(known_mixture(), torch.tensor(value)).item() == pytest.approx(integral, abs=1e-7)
+        assert asymmetric_laplace.distribution(known_mixture(), torch.tensor(value)).item() == pytest.approx(
+            integral, abs=1e-7
+        )
     mean = quad(lambda y: y * density(y), -60, 120, points=[1.0, 4.0], limit=800)[0]
     assert asymmetric_laplace.mean(known_mixture()).item() == pytest.approx(mean, abs=1e-6)
 
@@ -66,7 +68,9 @@ def test_quantiles_invert_the_distribution_function_and_are_those_of_draws():
 def test_one_component_is_the_laplace_distribution():
     one = torch.tensor([[[2.0], [0.5], [0.5], [0.0]]], dtype=torch.float64)
     at = torch.tensor([3.0], dtype=torch.float64)
-    assert asymmetric_laplace.log_density(one, at).item() == pytest.approx(np.log(0.5) - 0.5 / 0.5)  # b is twice that of Laplace
+    assert asymmetric_laplace.log_density(one, at).item() == pytest.approx(
+        np.log(0.5) - 0.5 / 0.5
+    )  # b is twice that of Laplace
     assert asymmetric_laplace.quantile(one, 0.5).item() == pytest.approx(2.0)
 
 
@@ -99,7 +103,9 @@ def test_the_loss_finds_the_mixture_that_values_were_drawn_from():
 
     def mixture():
         location, scale, tau, weight = raw
-        return torch.stack([location, torch.nn.functional.softplus(scale), torch.sigmoid(tau), torch.log_softmax(weight, -1)])
+        return torch.stack(
+            [location, torch.nn.functional.softplus(scale), torch.sigmoid(tau), torch.log_softmax(weight, -1)]
+        )
 
     optimiser = torch.optim.LBFGS([raw], max_iter=200, line_search_fn="strong_wolfe")
 
@@ -163,7 +169,7 @@ def test_mixtures_follow_their_places_where_these_are_not_in_the_order_of_catchm
 def test_a_deterministic_lstm_draws_no_numbers_for_a_mixture():
     domain = make_domain()
     lstm = SequenceModel(label="", hidden=8)
-    task, scaling = make_task(domain.lumped(), temporal(domain), job(lstm, Training(steps=1)))
+    _, scaling = make_task(domain.lumped(), temporal(domain), job(lstm, Training(steps=1)))
     torch.manual_seed(0)
     model = build_model(lstm, scaling, domain.lumped())
     assert [tuple(values.shape) for values in model.parameters()][-2:] == [(1, 8), (1,)]
@@ -184,5 +190,5 @@ def test_a_mixture_needs_its_loss_and_whole_catchments():
         "domains": {"delaware": {}},
         "experiments": {"delaware": {"e": {"kind": "temporal", "train": PERIOD, "test": LATER, "models": ["m"]}}},
     }
-    with pytest.raises(ConfigError, match="models.m.training: loss is nse_batch"):
+    with pytest.raises(ConfigError, match=r"models\.m\.training: loss is nse_batch"):
         validated(Study, json.loads(json.dumps(study)))

@@ -29,7 +29,18 @@ MIN_PLACES = 6  # with which intervals are calibrated and tested
 MIN_BLOCKS = 3
 LOW, HIGH = 0.3, 0.9  # quantiles of a gauge's median simulation that bound low and high flow
 COLUMNS = (
-    *("model", "method", "members", "level", "places", "blocks", "coverage", "coverage_low", "coverage_middle", "coverage_high"),
+    *(
+        "model",
+        "method",
+        "members",
+        "level",
+        "places",
+        "blocks",
+        "coverage",
+        "coverage_low",
+        "coverage_middle",
+        "coverage_high",
+    ),
     *("coverage_worst_block", "width", "interval_score", "crps"),
 )
 MEMBERS, CONFORMAL, MIXTURE, CONFORMAL_MIXTURE = "members", "conformal", "mixture", "conformal mixture"
@@ -88,7 +99,9 @@ def _systems(simulations, members):
 
 def _tested(parts, blocks, settings):
     """The tested gauges of the parts of an ensemble: a dict of arrays, members (member, place, time) first."""
-    simulated = np.concatenate([part.simulated.mean("fold").transpose("seed", "place", "time").values for part in parts])
+    simulated = np.concatenate(
+        [part.simulated.mean("fold").transpose("seed", "place", "time").values for part in parts]
+    )
     first = parts[0]
     counts = first.tested.any("fold").transpose("place", "time").values & np.isfinite(simulated).all(0)
     observed = np.where(counts, first.observed.transpose("place", "time").values, np.nan)
@@ -116,7 +129,15 @@ def _limits(tested):
     if quantiles is None:
         if len(simulated) > 1:
             count = len(simulated)
-            yield MEMBERS, (simulated.min(0)[None], simulated.max(0)[None], np.quantile(simulated, QUANTILES, axis=0), [(count - 1) / (count + 1)])
+            yield (
+                MEMBERS,
+                (
+                    simulated.min(0)[None],
+                    simulated.max(0)[None],
+                    np.quantile(simulated, QUANTILES, axis=0),
+                    [(count - 1) / (count + 1)],
+                ),
+            )
         yield CONFORMAL, _calibrated(tested, conformal.fit, _ensemble_limits, (simulated,))
         return
     half = len(LEVELS)
@@ -162,7 +183,11 @@ def score(limits, tested):
     known, mean = np.isfinite(observed), np.nanmean(observed, 1)
     middle = np.where(known, quantiles[len(QUANTILES) // 2], np.nan)
     edges = np.nanquantile(middle, [LOW, HIGH], axis=1)[..., None]
-    classes = {"_low": middle < edges[0], "_middle": (middle >= edges[0]) & (middle < edges[1]), "_high": middle >= edges[1]}
+    classes = {
+        "_low": middle < edges[0],
+        "_middle": (middle >= edges[0]) & (middle < edges[1]),
+        "_high": middle >= edges[1],
+    }
     ranked = float(np.median(np.nanmean(crps(quantiles, QUANTILES, observed), 1) / mean))
     rows, places = [], []
     for low, high, level in zip(lower, upper, levels):
@@ -170,7 +195,9 @@ def score(limits, tested):
         share = np.nanmean(covered, 1)
         width = np.nanmean(np.where(known, high - low, np.nan), 1) / mean
         interval = np.nanmean(interval_score(low, high, observed, level), 1) / mean
-        by_class = {f"coverage{name}": np.nanmean(covered[where]) if where.any() else np.nan for name, where in classes.items()}
+        by_class = {
+            f"coverage{name}": np.nanmean(covered[where]) if where.any() else np.nan for name, where in classes.items()
+        }
         worst = min(share[tested["blocks"] == block].mean() for block in np.unique(tested["blocks"]))
         rows.append(
             {
@@ -185,7 +212,9 @@ def score(limits, tested):
                 "crps": ranked,
             }
         )
-        places.append(pd.DataFrame({"place": tested["names"], "level": level, "coverage": share, "interval_score": interval}))
+        places.append(
+            pd.DataFrame({"place": tested["names"], "level": level, "coverage": share, "interval_score": interval})
+        )
     return rows, pd.concat(places, ignore_index=True)
 
 

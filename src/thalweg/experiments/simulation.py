@@ -27,7 +27,17 @@ from thalweg.basin.observables import observable, observations
 from thalweg.metrics.calendar import counted_days
 
 PARTS = ("parameters", "internals")
-QUANTILES = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)  # of a simulated distribution: intervals of 50, 80, 90 and 95 %
+QUANTILES = (
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    0.9,
+    0.95,
+    0.975,
+)  # of a simulated distribution: intervals of 50, 80, 90 and 95 %
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,11 @@ def simulation_of(domain, splits, variable, seeds, days, simulated, quantiles=No
         data["censored"] = (("place", "time"), domain.censored(variable)[window].T.astype(np.int8))
     if quantiles is not None:
         meaning = f"quantiles of simulated {variable.replace('_', ' ')}"
-        data["quantile"] = (("fold", "seed", "level", "place", "time"), quantiles, {"units": unit, "long_name": meaning})
+        data["quantile"] = (
+            ("fold", "seed", "level", "place", "time"),
+            quantiles,
+            {"units": unit, "long_name": meaning},
+        )
         coordinates["level"] = list(QUANTILES)
     return xr.Dataset(
         data,

@@ -54,7 +54,9 @@ def draw(table_csv, domain, experiment, labels=None, models=None):
     models = list(table.model.unique() if models is None else models)[:MOST_LINES]
     table = table[table.model.isin(models)]
     if table.empty:
-        raise ValueError(f"{table_csv}: there is no interval of {', '.join(models)}; test at least 6 gauges in 3 blocks")
+        raise ValueError(
+            f"{table_csv}: there is no interval of {', '.join(models)}; test at least 6 gauges in 3 blocks"
+        )
     look = looks(models, labels)
     figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
     panels = figure.subplots(1, len(PANELS))

@@ -82,7 +82,9 @@ def intervals(simulated, fitted):
     Returns:
         (lower, upper): arrays (level, place, time), never negative; NaN where a member is.
     """
-    lower, upper = (np.stack([_quantile(simulated, fitted, row) for row in fitted[name]]) for name in ("lower", "upper"))
+    lower, upper = (
+        np.stack([_quantile(simulated, fitted, row) for row in fitted[name]]) for name in ("lower", "upper")
+    )
     return lower, upper
 
 
