@@ -24,6 +24,7 @@ from thalweg.experiments.trained import PLACES_AT_ONCE
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import Scaling, climate_attributes, transferred
 from thalweg.learn.windows import Series
+from thalweg.library.card import card
 from thalweg.metrics import conformal
 from thalweg.settings.blocks import TrainingJob
 from thalweg.storage import installed
@@ -123,6 +124,10 @@ class Model:
         scores = self.header["scores"] or {}
         table = pd.DataFrame({name: one for name, one in scores.items() if isinstance(one, dict)}).T
         return table.rename_axis("metric").rename_axis(scores.get("tested_at"), axis=1)
+
+    def card(self):
+        """What the model is, what it was trained on, what it needs and how good it is, as a page of Markdown."""
+        return card(self)
 
     def _forcing_names(self):
         of_network = self._scaling(self.members[0][0]).forcing
