@@ -1,17 +1,6 @@
 """thalweg: a reproducible study of differentiable global hydrology."""
 
 import os
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:  # for editors and type checkers; at run time names are imported when they are used
-    from thalweg.basin.domain import Domain
-    from thalweg.library import plot
-    from thalweg.library.data import catchments, dataset, sites, split
-    from thalweg.library.explain import explain
-    from thalweg.library.model import Model, fluxes, load, predict
-    from thalweg.library.process import process
-    from thalweg.library.scores import evaluate
-    from thalweg.library.training import train
 
 __version__ = "0.1.0"
 
