@@ -9,8 +9,8 @@ from thalweg.processes import get
 from thalweg.processes.routing.muskingum_cunge import linear_reservoir, muskingum_cunge
 from thalweg.processes.runoff.gr4j import gr4j
 from thalweg.processes.runoff.hbv import hbv
+from thalweg.processes.vegetation.penman_monteith import latent_heat
 from thalweg.processes.vegetation.photosynthesis import leaf
-from thalweg.processes.water_quality.concentration_discharge import concentration_discharge
 from thalweg.processes.water_quality.load import reach_of_load
 
 # Of every forcing: in ordinary weather, drought, frost, heat and flood.
@@ -86,8 +86,12 @@ def faults(process, given, backend):
         for group, values in zip(("forcing", "parameter", "state"), given)
         for name, value in values.items()
     }
-    fluxes, end = integrate(process, *given, fluxes=process.flux_names, backend=backend)
+    if process.states:
+        fluxes, end = integrate(process, *given, fluxes=process.flux_names, backend=backend)
+    else:  # a leaf, whose step is a measurement
+        end, fluxes = process.step({}, {name: value[:, :, None] for name, value in given[0].items()}, given[1])
     generator = torch.Generator().manual_seed(1)
+    fluxes = dict(zip(fluxes, torch.broadcast_tensors(*fluxes.values())))
     loss = sum((torch.rand(len(v), generator=generator)[:, None, None] * v).sum() for v in fluxes.values())
     loss = loss + sum(value.sum() for value in end.values())
     gradients = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
@@ -114,3 +118,15 @@ def test_values_and_gradients_are_finite_in_a_year_of_drought_frost_heat_or_floo
 def test_the_reference_integrator_is_finite_too(name):
     process = PROCESSES[name]()
     assert faults(process, extremes(process, days=15, mixtures=30), "reference") == {}
+
+
+def test_a_canopy_without_leaves_has_finite_gradients():
+    """Conductance falls through the smallest numbers of single precision to 0."""
+    conductance = torch.tensor([1e-2, 1e-20, 1e-38, 1e-44, 0.0], requires_grad=True)
+    aerodynamic = torch.full((5,), 0.1, requires_grad=True)
+    latent = latent_heat(*(torch.full((5,), value) for value in (50.0, -30.0, 0.02, 97.0)), aerodynamic, conductance)
+    gradients = torch.autograd.grad(latent.sum(), (conductance, aerodynamic))
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
+    assert latent[-1] == 0 and (gradients[0] > 0).all()
+    # a trickle is in proportion to the conductance: (Delta R + rho c_p D g_a) / (gamma g_a)
+    assert latent[1].item() == pytest.approx(1e-20 * gradients[0][-1].item(), rel=1e-5)

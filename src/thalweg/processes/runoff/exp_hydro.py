@@ -12,8 +12,9 @@ Smax dS/dt = I - QB has the solution
 
     S(t) = S(0) + I t - (1 / f) ln(1 + QB(0) (exp(f I t) - 1) / I)
 
-and above it the equation is linear. Evapotranspiration takes half a day's water before that and half after (splitting of
-Strang, second order; the first half explicit, the second implicit, together the trapezoidal rule). Snow falls when the day
+and above it the equation is linear. Evapotranspiration, slow beside drainage, comes from the supply, at the storage of about
+midday, as far as that goes; the rest is taken half before and half after the bucket's day (splitting of Strang, the first half
+explicit, the second implicit: together the trapezoidal rule). Snow falls when the day
 begins; melt is exact, and its mean is part of the supply. An empty bucket passes on what comes in.
 
 The thresholds of temperature are smoothed as in the differentiable versions (Jiang et al. 2020,
@@ -139,15 +140,20 @@ def exp_hydro():
         warmth = temperature - p["Tmax"]
         melt = melted(snowpack, p["Df"] * clip(warmth, 0.0, None) * smooth_step(warmth))
 
-        half = 0.5 * forcing["potential_evapotranspiration"]
-        store = state["catchment_store"]
+        # Evapotranspiration: of the day's supply as far as that goes, the rest in halves before and after
+        supply, store = rain + melt, state["catchment_store"]
+        potential = forcing["potential_evapotranspiration"]
+        middle = store + 0.5 * minimum(supply, clip(p["Smax"] - store, 0.0, None))
+        demand = potential * clip(middle / p["Smax"], None, 1.0)
+        direct = minimum(supply, demand)
+        half = 0.5 * potential * clip(1.0 - supply / (demand + TINY), 0.0, None)
         morning = minimum(store, half * clip(store / p["Smax"], None, 1.0))
-        store, baseflow, surface_flow = bucket(store - morning, rain + melt, p)
+        store, baseflow, surface_flow = bucket(store - morning, supply - direct, p)
         evening = half * clip(store / p["Smax"], None, 1.0) / (1.0 + half / p["Smax"])
         new_state = {"snowpack": snowpack - melt, "catchment_store": store - evening}
         fluxes = {
             "runoff": baseflow + surface_flow,
-            "evapotranspiration": morning + evening,
+            "evapotranspiration": direct + morning + evening,
             "baseflow": baseflow,
             "surface_flow": surface_flow,
             "snowmelt": melt,
