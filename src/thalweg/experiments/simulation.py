@@ -115,8 +115,18 @@ def read_simulation(path, part=None):
 
 def read_variables(path):
     """All simulations of a file, a list of Datasets: every variable, of every model and experiment that it holds."""
+    return read_simulated_and_parameters(path)[0]
+
+
+def read_simulated_and_parameters(path):
+    """All simulations of a file, and the parameters of its process, without internal fluxes.
+
+    Returns:
+        (list of Dataset, Dataset or None)
+    """
     with xr.open_datatree(path, engine="h5netcdf") as tree:
-        return [node.to_dataset().load() for node in tree.subtree if "simulated" in node.data_vars]
+        found = [node.to_dataset().load() for node in tree.subtree if "simulated" in node.data_vars]
+        return found, tree["parameters"].to_dataset().load() if "parameters" in tree.children else None
 
 
 def estimates(simulations):
