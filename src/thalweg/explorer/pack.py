@@ -5,7 +5,7 @@ shape on a logarithmic axis: with s one thousandth of the largest value of a pla
 
     code = round(asinh(value / s) / RELATIVE_STEP)
 
-and the error is at most half of RELATIVE_STEP of the value, or of s below s. A step of any other variable is one thousandth of the
+and the error is at most half of RELATIVE_STEP times sqrt(value^2 + s^2). A step of any other variable is one thousandth of the
 place's range. The differences between successive codes are small numbers, which zlib compresses to less than a byte each.
 """
 

@@ -58,7 +58,7 @@ def write_explorer(results, path=None, map_folder=None, megabytes=SERIES_MEGABYT
         Path of the page.
 
     Raises:
-        DataError: if ``results`` has no study with experiments at places in latitude and longitude.
+        DataError: if ``results`` holds no study, or one without experiments about series.
         FileNotFoundError: if a file of the study is missing, or ``map_folder`` holds no coast.
     """
     results = Path(results)
@@ -77,9 +77,9 @@ def content_of(results, map_folder, room):
     experiments = {name: found for name, found in settings["experiments"].items() if found}
     skill = read_skill(results / "tables" / "skill.csv") if experiments else pd.DataFrame()
     domains = {name: read_domain(results / "domains" / f"{name}.nc") for name in experiments}
-    domains = {name: one for name, one in domains.items() if one.axis == "time" and "latitude" in one.places}
+    domains = {name: one for name, one in domains.items() if one.axis == "time"}
     if not domains:
-        raise DataError(f"{results}: no experiment has places with latitude and longitude; there is nothing to map")
+        raise DataError(f"{results}: no experiment is about series; there is nothing to explore")
     kept = {name: Kept(domain) for name, domain in domains.items()}
     variables = {}
     for name, experiment in in_turn({name: experiments[name] for name in domains}):
@@ -183,8 +183,15 @@ def _models(names, labels):
 def _places(domain):
     places = domain.places
     name = places.name.values.astype(str) if "name" in places else domain.place_ids
-    area = places.drainage_area.values if "drainage_area" in places else np.full(len(name), np.nan)
-    columns = {"latitude": (places.latitude.values, 5), "longitude": (places.longitude.values, 5), "area": (area, 3)}
+    unknown = np.full(len(name), np.nan)
+    columns = {
+        key: (places[variable].values if variable in places else unknown, digits)
+        for key, variable, digits in (
+            ("latitude", "latitude", 5),
+            ("longitude", "longitude", 5),
+            ("area", "drainage_area", 3),
+        )
+    }
     return {"id": domain.place_ids.tolist(), "name": [text.strip() for text in name]} | {
         column: [round(float(value), digits) if np.isfinite(value) else None for value in values]
         for column, (values, digits) in columns.items()
@@ -192,8 +199,10 @@ def _places(domain):
 
 
 def _map(domain, folder):
-    """Box around the places (west, south, east, north), outlines of land and water, and the lines of the rivers."""
+    """Box around the places (west, south, east, north), outlines of land and water, and the lines of the rivers; None without positions."""
     places = domain.places
+    if "latitude" not in places or not np.isfinite(places.latitude).any():
+        return None
     west, east = float(np.nanmin(places.longitude)), float(np.nanmax(places.longitude))
     south, north = float(np.nanmin(places.latitude)), float(np.nanmax(places.latitude))
     side = max(east - west, north - south, 0.05)

@@ -34,6 +34,17 @@ function element(tag, content, attributes = {}) {
   return made;
 }
 
+// Show a figure of Bokeh in an element instead of the one that is there; the promise of its view.
+function put(plot, host, before) {
+  before?.then(view => {
+    const { document } = view.model, at = Bokeh.documents.indexOf(document);
+    view.remove();
+    if (at >= 0) Bokeh.documents.splice(at, 1);
+  });
+  host.replaceChildren();
+  return Bokeh.Plotting.show(plot, host);
+}
+
 function byId(id) { return document.getElementById(id); }
 
 function fill(id, ...content) { byId(id).replaceChildren(...content); }

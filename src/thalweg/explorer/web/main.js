@@ -297,6 +297,7 @@ async function begin() {
   chooseDomain(asked.get("domain"));
   const place = now.domain.places.id.indexOf(asked.get("place"));
   if (place >= 0) choose(place);
+  window.explorer = { now, map, series, study }; // for the console of the browser
   document.documentElement.dataset.ready = "yes";
 }
 

@@ -15,13 +15,15 @@ class PlaceMap {
     this.choose = choose;
     let width = 0;
     new ResizeObserver(() => {
-      if (this.domain && host.clientWidth !== width) { width = host.clientWidth; this.draw(); }
+      if (this.domain?.map && host.clientWidth !== width) { width = host.clientWidth; this.draw(); }
     }).observe(host);
   }
 
   // Show the places of a domain; colours and texts by place, colour null where there is no value.
   show(domain, colours, texts) {
     Object.assign(this, { domain, colours, texts });
+    this.host.hidden = !domain.map;
+    if (!domain.map) return;
     if (this.drawn === domain) this.paint(); else this.draw();
   }
 
@@ -88,9 +90,7 @@ class PlaceMap {
       const [place] = this.source.selected.indices;
       if (place !== undefined) this.choose(place);
     });
-    this.host.replaceChildren();
-    Bokeh.Plotting.show(plot, this.host);
-    this.plot = plot;
+    this.view = put(plot, this.host, this.view);
     if (this.chosen !== undefined) this.mark(this.chosen, this.neighbours);
   }
 
@@ -108,6 +108,7 @@ class PlaceMap {
   // Ring around the chosen place and numbers beside its neighbours.
   mark(place, near) {
     Object.assign(this, { chosen: place, neighbours: near });
+    if (!this.domain.map) return;
     const { longitude, latitude } = this.domain.places;
     const there = place === undefined || longitude[place] === null ? [] : [place];
     this.ring.data = { x: there.map(i => longitude[i]), y: there.map(i => latitude[i]) };
@@ -125,6 +126,7 @@ class PlaceMap {
   }
 
   zoom(factor) {
+    if (!this.domain.map) return;
     const { longitude, latitude } = this.domain.places, place = this.chosen;
     for (const [range, at] of [[this.x, longitude], [this.y, latitude]]) {
       const half = factor * (range.end - range.start) / 2;
@@ -135,6 +137,7 @@ class PlaceMap {
   }
 
   all() {
+    if (!this.domain.map) return;
     this.x.setv({ start: this.whole.x[0], end: this.whole.x[1] });
     this.y.setv({ start: this.whole.y[0], end: this.whole.y[1] });
   }

@@ -54,9 +54,7 @@ class Series {
     plot.on_event("mouseleave", () => this.say());
     for (const end of ["start", "end"]) this.x.properties[end].change.connect(() => this.fit());
     this.fit();
-    this.host.replaceChildren();
-    Bokeh.Plotting.show(plot, this.host);
-    this.plot = plot;
+    this.view = put(plot, this.host, this.view);
   }
 
   positive(values) { return this.logarithmic ? values.map(value => value > 0 ? value : NaN) : values; }
