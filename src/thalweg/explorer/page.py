@@ -23,7 +23,7 @@ from thalweg.figures.style import LAND, OBSERVED, OKABE_ITO, WATER, looks
 from thalweg.metrics.scores import METRICS
 from thalweg.storage.store import atomic, git_commit
 
-SERIES_MEGABYTES = 7.0
+SERIES_MEGABYTES = 6.0
 LEFT_OUT = {
     "KGE_2012",
     "FLV_linear",
@@ -51,8 +51,8 @@ def write_explorer(results, path=None, map_folder=None, megabytes=SERIES_MEGABYT
         results: folder of a study's results, such as ``results/default``, with config.yaml, domains, simulations and tables/skill.csv.
         path: of the page; ``explorer.html`` in ``results`` when None.
         map_folder: the unpacked ``map`` dataset; None draws no coast.
-        megabytes: of series at most, as they stand in the file. Domains take turns, experiment by experiment, until one does not fit;
-            runs after it have scores and parameters, but no series, and the page names them.
+        megabytes: of series at most, as they stand in the file. Domains take turns, experiment by experiment and model by model; a
+            run whose series do not fit has scores and parameters, and the page names it.
 
     Returns:
         Path of the page.
@@ -81,25 +81,24 @@ def content_of(results, map_folder, room):
     if not domains:
         raise DataError(f"{results}: no experiment is about series; there is nothing to explore")
     kept = {name: Kept(domain) for name, domain in domains.items()}
-    variables = {}
-    for name, experiment in in_turn({name: experiments[name] for name in domains}):
-        folder = results / "simulations" / name / experiment
-        models = experiments[name][experiment]["models"]
-        variables[name, experiment] = kept[name].add(folder, experiment, models, room)
-        balance = results / "tables" / "internal_fluxes" / name / f"{experiment}.csv"
-        if balance.exists():
-            _add_evapotranspiration(kept[name].rows, domains[name], balance, experiment)
+    models = {name: {one: settings["models"] for one, settings in experiments[name].items()} for name in domains}
+    for name, experiment, model in in_turn(models):
+        kept[name].add(results / "simulations" / name / experiment / f"{model}.nc", experiment, model, room)
     labels = {name: model["label"] or name for name, model in settings["models"].items()}
     found = []
     for name, domain in domains.items():
         rows = kept[name].rows
+        for experiment in experiments[name]:
+            table = results / "tables" / "internal_fluxes" / name / f"{experiment}.csv"
+            if table.exists():
+                _add_evapotranspiration(rows, domain, table)
         _add_scores(rows, domain, skill[skill.domain == name])
         listed = [
             {
                 "name": experiment,
                 "label": one.get("label") or experiment,
                 "models": one["models"],
-                "variables": variables[name, experiment],
+                "variables": kept[name].variables[experiment],
             }
             for experiment, one in experiments[name].items()
         ]
@@ -250,10 +249,10 @@ def _add_scores(rows, domain, skill):
         )
 
 
-def _add_evapotranspiration(rows, domain, table, experiment):
+def _add_evapotranspiration(rows, domain, table):
     """Simulated evapotranspiration of catchments over the days of observed discharge, from the analysis of internal fluxes."""
     found = pd.read_csv(table, dtype={"place": str})
-    for model, values in found.groupby("model", sort=False):
+    for (experiment, model), values in found.groupby(["experiment", "model"], sort=False):
         mean = values.groupby("place").evapotranspiration.mean().reindex(domain.place_ids).to_numpy()
         rows.add(
             YEAR * mean,

@@ -2,8 +2,6 @@
 
 import warnings
 from dataclasses import dataclass, field
-from itertools import zip_longest
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -38,7 +36,7 @@ class Rows:
 
 @dataclass
 class Room:
-    """Bytes that are left for series in the page; the first series that does not fit closes it.
+    """Bytes that are left for series in the page.
 
     Attributes:
         left: bytes.
@@ -48,76 +46,81 @@ class Room:
     left: int
     refused: list = field(default_factory=list)
 
-    def takes(self, text, run):
-        if self.refused or len(text) > self.left:
+    def takes(self, size, run):
+        """Whether a series of a run fits; it then has its room."""
+        if size > self.left:
             self.refused.append(run)
             return False
-        self.left -= len(text)
+        self.left -= size
         return True
 
 
 def in_turn(experiments):
-    """All (domain, experiment): the first experiment of every domain, then the second ones, and so on.
+    """All (domain, experiment, model) in the order in which their series are kept.
+
+    The first experiments of all domains are before the second ones, and within these the first models before the second ones.
 
     Args:
-        experiments: domain -> names of its experiments.
+        experiments: domain -> experiment -> names of models.
     """
-    each = [[(domain, name) for name in names] for domain, names in experiments.items()]
-    return [run for turn in zip_longest(*each) for run in turn if run is not None]
+    runs = [
+        ((i, k), (domain, experiment, model))
+        for domain, one in experiments.items()
+        for i, (experiment, models) in enumerate(one.items())
+        for k, model in enumerate(models)
+    ]
+    return [run for _, run in sorted(runs, key=lambda item: item[0])]
 
 
 class Kept:
-    """What is kept of a domain, experiment by experiment.
+    """What is kept of a domain, run by run.
 
     Args:
         domain: :class:`~thalweg.basin.domain.Domain`.
+
+    Attributes:
+        rows: :class:`Rows`.
+        variables: experiment -> names of its variables.
     """
 
     def __init__(self, domain: Domain):
-        self.domain, self.rows, self.series = domain, Rows(), []
-        self.spans = {}  # variable -> first and last position of a simulated step
+        self.domain, self.rows, self.variables = domain, Rows(), {}
+        self.series, self.spans = [], {}  # variable -> first and last position of a simulated step
 
-    def add(self, folder, experiment, models, room):
-        """Read the simulations of an experiment.
+    def add(self, path, experiment, model, room):
+        """Read a simulation.
 
         Args:
-            folder: of the files ``<model>.nc``.
-            experiment: its name.
-            models: names, in the order in which their series are kept.
+            path: of its file.
+            experiment, model: names.
             room: :class:`Room`.
-
-        Returns:
-            list: names of the variables, in the order of the files.
         """
-        variables = {}
-        for model in models:
-            simulated, parameters = read_simulated_and_parameters(Path(folder) / f"{model}.nc")
-            for one in simulated:
-                self._add(one, experiment, model, room, alone=one.attrs["variable"] not in variables)
-                variables[one.attrs["variable"]] = None
-            if parameters is not None:
-                gather = observable(simulated[0].attrs["variable"]).gather
-                add_parameters(self.rows, self.domain, gather, parameters, experiment, model)
-        return list(variables)
+        simulated, parameters = read_simulated_and_parameters(path)
+        known = self.variables.setdefault(experiment, [])
+        for one in simulated:
+            self._add(one, experiment, model, room, first=one.attrs["variable"] not in known)
+        known += [one.attrs["variable"] for one in simulated if one.attrs["variable"] not in known]
+        if parameters is not None:
+            gather = observable(simulated[0].attrs["variable"]).gather
+            add_parameters(self.rows, self.domain, gather, parameters, experiment, model)
 
-    def _add(self, one, experiment, model, room, alone):
-        """One simulated variable; ``alone`` is whether it is the first of its experiment, which also gives the forcing."""
-        variable, first = one.attrs["variable"], self._position(one.time.values[0])
+    def _add(self, one, experiment, model, room, first):
+        """One simulated variable; the ``first`` one of an experiment also gives the means of observations and forcing."""
+        variable = one.attrs["variable"]
+        begin = int(np.searchsorted(self.domain.forcing.time.values, one.time.values[0]))
         values = mean_of_runs(one.simulated.values)
+        add_means(self.rows, self.domain, one, values, begin, experiment, model, first)
         found = np.flatnonzero(np.isfinite(values).any(0))
-        add_means(self.rows, self.domain, one, values, first, experiment, model, alone)
         if not len(found):
             return
-        start, end = found[0], found[-1] + 1
-        text = pack_series(values[:, start:end], relative(variable))
-        if room.takes(text, (self.domain.name, experiment, model)):
-            span = (first + start, first + end)
-            old = self.spans.setdefault(variable, span)
-            self.spans[variable] = (min(old[0], span[0]), max(old[1], span[1]))
+        values = values[:, found[0] : found[-1] + 1]
+        text, span = pack_series(values, relative(variable)), (begin + int(found[0]), begin + int(found[-1]) + 1)
+        low, high = self.spans.get(variable, (span[0], span[0]))
+        whole = (min(low, span[0]), max(high, span[1]))
+        more = (whole[1] - whole[0] - (high - low)) / values.shape[1]  # observations that it brings along
+        if room.takes(len(text) * (1 + more), (self.domain.name, experiment, model)):
+            self.spans[variable] = whole
             self.series.append(entry(text, experiment, variable, model, one.attrs["unit"], *span))
-
-    def _position(self, time):
-        return int(np.searchsorted(self.domain.forcing.time.values, time))
 
     def with_observed(self):
         """All series, after them the observed ones over the steps that a model simulated."""
@@ -139,8 +142,8 @@ def entry(text, experiment, variable, model, unit, start, end):
     names = {"experiment": experiment, "variable": variable, "model": model}
     return names | {
         "unit": unit,
-        "first": int(start),
-        "length": int(end - start),
+        "first": start,
+        "length": end - start,
         "relative": relative(variable),
         "data": text,
     }
@@ -156,7 +159,7 @@ def mean_of_runs(simulated):
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
-def add_means(rows, domain, one, simulated, first, experiment, model, alone):
+def add_means(rows, domain, one, simulated, begin, experiment, model, first):
     """Means over the steps on which a variable was both simulated and observed; of discharge with those of the forcing.
 
     Args:
@@ -164,9 +167,9 @@ def add_means(rows, domain, one, simulated, first, experiment, model, alone):
         domain: :class:`~thalweg.basin.domain.Domain`.
         one: Dataset of a simulation.
         simulated: array (place, time), mean over folds and seeds.
-        first: position of its first step in the record.
+        begin: position of its first step in the record.
         experiment, model: names.
-        alone: whether the means of observations and forcing are added too.
+        first: whether the means of observations and forcing are added too.
     """
     variable = one.attrs["variable"]
     both = np.isfinite(simulated) & np.isfinite(one.observed.values)
@@ -180,11 +183,11 @@ def add_means(rows, domain, one, simulated, first, experiment, model, alone):
             mean = np.where(both, values, 0).sum(1, dtype=np.float64) / both.sum(1)
         rows.add(factor * mean, **names, name=name, label=label, model="" if shared else model)
 
-    if alone:
+    if first:
         if water:
             weights = domain.catchment_weights
             for forcing, label in WATER.items():
-                values = domain.forcing[forcing].values[first : first + simulated.shape[1]] @ weights.T
+                values = domain.forcing[forcing].values[begin : begin + simulated.shape[1]] @ weights.T
                 add(np.asarray(values).T, forcing, label)
         add(one.observed.values, "observed", f"observed {variable.replace('_', ' ')}")
     add(simulated, "simulated", f"simulated {variable.replace('_', ' ')}", shared=False)

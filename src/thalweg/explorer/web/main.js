@@ -290,8 +290,10 @@ async function begin() {
   series = new Series(byId("series"), text => { byId("period").textContent = text; });
   listen();
   byId("commit").textContent = study.commit.slice(0, 10);
-  if (study.without_series.length)
-    byId("left-out").textContent = `To keep this page small it has no series of: ${study.without_series.map(run => run.join("/")).join(", ")}. Their scores and parameters are here; their series are in the folder simulations of the study.`;
+  const left = study.without_series, box = byId("left-out");
+  box.hidden = !left.length;
+  box.querySelector("summary").textContent = `To keep this page small it has no series of ${left.length} runs; their scores and parameters are here`;
+  box.querySelector("p").textContent = `Their series are in the folder simulations of the study: ${left.map(run => run.join("/")).join(", ")}.`;
   const asked = new URLSearchParams(location.hash.slice(1));
   Object.assign(now, { experiment: asked.get("experiment"), variable: asked.get("variable"), model: asked.get("model"), colour: asked.get("colour") });
   chooseDomain(asked.get("domain"));
