@@ -12,7 +12,7 @@ from synthetic_study import MODELS, make_study
 from thalweg.basin.domain import DataError
 from thalweg.cli import main
 from thalweg.experiments.simulation import read_simulation
-from thalweg.explorer.pack import RELATIVE_STEP, STEPS, pack_numbers, pack_series, unpack_series
+from thalweg.explorer.pack import COARSE, FINE, LOWEST, pack_numbers, pack_series, unpack_series
 from thalweg.explorer.page import write_explorer
 from thalweg.explorer.runs import in_turn
 
@@ -37,30 +37,30 @@ def small(tmp_path_factory):
 # --- what the page holds ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("precision", [FINE, COARSE])
 @pytest.mark.parametrize("relative", [True, False])
-def test_series_are_within_their_error(relative):
+def test_series_are_within_their_error(relative, precision):
     generator = np.random.default_rng(0)
     values = generator.lognormal(0, 2, (5, 400)) if relative else generator.normal(10, 6, (5, 400))
     values[generator.random(values.shape) < 0.1] = np.nan
     values[3] = np.nan
     values[4] = 0.0
-    shown = unpack_series(pack_series(values, relative), 5, relative)
+    shown = unpack_series(pack_series(values, relative, precision), 5, precision.relative if relative else 0)
     np.testing.assert_array_equal(np.isnan(shown), np.isnan(values))
     error = np.abs(shown - values)[:3]
     if relative:
         largest = np.nanmax(values[:3], 1, keepdims=True)
-        assert np.nanmax(error / np.hypot(values[:3], largest / STEPS)) < 0.51 * RELATIVE_STEP
+        assert np.nanmax(error / np.hypot(values[:3], LOWEST * largest)) < 0.51 * precision.relative
     else:
         reach = np.nanmax(values[:3], 1) - np.nanmin(values[:3], 1)
-        assert (np.nanmax(error, 1) <= 0.501 / STEPS * reach).all()
+        assert (np.nanmax(error, 1) <= 0.501 * precision.linear * reach).all()
     assert (shown[4] == 0).all()
 
 
-def test_series_are_smaller_than_a_byte_for_each_value(small):
-    _, domain, page = small
-    entries = content_of(page)["domains"][0]["series"]
-    values = sum(entry["length"] for entry in entries) * len(domain.place_ids)
-    assert sum(len(entry["data"]) for entry in entries) < values
+def test_series_take_about_a_byte_for_each_value(small):
+    values = small[1].observed_runoff.values
+    coarse, fine = (len(pack_series(values, True, precision)) for precision in (COARSE, FINE))
+    assert coarse < 1.05 * values.size < fine < 1.5 * values.size
 
 
 def test_the_page_holds_the_numbers_of_the_study(small):
@@ -82,10 +82,10 @@ def test_the_page_holds_the_numbers_of_the_study(small):
     mean = np.nanmean(np.where(both, run.simulated.values[0, 0], np.nan), 1) * 365.25
     np.testing.assert_allclose(values[rows["mean", "later-years", "hbv", "simulated"]], mean, rtol=3e-4)
     entry = next(one for one in found["series"] if one["experiment"] == "later-years" and one["model"] == "hbv")
-    shown = unpack_series(entry["data"], len(domain.place_ids), True)
+    shown = unpack_series(entry["data"], len(domain.place_ids), FINE.relative)
     tested = run.simulated.values[0, 0][:, entry["first"] : entry["first"] + entry["length"]]
     largest = np.nanmax(tested, 1, keepdims=True)
-    assert np.nanmax(np.abs(shown - tested) / np.hypot(tested, largest / STEPS)) < 0.51 * RELATIVE_STEP
+    assert np.nanmax(np.abs(shown - tested) / np.hypot(tested, LOWEST * largest)) < 0.51 * FINE.relative
 
 
 def numbers(found):
@@ -111,8 +111,8 @@ def test_domains_take_turns():
 def test_a_page_that_would_be_too_large_names_the_runs_without_series(small, tmp_path):
     folder, _, page = small
     sizes = [len(entry["data"]) for entry in content_of(page)["domains"][0]["series"]]
-    less = write_explorer(folder, tmp_path / "less.html", megabytes=(2 * sizes[0] + sizes[1] + 10) / 1e6)
-    content = content_of(less)
+    content = content_of(write_explorer(folder, tmp_path / "less.html", megabytes=2.2 * sizes[0] / 1e6))
+    assert {entry["step"] for entry in content["domains"][0]["series"]} == {COARSE.relative}
     kept = [(entry["experiment"], entry["model"]) for entry in content["domains"][0]["series"]]
     first, second, _ = MODELS
     assert kept == [("all-years", first), ("all-years", second), ("", "")]
@@ -193,7 +193,7 @@ def see_its_content(browser, page, place):
     assert browser.run("explorer.series.lines.map(line => line.label)") == ["observed", *MODELS.values()]
     for line, model in ((0, ""), (1, "hbv")):
         entry = next(one for one in domain["series"] if one["model"] == model)
-        packed = unpack_series(entry["data"], len(domain["places"]["id"]), True)[place]
+        packed = unpack_series(entry["data"], len(domain["places"]["id"]), entry["step"])[place]
         shown = browser.run(f"Array.from(explorer.series.lines[{line}].values, v => Number.isFinite(v) ? v : null)")
         np.testing.assert_allclose(np.array(shown, float), packed, rtol=1e-9)
     row = next(at for at, row in enumerate(domain["rows"]) if row["name"] == "FC")

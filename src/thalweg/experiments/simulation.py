@@ -115,18 +115,20 @@ def read_simulation(path, part=None):
 
 def read_variables(path):
     """All simulations of a file, a list of Datasets: every variable, of every model and experiment that it holds."""
-    return read_simulated_and_parameters(path)[0]
+    with xr.open_datatree(path, engine="h5netcdf") as tree:
+        return [node.to_dataset().load() for node in tree.subtree if "simulated" in node.data_vars]
 
 
 def read_simulated_and_parameters(path):
-    """All simulations of a file, and the parameters of its process, without internal fluxes.
+    """The series of a file, and the parameters of its process, without masks and internal fluxes.
 
     Returns:
-        (list of Dataset, Dataset or None)
+        (list of Dataset, Dataset or None): ``simulated`` and ``observed`` of every variable; the group ``parameters``.
     """
     with xr.open_datatree(path, engine="h5netcdf") as tree:
-        found = [node.to_dataset().load() for node in tree.subtree if "simulated" in node.data_vars]
-        return found, tree["parameters"].to_dataset().load() if "parameters" in tree.children else None
+        found = [node.to_dataset() for node in tree.subtree if "simulated" in node.data_vars]
+        series = [one[["simulated", "observed"]].load() for one in found]
+        return series, tree["parameters"].to_dataset().load() if "parameters" in tree.children else None
 
 
 def estimates(simulations):

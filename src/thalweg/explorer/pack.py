@@ -3,28 +3,45 @@
 Series are stored as whole numbers of a step. A step of discharge is relative to the value, so that low flow keeps its
 shape on a logarithmic axis: with s one thousandth of the largest value of a place,
 
-    code = round(asinh(value / s) / RELATIVE_STEP)
+    code = round(asinh(value / s) / step)
 
-and the error is at most half of RELATIVE_STEP times sqrt(value^2 + s^2). A step of any other variable is one thousandth of the
-place's range. The differences between successive codes are small numbers, which zlib compresses to less than a byte each.
+and the error is at most half a step times sqrt(value^2 + s^2). The step of any other variable is a share of the place's range. The
+differences between successive codes are small numbers, which zlib compresses to about a byte each. There are two precisions, of
+which the coarse one is for large samples.
 """
 
 import base64
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 
-RELATIVE_STEP = 0.02  # of a value of discharge: an error of 1 %, less than the width of a line
-STEPS = 1000  # of the range of any other variable
+LOWEST = 1e-3  # of the largest discharge of a place, below which steps become equal
+
+
+class Precision(NamedTuple):
+    """Steps of series.
+
+    Attributes:
+        relative: step over the value, of discharge.
+        linear: step over the range of a place, of any other variable.
+    """
+
+    relative: float
+    linear: float
+
+
+FINE, COARSE = Precision(0.004, 0.0002), Precision(0.02, 0.001)
 MANTISSA_BITS = 11  # kept of a number in a table: three significant digits
 
 
-def pack_series(values, relative):
+def pack_series(values, relative, precision):
     """Series of many places as text.
 
     Args:
         values: array (place, time), NaN where there is no value.
         relative: steps are relative to the value, as for discharge; otherwise equal over the range of a place.
+        precision: :class:`Precision`.
 
     Returns:
         str: base64 of zlib of the offset and scale of every place (float32) and, as low and then high bytes, the differences of
@@ -34,26 +51,26 @@ def pack_series(values, relative):
     known = np.isfinite(values)
     low, high = _range(values, known)
     offset = np.zeros(len(values)) if relative else low
-    scale = (np.maximum(np.abs(low), np.abs(high)) if relative else high - low) / STEPS
+    scale = LOWEST * np.maximum(np.abs(low), np.abs(high)) if relative else precision.linear * (high - low)
     scale = np.where(scale > 0, scale, 1.0)
     header = np.stack([offset, scale]).astype("<f4")
     offset, scale = header.astype(np.float64)
     steps = (np.where(known, values, 0.0) - offset[:, None]) / scale[:, None]
-    codes = np.rint(np.arcsinh(steps) / RELATIVE_STEP if relative else steps).astype(np.int64)
+    codes = np.rint(np.arcsinh(steps) / precision.relative if relative else steps).astype(np.int64)
     differences = _differences(codes, known)
     zigzag = np.where(known, np.where(differences < 0, -2 * differences - 1, 2 * differences) + 1, 0)
     return _text(header.tobytes() + _planes(zigzag.astype("<u2")))
 
 
-def unpack_series(text, places, relative):
-    """What a page shows of :func:`pack_series`: array (place, time)."""
+def unpack_series(text, places, step):
+    """What a page shows of :func:`pack_series`: array (place, time); ``step`` is the relative one, 0 where steps are equal."""
     data = zlib.decompress(base64.b64decode(text))
     offset, scale = np.frombuffer(data[: 8 * places], "<f4").reshape(2, places, 1).astype(np.float64)
     low, high = np.frombuffer(data[8 * places :], "u1").reshape(2, places, -1).astype(np.int64)
     stored = low + 256 * high
     zigzag = np.maximum(stored - 1, 0)
     codes = np.cumsum(np.where(zigzag % 2, -(zigzag + 1) // 2, zigzag // 2), axis=1)
-    values = offset + scale * (np.sinh(RELATIVE_STEP * codes) if relative else codes)
+    values = offset + scale * (np.sinh(step * codes) if step else codes)
     return np.where(stored > 0, values, np.nan)
 
 

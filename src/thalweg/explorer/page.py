@@ -16,7 +16,7 @@ from matplotlib.colors import to_hex
 
 from thalweg.basin.domain import DataError, read_domain
 from thalweg.evaluation.statistics import read_skill, unit_of
-from thalweg.explorer.pack import RELATIVE_STEP, pack_numbers
+from thalweg.explorer.pack import pack_numbers
 from thalweg.explorer.runs import YEAR, Kept, Room, in_turn
 from thalweg.figures.boundaries import read_boundaries
 from thalweg.figures.style import LAND, OBSERVED, OKABE_ITO, WATER, looks
@@ -65,14 +65,14 @@ def write_explorer(results, path=None, map_folder=None, megabytes=SERIES_MEGABYT
     path = Path(path or results / "explorer.html")
     if not (results / "config.yaml").exists():
         raise DataError(f"{results}: there is no config.yaml, so this is no folder of a study; run thalweg study first")
-    content = content_of(results, map_folder, Room(int(megabytes * 1e6)))
+    content = content_of(results, map_folder, megabytes * 1e6)
     with atomic(path) as temporary:
         temporary.write_text(page(content), encoding="utf-8")
     return path
 
 
-def content_of(results, map_folder, room):
-    """What the page shows, as plain values."""
+def content_of(results, map_folder, size):
+    """What the page shows, with series of ``size`` bytes at most, as plain values."""
     settings = yaml.safe_load((results / "config.yaml").read_text())
     experiments = {name: found for name, found in settings["experiments"].items() if found}
     skill = read_skill(results / "tables" / "skill.csv") if experiments else pd.DataFrame()
@@ -82,7 +82,9 @@ def content_of(results, map_folder, room):
         raise DataError(f"{results}: no experiment is about series; there is nothing to explore")
     kept = {name: Kept(domain) for name, domain in domains.items()}
     models = {name: {one: settings["models"] for one, settings in experiments[name].items()} for name in domains}
-    for name, experiment, model in in_turn(models):
+    runs = in_turn(models)
+    room = Room(size, size / (len(runs) + len(domains)))
+    for name, experiment, model in runs:
         kept[name].add(results / "simulations" / name / experiment / f"{model}.nc", experiment, model, room)
     labels = {name: model["label"] or name for name, model in settings["models"].items()}
     found = []
@@ -114,13 +116,12 @@ def content_of(results, map_folder, room):
                 "models": _models(used, labels),
                 "rows": rows.descriptions,
                 "values": pack_numbers(np.array(rows.values)) if rows.values else "",
-                "series": kept[name].with_observed(),
+                "series": kept[name].with_observed(room),
             }
         )
     return {
         "study": settings["study"],
         "commit": git_commit(),
-        "relative_step": RELATIVE_STEP,
         "metrics": {name: {"best": one.best, "direction": one.direction} for name, one in _metrics(skill).items()},
         "colours": {name: _shades(colours) for name, colours in COLOURS.items()},
         "worse": OKABE_ITO[1],

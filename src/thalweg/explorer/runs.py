@@ -9,7 +9,7 @@ import xarray as xr
 from thalweg.basin.domain import Domain
 from thalweg.basin.observables import observable, observations
 from thalweg.experiments.simulation import read_simulated_and_parameters
-from thalweg.explorer.pack import pack_series
+from thalweg.explorer.pack import COARSE, FINE, pack_series
 
 YEAR = 365.25  # days
 WATER = {"precipitation": "precipitation", "potential_evapotranspiration": "potential evapotranspiration"}
@@ -40,10 +40,12 @@ class Room:
 
     Attributes:
         left: bytes.
+        share: bytes of a run whose series are stored finely.
         refused: (domain, experiment, model) of the runs without series.
     """
 
-    left: int
+    left: float
+    share: float = 0.0
     refused: list = field(default_factory=list)
 
     def takes(self, size, run):
@@ -114,21 +116,27 @@ class Kept:
         if not len(found):
             return
         values = values[:, found[0] : found[-1] + 1]
-        text, span = pack_series(values, relative(variable)), (begin + int(found[0]), begin + int(found[-1]) + 1)
+        text, precision = self._packed(values, variable, room)
+        span = (begin + int(found[0]), begin + int(found[-1]) + 1)
         low, high = self.spans.get(variable, (span[0], span[0]))
         whole = (min(low, span[0]), max(high, span[1]))
         more = (whole[1] - whole[0] - (high - low)) / values.shape[1]  # observations that it brings along
         if room.takes(len(text) * (1 + more), (self.domain.name, experiment, model)):
             self.spans[variable] = whole
-            self.series.append(entry(text, experiment, variable, model, one.attrs["unit"], *span))
+            self.series.append(entry(text, precision, experiment, variable, model, one.attrs["unit"], *span))
 
-    def with_observed(self):
+    def _packed(self, values, variable, room):
+        """Series as text, finely if they are small, and their precision."""
+        text = pack_series(values, relative(variable), FINE)
+        return (text, FINE) if len(text) <= room.share else (pack_series(values, relative(variable), COARSE), COARSE)
+
+    def with_observed(self, room):
         """All series, after them the observed ones over the steps that a model simulated."""
         observed = []
         for variable, (start, end) in self.spans.items():
             values = observations(self.domain, variable)
-            text = pack_series(values.values[:, start:end], relative(variable))
-            observed.append(entry(text, "", variable, "", values.attrs["units"], start, end))
+            text, precision = self._packed(values.values[:, start:end], variable, room)
+            observed.append(entry(text, precision, "", variable, "", values.attrs["units"], start, end))
         return [*self.series, *observed]
 
 
@@ -137,14 +145,16 @@ def relative(variable):
     return observable(variable).gather == "routed"
 
 
-def entry(text, experiment, variable, model, unit, start, end):
+def entry(text, precision, experiment, variable, model, unit, start, end):
     """A series of all places in the page; that of observations has neither experiment nor model."""
     names = {"experiment": experiment, "variable": variable, "model": model}
     return names | {
         "unit": unit,
         "first": start,
         "length": end - start,
-        "relative": relative(variable),
+        "step": precision.relative if relative(variable) else 0,
+        "error": 50
+        * (precision.relative if relative(variable) else precision.linear),  # % of the value or the range, at most
         "data": text,
     }
 

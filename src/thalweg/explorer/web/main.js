@@ -145,6 +145,7 @@ function list(shown) {
     made.selected = i === now.place;
     return made;
   }));
+  byId("list").size = Math.max(4, Math.min(14, now.domain.places.id.length));
   if (now.place === undefined) byId("list").selectedIndex = -1;
   byId("listed").textContent = find ? `${places.length} of ${now.domain.places.id.length} places` : "";
 }
@@ -290,6 +291,9 @@ async function begin() {
   series = new Series(byId("series"), text => { byId("period").textContent = text; });
   listen();
   byId("commit").textContent = study.commit.slice(0, 10);
+  const errors = study.domains.flatMap(domain => domain.series).map(one => [one.step > 0, one.error]);
+  const worst = [[true, "discharge"], [false, "the range of a variable at a place"]].map(([relative, what]) => [Math.max(0, ...errors.filter(one => one[0] === relative).map(one => one[1])), what]);
+  byId("error").textContent = `The values of series in this page are rounded, by at most ${worst.filter(one => one[0]).map(([error, what]) => `${plain(error)} % of ${what}`).join(" and ")}.`;
   const left = study.without_series, box = byId("left-out");
   box.hidden = !left.length;
   box.querySelector("summary").textContent = `To keep this page small it has no series of ${left.length} runs; their scores and parameters are here`;

@@ -75,8 +75,8 @@ class PlaceMap {
     plot.scatter({ field: "x" }, { field: "y" }, { source: this.ring, size: size + 10, fill_color: null, line_color: "#ffffff", line_width: 5 });
     plot.scatter({ field: "x" }, { field: "y" }, { source: this.ring, size: size + 10, fill_color: null, line_color: "#d55e00", line_width: 3 });
     plot.text({ field: "x" }, { field: "y" }, { field: "text" }, {
-      source: this.near, x_offset: size / 2 + 1, y_offset: -size / 2 + 2, text_font_size: "13px", text_font_style: "bold", text_color: "#1c2733",
-      text_outline_color: "#ffffff",
+      source: this.near, x_offset: size / 2 + 1, y_offset: -size / 2, text_font_size: "12px", text_font_style: "bold", text_color: "#1c2733", text_baseline: "bottom",
+      background_fill_color: "#ffffff", background_fill_alpha: 0.85, padding: 2, border_radius: 3,
     });
     const tap = new Bokeh.TapTool({ renderers: [points] });
     const hover = new Bokeh.HoverTool({ renderers: [points], tooltips: [["", "@name"], ["", "@text"]] });

@@ -21,8 +21,7 @@ async function seriesAt(domain, place, wanted) {
   const entry = domain.series.find(one => Object.entries(wanted).every(([key, value]) => one[key] === value));
   if (!entry) return null;
   if (!domain.decoded.has(entry)) {
-    const step = entry.relative ? study.relative_step : 0;
-    domain.decoded.set(entry, unpackSeries(entry.data, domain.places.id.length, entry.length, step));
+    domain.decoded.set(entry, unpackSeries(entry.data, domain.places.id.length, entry.length, entry.step));
   }
   const values = (await domain.decoded.get(entry))(place);
   return values.some(Number.isFinite) ? { first: entry.first, values, unit: entry.unit } : null;
