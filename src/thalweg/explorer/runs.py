@@ -172,6 +172,8 @@ def mean_of_runs(simulated):
 def add_means(rows, domain, one, simulated, begin, experiment, model, first):
     """Means over the steps on which a variable was both simulated and observed; of discharge with those of the forcing.
 
+    At a place that is not tested, observations and forcing are averaged over the observed steps on which any place is tested.
+
     Args:
         rows: :class:`Rows`.
         domain: :class:`~thalweg.basin.domain.Domain`.
@@ -183,14 +185,16 @@ def add_means(rows, domain, one, simulated, begin, experiment, model, first):
     """
     variable = one.attrs["variable"]
     both = np.isfinite(simulated) & np.isfinite(one.observed.values)
+    observed = np.isfinite(one.observed.values) & np.isfinite(simulated).any(0)
     water = relative(variable)
     factor = YEAR / domain.step_days if water else 1.0
     names = {"kind": "mean", "experiment": experiment, "variable": variable}
     names["unit"] = "mm/year" if water else one.attrs["unit"]
 
     def add(values, name, label, shared=True):
+        days = np.where(both.any(1, keepdims=True), both, observed) if shared else both
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.where(both, values, 0).sum(1, dtype=np.float64) / both.sum(1)
+            mean = np.where(days, values, 0).sum(1, dtype=np.float64) / days.sum(1)
         rows.add(factor * mean, **names, name=name, label=label, model="" if shared else model)
 
     if first:

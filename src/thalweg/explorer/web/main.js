@@ -106,6 +106,10 @@ function show() {
   legend(shown);
   list(shown);
   summary();
+  showPlace();
+}
+
+function showPlace() {
   if (now.place !== undefined) placeChosen(); else nothingChosen();
   const known = { domain: now.domain.name, experiment: now.experiment, variable: now.variable, model: now.model, colour: now.colour };
   if (now.place !== undefined) known.place = now.domain.places.id[now.place];
@@ -163,7 +167,8 @@ function summary() {
 
 function choose(place) {
   now.place = place;
-  show();
+  byId("list").value = String(place);
+  showPlace();
   const near = neighbours(now.domain, place).map((one, i) => `${i + 1}: ${nameOf(now.domain, one.place)}, ${number(one.km, 2)} kilometres`);
   byId("said").textContent = `Chosen: ${nameOf(now.domain, place)}. ${coloured().text(place)}. Nearest places: ${near.join("; ") || "none"}.`;
 }
@@ -172,7 +177,13 @@ function nothingChosen() {
   map.mark(undefined, []);
   byId("chosen").hidden = true;
   byId("place-title").textContent = "No place chosen";
-  byId("about").textContent = "Choose a place on the map or in the list.";
+  const { values, text } = coloured(), places = now.domain.places.id.map((_, i) => i).filter(i => Number.isFinite(values[i])).sort((a, b) => values[b] - values[a]);
+  const ends = places.length > 2 ? [["highest value", places[0]], ["median", places[places.length >> 1]], ["lowest value", places[places.length - 1]]] : [];
+  fill("about", "Choose a place on the map or in the list.", element("span", ends.map(([what, place]) => {
+    const button = element("button", `${what}: ${nameOf(now.domain, place)}, ${text(place)}`, { type: "button" });
+    button.addEventListener("click", () => { choose(place); byId("place-title").focus(); });
+    return button;
+  }), { class: "starts" }));
 }
 
 async function placeChosen() {
@@ -281,7 +292,7 @@ function listen() {
   byId("logarithmic").addEventListener("change", event => { series.logarithmic = event.target.checked; series.draw(true); });
   byId("series").addEventListener("keydown", event => {
     const act = PRESSED[event.key];
-    if (act && !event.ctrlKey && !event.altKey && !event.metaKey) { event.preventDefault(); act(); }
+    if (act && !event.ctrlKey && !event.altKey && !event.metaKey) { event.preventDefault(); act(); byId("said").textContent = `Shown: ${byId("period").textContent}`; }
   });
 }
 

@@ -24,7 +24,8 @@ class Series {
   }
 
   draw(keep) {
-    const before = keep && this.x ? [this.x.start, this.x.end] : null, { time, lines, first } = this;
+    const zoomed = this.x && (this.x.start > this.whole[0] || this.x.end < this.whole[1]);
+    const before = keep && zoomed ? [this.x.start, this.x.end] : null, { time, lines, first } = this;
     this.whole = [time[0], time[time.length - 1]];
     const [start, end] = before && before[1] > this.whole[0] && before[0] < this.whole[1] ? before : this.whole;
     this.x = new Bokeh.Range1d({ start, end });
@@ -37,6 +38,7 @@ class Series {
       axis.axis_label = `${this.title}${unitText(this.unit)}`;
       axis.axis_label_text_font_style = "normal";
       axis.ticker.desired_num_ticks = 5;
+      axis.formatter = new Bokeh.CustomJSTickFormatter({ args: {}, code: "return String(Number(tick.toPrecision(3))).replace('-', '−')" });
     }
     for (const axis of plot.xaxes) axis.ticker.desired_num_ticks = this.host.clientWidth < 500 ? 4 : 8;
     for (const grid of [...plot.xgrids, ...plot.ygrids]) grid.grid_line_color = "#e4e9ed";
