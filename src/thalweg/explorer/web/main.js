@@ -178,7 +178,7 @@ function nothingChosen() {
   byId("chosen").hidden = true;
   byId("place-title").textContent = "No place chosen";
   const { values, text } = coloured(), places = now.domain.places.id.map((_, i) => i).filter(i => Number.isFinite(values[i])).sort((a, b) => values[b] - values[a]);
-  const ends = places.length > 2 ? [["highest value", places[0]], ["median", places[places.length >> 1]], ["lowest value", places[places.length - 1]]] : [];
+  const ends = places.length > 2 ? [["highest value", places[0]], ["middle value", places[places.length >> 1]], ["lowest value", places[places.length - 1]]] : [];
   fill("about", "Choose a place on the map or in the list.", element("span", ends.map(([what, place]) => {
     const button = element("button", `${what}: ${nameOf(now.domain, place)}, ${text(place)}`, { type: "button" });
     button.addEventListener("click", () => { choose(place); byId("place-title").focus(); });

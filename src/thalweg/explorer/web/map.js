@@ -87,19 +87,22 @@ class PlaceMap {
       plot.toolbar.active_drag = pan;
     }
     this.source.selected.change.connect(() => {
-      const [place] = this.source.selected.indices;
-      if (place !== undefined) this.choose(place);
+      const [position] = this.source.selected.indices;
+      if (position === undefined) return;
+      this.source.selected.indices = []; // the ring marks the place
+      this.choose(this.order[position]);
     });
     this.view = put(plot, this.host, this.view);
     if (this.chosen !== undefined) this.mark(this.chosen, this.neighbours);
   }
 
   columns() {
-    const { places } = this.domain;
+    const { longitude, latitude, id } = this.domain.places;
+    this.order = id.map((_, i) => i).sort((a, b) => (this.colours[a] ? 1 : 0) - (this.colours[b] ? 1 : 0)); // those with a value on top
+    const taken = value => this.order.map(value);
     return {
-      x: places.longitude.map(value => value ?? NaN), y: places.latitude.map(value => value ?? NaN),
-      colour: this.colours.map(colour => colour || "#ffffff"), alpha: this.colours.map(colour => colour ? 1 : 0.6),
-      name: places.id.map((_, i) => nameOf(this.domain, i)), text: this.texts,
+      x: taken(i => longitude[i] ?? NaN), y: taken(i => latitude[i] ?? NaN), colour: taken(i => this.colours[i] || "#ffffff"),
+      alpha: taken(i => this.colours[i] ? 1 : 0.6), name: taken(i => nameOf(this.domain, i)), text: taken(i => this.texts[i]),
     };
   }
 
