@@ -180,9 +180,9 @@ def click_a_place(browser, place):
         return [box.x + view.frame.x_scale.compute(longitude[{place}]), box.y + view.frame.y_scale.compute(latitude[{place}])];
     }})""")
     browser.click(*where)
-    browser.wait("explorer.now.place !== undefined")
+    browser.wait(f"explorer.now.place === {place}")
     settled(browser)
-    return browser.run("explorer.now.place")
+    return place
 
 
 def see_its_content(browser, page, place):

@@ -1,6 +1,7 @@
 // The map of a domain's places.
 
 const AXIS = 46; // px beside the frame
+const REACH = 16; // px, of a click
 const TALLEST = 430, LOWEST = 230; // px, of the frame
 
 function degrees(positive, negative) {
@@ -69,7 +70,6 @@ class PlaceMap {
     const points = plot.scatter({ field: "x" }, { field: "y" }, {
       source: this.source, size, fill_color: { field: "colour" }, fill_alpha: { field: "alpha" }, line_color: "#20262c", line_width: 0.8,
     });
-    points.nonselection_glyph = points.selection_glyph = points.glyph;
     this.near = new Bokeh.ColumnDataSource({ data: { x: [], y: [], text: [] } });
     this.ring = new Bokeh.ColumnDataSource({ data: { x: [], y: [] } });
     plot.scatter({ field: "x" }, { field: "y" }, { source: this.ring, size: size + 10, fill_color: null, line_color: "#ffffff", line_width: 5 });
@@ -78,22 +78,24 @@ class PlaceMap {
       source: this.near, x_offset: size / 2 + 1, y_offset: -size / 2, text_font_size: "12px", text_font_style: "bold", text_color: "#1c2733", text_baseline: "bottom",
       background_fill_color: "#ffffff", background_fill_alpha: 0.85, padding: 2, border_radius: 3,
     });
-    const tap = new Bokeh.TapTool({ renderers: [points] });
     const hover = new Bokeh.HoverTool({ renderers: [points], tooltips: [["", "@name"], ["", "@text"]] });
-    plot.add_tools(tap, hover, new Bokeh.WheelZoomTool({ modifiers: { ctrl: true } }));
+    plot.add_tools(hover, new Bokeh.WheelZoomTool({ modifiers: { ctrl: true } }));
     if (matchMedia("(pointer: fine)").matches) { // with a finger the page is scrolled
       const pan = new Bokeh.PanTool();
       plot.add_tools(pan);
       plot.toolbar.active_drag = pan;
     }
-    this.source.selected.change.connect(() => {
-      const [position] = this.source.selected.indices;
-      if (position === undefined) return;
-      this.source.selected.indices = []; // the ring marks the place
-      this.choose(this.order[position]);
-    });
+    plot.on_event("tap", event => this.tapped(event.x, event.y, width, height));
     this.view = put(plot, this.host, this.view);
     if (this.chosen !== undefined) this.mark(this.chosen, this.neighbours);
+  }
+
+  // Choose the nearest place within reach of a finger.
+  tapped(x, y, width, height) {
+    const { longitude, latitude } = this.domain.places, across = width / (this.x.end - this.x.start), up = height / (this.y.end - this.y.start);
+    const far = longitude.map((one, i) => one === null || latitude[i] === null ? Infinity : Math.hypot((one - x) * across, (latitude[i] - y) * up));
+    const place = far.indexOf(Math.min(...far));
+    if (far[place] <= REACH) this.choose(place);
   }
 
   columns() {
