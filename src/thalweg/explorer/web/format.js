@@ -14,7 +14,10 @@ function plain(value) {
   return text.includes(".") && !text.includes("e") ? text.replace(/\.?0+$/, "") : text;
 }
 
-function score(value) { return Number.isFinite(value) ? (Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(2)).replace("-", "−") : "–"; }
+function score(value) {
+  if (!Number.isFinite(value)) return "–";
+  return value.toFixed(Math.abs(value) >= 100 ? 0 : 2).replace(/^-0\.00$/, "0.00").replace("-", "−");
+}
 
 function median(values) {
   const known = [...values].filter(Number.isFinite).sort((a, b) => a - b), middle = known.length >> 1;
