@@ -60,4 +60,8 @@ function options(id, entries, chosen) {
   }));
 }
 
-function unitText(unit) { return unit && unit !== "dimensionless" ? ` [${unit}]` : ""; }
+const UNITS = { degC: "°C", delta_degC: "°C", percent: "%", dimensionless: "" };
+
+function unitName(unit) { return UNITS[unit] ?? unit ?? ""; }
+
+function unitText(unit) { return unitName(unit) ? ` [${unitName(unit)}]` : ""; }

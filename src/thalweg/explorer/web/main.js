@@ -65,7 +65,7 @@ function coloured() {
   const shades = study.colours[scale.palette], shown = kind === "score" ? score : number;
   return {
     values: row.values, scale, title: row.label + unitText(row.unit),
-    text: i => `${row.label} ${shown(row.values[i])}${row.unit && Number.isFinite(row.values[i]) ? ` ${row.unit}` : ""}`, short: i => shown(row.values[i]),
+    text: i => `${row.label} ${shown(row.values[i])}${unitName(row.unit) && Number.isFinite(row.values[i]) ? ` ${unitName(row.unit)}` : ""}`, short: i => shown(row.values[i]),
     colour: i => {
       const value = row.values[i];
       if (!Number.isFinite(value)) return null;
@@ -232,7 +232,7 @@ async function drawSeries(keep = true) {
   if (!lines.length) { byId("period").textContent = "This page has no series of this place in this experiment; they are in the folder simulations of the study."; return; }
   series.show(domain, title, lines[0].unit, lines, keep);
   const said = lines.map(line => `${line.label}: mean ${number(mean(line.values))}, greatest ${number(quantile(line.values, 1))}`).join("; ");
-  byId("series").setAttribute("aria-label", `Series of ${title} in ${lines[0].unit} at ${nameOf(domain, place)}, ${dateText(domain, series.whole[0])} to ${dateText(domain, series.whole[1])}. ${said}.`);
+  byId("series").setAttribute("aria-label", `Series of ${title} in ${unitName(lines[0].unit)} at ${nameOf(domain, place)}, ${dateText(domain, series.whole[0])} to ${dateText(domain, series.whole[1])}. ${said}.`);
 }
 
 // Observations only where the experiment simulates.

@@ -42,7 +42,8 @@ class Series {
     }
     for (const axis of plot.xaxes) axis.ticker.desired_num_ticks = this.host.clientWidth < 500 ? 4 : 8;
     for (const grid of [...plot.xgrids, ...plot.ygrids]) grid.grid_line_color = "#e4e9ed";
-    for (const line of [...lines].sort((a, b) => (b.observed ? 1 : 0) - (a.observed ? 1 : 0))) {
+    const above = line => line.sampled ? 2 : line.observed ? 0 : 1; // samples over lines, lines over recorded observations
+    for (const line of [...lines].sort((a, b) => above(a) - above(b))) {
       if (line.hidden) continue;
       const data = { x: time.slice(line.first - first, line.first - first + line.values.length), y: this.positive(line.values) };
       const source = new Bokeh.ColumnDataSource({ data }), x = { field: "x" }, y = { field: "y" };
@@ -87,7 +88,7 @@ class Series {
     while (high - low > 1) { const middle = (low + high) >> 1; if (time[middle] <= x) low = middle; else high = middle; }
     const at = Math.abs(time[low] - x) < Math.abs(time[high] - x) ? low : high;
     const parts = this.lines.filter(line => !line.hidden).map(line => `${line.label} ${number(line.values[at - line.first + this.first])}`);
-    this.tell(`${dateText(this.domain, time[at])}: ${parts.join(", ")} ${this.unit}`);
+    this.tell(`${dateText(this.domain, time[at])}: ${parts.join(", ")} ${unitName(this.unit)}`);
   }
 
   period(start, end) {

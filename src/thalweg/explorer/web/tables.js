@@ -35,7 +35,7 @@ function scoresTable(domain, place, now) {
   const head = element("tr", [element("th", "Experiment", { scope: "col" }), element("th", "Model", { scope: "col", class: "model" })]);
   for (const name of names) {
     const unit = rows.find(row => row.name === name).unit;
-    head.append(element("th", [name.replaceAll("_", " "), element("span", unitText(unit === "percent" ? "%" : unit), { class: "unit" })], { scope: "col" }));
+    head.append(element("th", [name.replaceAll("_", " "), element("span", unitText(unit), { class: "unit" })], { scope: "col" }));
   }
   return element("table", [element("thead", head), body]);
 }
