@@ -4,6 +4,7 @@ Reads the resolved configuration, domains, simulations, tables/skill.csv, tables
 results/<study>/explorer.html.
 """
 
+COAST = f"{DATA}/map/dataset.json"  # where a map of the study needs it
 EXPLORER = [f"{RESULTS}/explorer.html"] if plan.domains(study) else []
 
 config["explorer"] = bool(EXPLORER)
@@ -17,7 +18,7 @@ if EXPLORER:
             simulations=[f"{RESULTS}/simulations/{'/'.join(run)}.nc" for run in RUNS],
             skill=rules.summarise.output.skill,
             fluxes=[path for job in ANALYSES if job.of == "internal_fluxes" for path, end, _ in job.outputs if not end],
-            map=f"{DATA}/map/dataset.json",
+            map=[COAST] if any(COAST in job.inputs for job in DRAWN) else [],
             web=sorted(map(str, source("thalweg.explorer").with_name("web").iterdir())),
         output:
             page=EXPLORER[0],
@@ -30,9 +31,9 @@ if EXPLORER:
             runtime="1h",
         params:
             results=subpath(output.page, parent=True),
-            map=subpath(input.map, parent=True),
+            map=lambda wildcards, input: ["--map", str(Path(input.map[0]).parent)] if input.map else [],
             code=fingerprint("thalweg.cli.steps.explorer"),
         message:
             "Writing the explorer"
         shell:
-            "thalweg step explorer --results {params.results} --map {params.map:q} --output {output.page} > {log} 2>&1"
+            "thalweg step explorer --results {params.results} {params.map:q} --output {output.page} > {log} 2>&1"

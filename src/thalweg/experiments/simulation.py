@@ -119,18 +119,6 @@ def read_variables(path):
         return [node.to_dataset().load() for node in tree.subtree if "simulated" in node.data_vars]
 
 
-def read_simulated_and_parameters(path):
-    """The series of a file, and the parameters of its process, without masks and internal fluxes.
-
-    Returns:
-        (list of Dataset, Dataset or None): ``simulated`` and ``observed`` of every variable; the group ``parameters``.
-    """
-    with xr.open_datatree(path, engine="h5netcdf") as tree:
-        found = [node.to_dataset() for node in tree.subtree if "simulated" in node.data_vars]
-        series = [one[["simulated", "observed"]].load() for one in found]
-        return series, tree["parameters"].to_dataset().load() if "parameters" in tree.children else None
-
-
 def estimates(simulations):
     """The file of an estimator that simulates several experiments and models at once, as for leaves and the canopy.
 

@@ -8,7 +8,6 @@ import xarray as xr
 
 from thalweg.basin.domain import Domain
 from thalweg.basin.observables import observable, observations
-from thalweg.experiments.simulation import read_simulated_and_parameters
 from thalweg.explorer.pack import COARSE, FINE, pack_series
 
 YEAR = 365.25  # days
@@ -97,7 +96,7 @@ class Kept:
             experiment, model: names.
             room: :class:`Room`.
         """
-        simulated, parameters = read_simulated_and_parameters(path)
+        simulated, parameters = read_series_and_parameters(path)
         known = self.variables.setdefault(experiment, [])
         for one in simulated:
             self._add(one, experiment, model, room, first=one.attrs["variable"] not in known)
@@ -157,6 +156,18 @@ def entry(text, precision, experiment, variable, model, unit, start, end):
         * (precision.relative if relative(variable) else precision.linear),  # % of the value or the range, at most
         "data": text,
     }
+
+
+def read_series_and_parameters(path):
+    """What a page needs of a file of :mod:`thalweg.experiments.simulation`, read once.
+
+    Returns:
+        (list of Dataset, Dataset or None): ``simulated`` and ``observed`` of every variable; the group ``parameters``.
+    """
+    with xr.open_datatree(path, engine="h5netcdf") as tree:
+        found = [node.to_dataset() for node in tree.subtree if "simulated" in node.data_vars]
+        series = [one[["simulated", "observed"]].load() for one in found]
+        return series, tree["parameters"].to_dataset().load() if "parameters" in tree.children else None
 
 
 def mean_of_runs(simulated):
