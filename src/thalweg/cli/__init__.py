@@ -33,6 +33,7 @@ STEPS = {
     "claims": "Give a verdict on every claim, from scores and evidence.",
     "analyse": "Make the tables of an analysis.",
     "draw": "Draw the figures of a kind.",
+    "explorer": "Write the page on which the places of a study can be explored.",
     "cost": "Report run time, memory and optimiser steps of each experiment.",
 }
 
