@@ -26,7 +26,7 @@ from thalweg.metrics.probabilistic import crps, interval_score
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 CLAIMED = 2  # position of the level of the evidence
 MIN_PLACES = 6  # with which intervals are calibrated and tested
-MIN_BLOCKS = 3
+MIN_BLOCKS = 2
 LOW, HIGH = 0.3, 0.9  # quantiles of a gauge's median simulation that bound low and high flow
 COLUMNS = (
     *(

@@ -57,7 +57,7 @@ def draw(table_csv, domain, experiment, labels=None, models=None):
     table = table[table.model.isin(models)]
     if table.empty:
         raise ValueError(
-            f"{table_csv}: there is no interval of {', '.join(models)}; test at least 6 gauges in 3 blocks"
+            f"{table_csv}: there is no interval of {', '.join(models)}; test at least 6 gauges in 2 blocks"
         )
     look = looks(models, {model: (labels or {}).get(model, model) for model in models})
     figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
