@@ -105,6 +105,8 @@ def _tested(parts, blocks, settings):
     first = parts[0]
     counts = first.tested.any("fold").transpose("place", "time").values & np.isfinite(simulated).all(0)
     observed = np.where(counts, first.observed.transpose("place", "time").values, np.nan)
+    observed = np.where(observed >= 0, observed, np.nan)  # a river that tides turn has no such interval
+    counts = np.isfinite(observed)
     kept = (counts.sum(1) >= settings["minimum_days"]) & (np.nansum(observed, 1) > 0)
     names = first.place.values.astype(str)[kept]
     label = blocks[names].to_numpy()
