@@ -73,8 +73,8 @@ def analyse(domain_path, simulations, settings, domain, experiment):
         domain, experiment: names.
     """
     blocks, rows, places = read_blocks(domain_path), [], []
-    for model, read in _systems(simulations, settings["members"]).items():
-        tested = _tested(read(), blocks, settings)
+    for model, parts in settings["members"].items():
+        tested = _tested([read_simulation(simulations[part]) for part in parts], blocks, settings)
         if len(tested["observed"]) < MIN_PLACES or len(np.unique(tested["blocks"])) < MIN_BLOCKS:
             continue
         for method, limits in _limits(tested):
@@ -86,15 +86,6 @@ def analyse(domain_path, simulations, settings, domain, experiment):
     table = pd.DataFrame(rows, columns=COLUMNS)
     evidence = interval_evidence(pd.concat(places), blocks, settings) if places else []
     return answered(table, evidence, domain, experiment)
-
-
-def _systems(simulations, members):
-    """Model -> function that returns the simulations of its members, in the order of the models."""
-    return {
-        model: lambda parts=members[model]: [read_simulation(simulations[one]) for one in parts]
-        for model in simulations
-        if model in members
-    }
 
 
 def _tested(parts, blocks, settings):
