@@ -26,6 +26,7 @@ FLOORS = [
     {"experiments", "evaluation"},
     {"analysis"},
     {"figures"},
+    {"library"},
     {"cli"},
 ]
 

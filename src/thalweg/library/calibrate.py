@@ -1,0 +1,309 @@
+"""Calibration of one catchment by gradients: many starts at once, scores in two periods, profiles of the likelihood."""
+
+import time as clock
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import qmc
+
+from thalweg.basin.domain import DataError
+from thalweg.integrate import initial_state, integrate
+from thalweg.learn.minimise import adam, bfgs
+from thalweg.library import process as runnable
+from thalweg.library.objectives import objective as objective_of
+from thalweg.library.objectives import transformed
+from thalweg.library.series import read_discharge, steps_of
+from thalweg.metrics.scores import METRICS
+from thalweg.processes.routing import unit_hydrograph
+
+METRICS_SHOWN = ("NSE", "KGE", "PBIAS", "RMSE")
+TRANSFORMED = {"sqrt_NSE": "root", "log_NSE": "log"}
+FAREST = 8.0  # of an unconstrained parameter from the middle of its range: a share of 0.0003 from a bound
+NEAR = 0.01  # loss above the lowest, below which a start counts as equally good
+
+
+def calibrate(
+    process,
+    forcing,
+    discharge,
+    *,
+    objective="NSE",
+    calibration=None,
+    validation=None,
+    warm_up="365 days",
+    fixed=None,
+    routing=False,
+    starts=16,
+    steps=120,
+    refine=60,
+    learning_rate=0.1,
+    area=None,
+    unit=None,
+    precision="double",
+    seed=0,
+):
+    """Fit the parameters of a process to the discharge of one catchment.
+
+    Starts from a Latin hypercube over the ranges of the parameters descend by exact gradients, all in one batch, in the
+    unconstrained space of the logit of each parameter's place within its range: first with Adam, then with BFGS.
+
+    Args:
+        process: name of a process, or what :func:`thalweg.library.process.process` returns.
+        forcing: of one catchment, as for :meth:`~thalweg.library.process.RunnableProcess.run`.
+        discharge: observed, with gaps as NaN: an array (time,), a Series or a DataArray, or the name of a column of the forcing.
+        objective: what is made best: NSE, sqrt_NSE, log_NSE, KGE, KGE_2012, or a loss of training by its name.
+        calibration, validation: first and last day of each, such as ``("2001", "2010")``; steps if there are no dates.
+            Calibration is the whole record if None; without validation, only calibration is scored.
+        warm_up: steps, or a duration, at the beginning of the record that count in neither period.
+        fixed: name -> value of parameters that are not fitted.
+        routing: whether the runoff is delayed by a unit hydrograph, of which two parameters are fitted.
+        starts: how many; one of them is the middle of all ranges.
+        steps: of Adam; 0 for none.
+        refine: evaluations of BFGS after it; 0 for none.
+        learning_rate: of Adam, at the beginning.
+        area: of the catchment, km2; needed for discharge as a volume per time.
+        unit: of the discharge where it states none; that of the runoff, mm/day, if None.
+        precision: ``"double"`` or ``"single"``.
+        seed: of the starts; the same seed gives the same result.
+
+    Returns:
+        Calibration
+
+    Raises:
+        DataError, UnitError, ParameterError: for inputs that do not fit; the message names them.
+    """
+    began = clock.perf_counter()
+    model = process if isinstance(process, runnable.RunnableProcess) else runnable.process(process)
+    if "runoff" not in model.process.flux_names:
+        raise DataError(f"{model.name} has no runoff; a process whose flux is runoff can be calibrated to discharge")
+    series = model.read(forcing)
+    if series.count > 1:
+        raise DataError(f"{model.name}: the forcing has {series.count} units; calibrate one catchment at a time: select one")
+    if isinstance(discharge, str):
+        discharge = _column(forcing, discharge)
+    observed = read_discharge(discharge, series, model.fluxes.unit["runoff"], model.step, area, unit)
+    periods = _periods(series.time, observed, calibration, validation, steps_of(warm_up, model.step, "warm_up"))
+    fixed = dict(fixed or {})
+    names = [*model.parameters.index, *(model.routing.index if routing else ())]
+    model.checked(fixed, names)
+    free = [name for name in names if name not in fixed]
+    dtype = {"double": torch.float64, "single": torch.float32}.get(precision)
+    if dtype is None or not free or starts < 1:
+        raise ValueError(
+            f"precision is {precision!r}, starts {starts}, {len(free)} parameters are free; precision is 'double' or 'single', "
+            "and at least one start and one free parameter are needed"
+        )
+    task = Task(model, series, observed, periods["calibration"], free, fixed, routing, dtype)
+    goal = objective_of(objective)
+
+    def loss(rows, _=None):
+        return goal.loss(task.simulate(torch.sigmoid(rows)), task.target)
+
+    shares = np.full((starts, len(free)), 0.5)
+    if starts > 1:
+        shares[1:] = qmc.LatinHypercube(len(free), rng=seed).random(starts - 1)
+    rows = torch.logit(torch.tensor(shares, dtype=dtype), eps=1e-3)
+    rows, losses, trace = adam(loss, rows, steps, learning_rate) if steps else (rows, None, None)
+    if refine or not steps:
+        rows, losses = bfgs(loss, rows.clamp(-FAREST, FAREST), max(refine, 1))
+    if not torch.isfinite(losses).any():
+        raise DataError(f"{model.name}: no start has a finite {objective}; look at the forcing and the observed discharge")
+    return Calibration(
+        model, forcing, series, observed, periods, task, goal, torch.sigmoid(rows).detach(), losses, trace,
+        clock.perf_counter() - began,
+    )  # fmt: skip
+
+
+class Task:
+    """The simulation of one catchment with many parameter sets at once.
+
+    Attributes:
+        target: observed flow on the days that count (time,), without gaps.
+        free: names of the parameters that are fitted.
+    """
+
+    def __init__(self, model, series, observed, counted, free, fixed, routing, dtype):
+        last = int(np.flatnonzero(counted)[-1]) + 1
+        self.model, self.free, self.fixed, self.routing, self.dtype = model, tuple(free), fixed, routing, dtype
+        self.forcing = {name: torch.tensor(values[:last], dtype=dtype) for name, values in series.values.items()}
+        self.days = torch.from_numpy(np.flatnonzero(counted))
+        self.target = torch.tensor(observed[counted], dtype=dtype)
+        self.known = {p.name: p for p in (*model.process.parameters, *unit_hydrograph.PARAMETERS)}
+        self._wide = {}
+
+    def parameters_of(self, shares):
+        """Parameters by name, from the share of each free one within its range, (row, parameter)."""
+        free = {name: self.known[name].at(shares[:, i]) for i, name in enumerate(self.free)}
+        return free | {name: torch.full_like(shares[:, 0], value) for name, value in self.fixed.items()}
+
+    def simulate(self, shares):
+        """Flow on the days that count, (time, row), for shares (row, parameter)."""
+        rows, parameters = len(shares), self.parameters_of(shares)
+        if rows not in self._wide:
+            self._wide = {rows: {name: values.expand(-1, rows).contiguous() for name, values in self.forcing.items()}}
+        forcing, process = self._wide[rows], self.model.process
+        static = {name: parameters[name][:, None].contiguous() for name in process.parameter_names}
+        state = self.model.at_rest(forcing, static) or initial_state(process, rows, 1, self.dtype)
+        runoff = integrate(process, forcing, static, state, ("runoff",))[0]["runoff"][..., 0]
+        if self.routing:
+            runoff = unit_hydrograph.route(runoff, *(parameters[p.name] for p in unit_hydrograph.PARAMETERS))
+        return runoff[self.days]
+
+
+@dataclass(repr=False)
+class Calibration:
+    """The result of :func:`calibrate`.
+
+    Attributes:
+        model: the process.
+        forcing: as given.
+        series, observed: forcing and discharge as read, the latter in mm per step.
+        periods: ``"calibration"`` and, if there is one, ``"validation"`` -> bool (time,), the days that count.
+        task, objective: of the fit.
+        shares, losses: of every start, (start, free parameter) and (start,); place of a parameter within its range.
+        trace: losses of Adam's steps (step, start); None if there were none.
+        seconds: that it took.
+    """
+
+    model: object
+    forcing: object
+    series: object
+    observed: np.ndarray
+    periods: dict
+    task: Task
+    objective: object
+    shares: torch.Tensor
+    losses: torch.Tensor
+    trace: torch.Tensor | None
+    seconds: float
+    profiles: object = field(default=None)
+
+    @property
+    def best(self):
+        """Position of the best start."""
+        return int(self.losses.nan_to_num(torch.inf).argmin())
+
+    @property
+    def parameters(self):
+        """The best parameters, a Series by name, fixed ones included: what ``run`` takes."""
+        values = self.task.parameters_of(self.shares[self.best : self.best + 1].double())
+        names = [*self.model.parameters.index, *(self.model.routing.index if self.task.routing else ())]
+        return pd.Series({name: values[name].item() for name in names}, name="value")
+
+    @property
+    def starts(self):
+        """DataFrame with a row for every start, the best first: loss, score (of an efficiency), and the free parameters."""
+        table = {name: values.numpy() for name, values in self.task.parameters_of(self.shares.double()).items()}
+        loss = self.losses.double().numpy()
+        score = {"score": 1 - loss} if self.objective.efficiency else {}
+        frame = pd.DataFrame({"loss": loss} | score | {name: table[name] for name in self.task.free})
+        return frame.sort_values("loss", kind="stable").rename_axis("start")
+
+    @property
+    def spread(self):
+        """DataFrame by free parameter: unit, bounds, best, and lowest and highest of the starts that are (nearly) as good as the best.
+
+        What spreads far is not determined by the discharge, see :meth:`profile`; ``starts`` counts these starts.
+        """
+        starts = self.starts
+        good = starts[starts.loss <= starts.loss.iloc[0] + NEAR]
+        known = [self.task.known[name] for name in self.task.free]
+        return pd.DataFrame(
+            {
+                "unit": [p.unit for p in known],
+                "low_bound": [p.low for p in known],
+                "high_bound": [p.high for p in known],
+                "best": [good[p.name].iloc[0] for p in known],
+                "lowest": [good[p.name].min() for p in known],
+                "highest": [good[p.name].max() for p in known],
+                "starts": len(good),
+            },
+            index=pd.Index(self.task.free, name="name"),
+        )
+
+    @cached_property
+    def simulation(self):
+        """Dataset of the run with the best parameters over the whole record, with the observed discharge, in mm per step."""
+        result = self.model.run(self.forcing, self.parameters, bounds="ignore")
+        if "discharge" not in result:
+            result["discharge"] = result.runoff
+        dimensions, values = self.series.array(self.observed[:, None])
+        attributes = {"units": result.runoff.attrs["units"], "long_name": "observed discharge"}
+        return result.assign(observed=(dimensions, values, attributes))
+
+    @cached_property
+    def scores(self):
+        """DataFrame by period: values compared, NSE, KGE, PBIAS in percent, RMSE in mm per step, NSE of roots and logarithms."""
+        simulated = self.simulation.discharge.to_numpy().reshape(-1)
+        rows = {}
+        for period, counted in self.periods.items():
+            pair = simulated[counted], self.observed[counted]
+            rows[period] = {"values": int(counted.sum())}
+            rows[period] |= {name: METRICS[name].function(*pair, minimum_days=1) for name in METRICS_SHOWN}
+            tensors = [torch.from_numpy(one) for one in pair]
+            for name, kind in TRANSFORMED.items():
+                flows = [transformed(one, tensors[1], kind).numpy() for one in tensors]
+                rows[period][name] = METRICS["NSE"].function(*flows, minimum_days=1)
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("period")
+
+    def profile(self, names=None, **settings):
+        """Profiles of the likelihood of some or all fitted parameters; see :func:`thalweg.library.profile.profile`."""
+        from thalweg.library.profile import profile
+
+        self.profiles = profile(self, names, **settings)
+        return self.profiles
+
+    def plot(self):
+        """Figure: hydrographs of both periods, the starts within the ranges, and the profiles if they were made."""
+        from thalweg.figures.calibration import draw
+
+        return draw(SimpleNamespace(
+            title=self.model.name, simulation=self.simulation, periods=self.periods, scores=self.scores, starts=self.starts,
+            spread=self.spread, shares=dict(zip(self.task.free, self.shares.T.numpy())), losses=self.losses.numpy(),
+            objective=self.objective.name, profiles=self.profiles,
+        ))  # fmt: skip
+
+    def __repr__(self):
+        scores = self.scores
+        lines = [
+            f"{self.model.name} calibrated on {self.objective.name}: {len(self.losses)} starts, {self.seconds:.1f} s",
+            scores[["values", "NSE", "KGE", "PBIAS", "log_NSE"]].round(3).to_string(),
+            self.spread.drop(columns="starts").to_string(float_format="{:.4g}".format),
+        ]
+        return "\n".join(lines)
+
+
+def _column(forcing, name):
+    found = [key for key in forcing if str(key) == name or str(key).partition("[")[0].strip() == name]
+    if len(found) != 1:
+        raise DataError(f"the forcing has {len(found)} columns {name!r}; it has {', '.join(map(str, forcing))}")
+    values = forcing[found[0]]
+    return values.squeeze() if hasattr(values, "squeeze") else values
+
+
+def _periods(time, observed, calibration, validation, warm_up):
+    """Name -> bool (time,): the days that count in each period."""
+    warm, counted = np.arange(len(time)) >= warm_up, {}
+    for name, period in (("calibration", calibration), ("validation", validation)):
+        if name == "validation" and period is None:
+            continue
+        inside = np.ones(len(time), bool)
+        if period is not None:
+            try:
+                first, last = period
+                inside[:] = False
+                inside[time.slice_indexer(first, last) if not isinstance(time, pd.RangeIndex) else slice(first, last + 1)] = True
+            except (TypeError, ValueError, KeyError) as error:
+                raise DataError(f"{name} is {period!r}; give the first and the last day, such as ('2001', '2010')") from error
+        days = inside & warm & np.isfinite(observed)
+        if days.sum() < 2 or np.ptp(observed[days]) == 0:
+            raise DataError(
+                f"the period of {name} has {days.sum()} different observations after a warm-up of {warm_up} steps; "
+                f"the record is of {time[0]} to {time[-1]}: choose another period, or a shorter warm-up"
+            )
+        counted[name] = days
+    return counted
