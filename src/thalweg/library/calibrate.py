@@ -114,7 +114,7 @@ def calibrate(
         raise DataError(f"{model.name}: no start has a finite {objective}; look at the forcing and the observed discharge")
     return Calibration(
         model, forcing, series, observed, periods, task, goal, torch.sigmoid(rows).detach(), losses, trace,
-        clock.perf_counter() - began,
+        clock.perf_counter() - began, task.simulations,
     )  # fmt: skip
 
 
@@ -134,6 +134,7 @@ class Task:
         self.target = torch.tensor(observed[counted], dtype=dtype)
         self.known = {p.name: p for p in (*model.process.parameters, *unit_hydrograph.PARAMETERS)}
         self._wide = {}
+        self.simulations = 0  # parameter sets run so far
 
     def parameters_of(self, shares):
         """Parameters by name, from the share of each free one within its range, (row, parameter)."""
@@ -143,6 +144,7 @@ class Task:
     def simulate(self, shares):
         """Flow on the days that count, (time, row), for shares (row, parameter)."""
         rows, parameters = len(shares), self.parameters_of(shares)
+        self.simulations += rows
         if rows not in self._wide:
             self._wide = {rows: {name: values.expand(-1, rows).contiguous() for name, values in self.forcing.items()}}
         forcing, process = self._wide[rows], self.model.process
@@ -166,7 +168,7 @@ class Calibration:
         task, objective: of the fit.
         shares, losses: of every start, (start, free parameter) and (start,); place of a parameter within its range.
         trace: losses of Adam's steps (step, start); None if there were none.
-        seconds: that it took.
+        seconds, evaluations: what it took; an evaluation is a simulation of one parameter set with its gradient.
     """
 
     model: object
@@ -180,6 +182,7 @@ class Calibration:
     losses: torch.Tensor
     trace: torch.Tensor | None
     seconds: float
+    evaluations: int
     profiles: object = field(default=None)
 
     @property

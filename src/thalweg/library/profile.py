@@ -25,7 +25,8 @@ from thalweg.library.process import ParameterError
 
 GRID = 9  # places across the range that a profile begins with
 SEARCHES = 6  # of each end of the interval
-NARROW = 0.03  # of the square root of D, how near an end is found
+NARROW = 0.03  # of the square root of D, how near an end is found; of D, how near the maximum
+ROUNDS = 3  # of all fits, while a fit with a parameter held finds a higher likelihood than the maximum known
 FAREST = 12.0  # of an unconstrained parameter, see calibrate
 
 
@@ -84,17 +85,20 @@ def profile(calibration, names=None, *, level=0.95, transform=None, errors="corr
         )
     search = _Search(task, kind, evaluations)
     search.maximum(calibration.shares)
-    days = len(task.target)
-    worth = days if errors == "independent" else _effective(task, search.best, kind)
     threshold = float(chi2.ppf(level, 1))
     columns = [free.index(name) for name in names]
-    places = np.linspace(0, 1, GRID)
-    search.fit([(column, place) for column in columns for place in places])
-    for _ in range(SEARCHES):
-        wanted = [place for column in columns for place in search.wanted(column, worth, threshold)]
-        if not wanted:
+    grid = [(column, place) for column in columns for place in np.linspace(0, 1, GRID)]
+    for _ in range(ROUNDS):
+        before, days = search.lowest, len(task.target)
+        worth = days if errors == "independent" else _effective(task, search.best, kind)
+        search.fit(sorted({*grid, *search.tried()}))
+        for _ in range(SEARCHES):
+            wanted = [place for column in columns for place in search.wanted(column, worth, threshold)]
+            if not wanted:
+                break
+            search.fit(wanted)
+        if worth * (before - search.lowest) < NARROW:  # no higher likelihood was found on the way
             break
-        search.fit(wanted)
     tables, rows = [], []
     for name, column in zip(names, columns):
         share, deviance = search.curve(column, worth)
@@ -146,11 +150,17 @@ class _Search:
         lowest, rows = lowest.view(len(starts), -1), rows.view(len(starts), len(wanted), -1)
         chosen = lowest.argmin(0)
         for i, (one, place) in enumerate(wanted):
-            self.found.setdefault(one, {})[float(place)] = (lowest[chosen[i], i].item(), rows[chosen[i], i])
+            fitted = lowest[chosen[i], i].item(), rows[chosen[i], i]
+            known = self.found.setdefault(one, {})
+            known[float(place)] = min(fitted, known.get(float(place), fitted), key=lambda pair: pair[0])
             if lowest[chosen[i], i] < self.lowest - 1e-9:
                 row = rows[chosen[i], i].clone()
                 row[one] = torch.logit(torch.tensor(float(place), dtype=row.dtype), eps=1e-6)
                 self._set(row, lowest[chosen[i], i].item())
+
+    def tried(self):
+        """All places of :meth:`fit`."""
+        return {(column, place) for column, known in self.found.items() for place in known}
 
     def _nearest(self, column, place):
         known = self.found[column]
