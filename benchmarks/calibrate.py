@@ -80,7 +80,9 @@ def main():
     parser.add_argument("--processes", nargs="+", default=["gr4j", "hbv"])
     parser.add_argument("--catchments", type=int, default=4)
     parser.add_argument("--objective", default="NSE")
-    parser.add_argument("--times", type=float, nargs="+", default=[1, 4], help="seconds of evolution, multiples of ours")
+    parser.add_argument(
+        "--times", type=float, nargs="+", default=[1, 4], help="seconds of evolution, multiples of ours"
+    )
     parser.add_argument("--starts", type=int, help="of ours (default: as it comes)")
     parser.add_argument("--steps", type=int, help="of Adam (default: as it comes)")
     parser.add_argument("--refine", type=int, help="evaluations of BFGS (default: as it comes)")
@@ -89,14 +91,22 @@ def main():
     folder = fetch(load_catalogue("config/datasets.yaml")["france"], "data/france", progress=False)
     settings = {name: value for name in ("starts", "steps", "refine") if (value := getattr(args, name)) is not None}
     report = Report()
-    report.text(f"{machine()}; torch {torch.__version__}, {torch.get_num_threads()} threads; float64; {args.objective}.")
+    report.text(
+        f"{machine()}; torch {torch.__version__}, {torch.get_num_threads()} threads; float64; {args.objective}."
+    )
     report.head("process", "catchment", "method", "seconds", "simulations", "NSE, calibration", "NSE, validation")
     collected = {}
     for name in args.processes:
         model, routing = process(name), name != "gr4j"
         for position, path in enumerate(sorted(folder.rglob("*.rda"))[: args.catchments]):
             row, series = read_catchment(path)
-            given = {"objective": args.objective, "unit": "liter/second", "area": row["area"], "routing": routing, **PERIODS}
+            given = {
+                "objective": args.objective,
+                "unit": "liter/second",
+                "area": row["area"],
+                "routing": routing,
+                **PERIODS,
+            }
             forcing = series.rename(columns=COLUMNS)
             if position == 0:
                 warm = calibrate(model, forcing, series.Qls, **given, starts=2, steps=1, refine=2)
@@ -110,7 +120,9 @@ def main():
                 values = [f"{scores[period]:.4f}" for period in PERIODS]
                 report.row(name, path.stem, method, f"{seconds:.1f}", count, *values)
                 collected.setdefault((name, method), []).append((seconds, count, *scores.values()))
-    report.head("process", "method", "median seconds", "median simulations", "median NSE, calibration", "median NSE, validation")
+    report.head(
+        "process", "method", "median seconds", "median simulations", "median NSE, calibration", "median NSE, validation"
+    )
     for (name, method), rows in collected.items():
         seconds, count, first, second = np.median(rows, axis=0)
         report.row(name, method, f"{seconds:.1f}", f"{count:.0f}", f"{first:.4f}", f"{second:.4f}")

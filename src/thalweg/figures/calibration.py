@@ -74,7 +74,9 @@ def _starts(axes, position, calibration):
     worst = np.quantile(worse, 0.9) or 1.0
     for start in np.argsort(-worse):
         fade = min(worse[start] / worst, 1.0)
-        axes.plot(place, shares[:, start], color=SIMULATED, alpha=1 - 0.85 * fade, linewidth=0.9, marker="o", markersize=2.5)
+        axes.plot(
+            place, shares[:, start], color=SIMULATED, alpha=1 - 0.85 * fade, linewidth=0.9, marker="o", markersize=2.5
+        )
     axes.set_xticks(place, list(calibration.shares), rotation=0 if len(place) < 10 else 45)
     axes.set(ylim=(-0.05, 1.05), xlim=(-0.3, len(place) - 0.7), ylabel="place within\nthe range")
     axes.grid(True, axis="x")

@@ -101,7 +101,9 @@ def bfgs(function, rows, evaluations, free=None):
         rows[working[taken]], loss[working[taken]], slope[working[taken]] = trial[taken], f_new[taken], g_new[taken]
         share[working] = torch.where(taken, 1.0, share[working] * 0.3)
         lost = working[~taken & (share[working] < SHORTEST)]
-        idle[lost] = torch.where(fresh[lost], PATIENCE, idle[lost])  # not even downhill: a kink, or the end of the precision
+        idle[lost] = torch.where(
+            fresh[lost], PATIENCE, idle[lost]
+        )  # not even downhill: a kink, or the end of the precision
         inverse[lost], fresh[lost], share[lost] = identity, True, 1.0
     return rows, loss
 

@@ -37,7 +37,7 @@ def calibrate(
     warm_up="365 days",
     fixed=None,
     routing=False,
-    starts=16,
+    starts=32,
     steps=120,
     refine=60,
     learning_rate=0.1,
@@ -82,7 +82,9 @@ def calibrate(
         raise DataError(f"{model.name} has no runoff; a process whose flux is runoff can be calibrated to discharge")
     series = model.read(forcing)
     if series.count > 1:
-        raise DataError(f"{model.name}: the forcing has {series.count} units; calibrate one catchment at a time: select one")
+        raise DataError(
+            f"{model.name}: the forcing has {series.count} units; calibrate one catchment at a time: select one"
+        )
     if isinstance(discharge, str):
         discharge = _column(forcing, discharge)
     observed = read_discharge(discharge, series, model.fluxes.unit["runoff"], model.step, area, unit)
@@ -111,7 +113,9 @@ def calibrate(
     if refine or not steps:
         rows, losses = bfgs(loss, rows.clamp(-FAREST, FAREST), max(refine, 1))
     if not torch.isfinite(losses).any():
-        raise DataError(f"{model.name}: no start has a finite {objective}; look at the forcing and the observed discharge")
+        raise DataError(
+            f"{model.name}: no start has a finite {objective}; look at the forcing and the observed discharge"
+        )
     return Calibration(
         model, forcing, series, observed, periods, task, goal, torch.sigmoid(rows).detach(), losses, trace,
         clock.perf_counter() - began, task.simulations,
@@ -299,9 +303,13 @@ def _periods(time, observed, calibration, validation, warm_up):
             try:
                 first, last = period
                 inside[:] = False
-                inside[time.slice_indexer(first, last) if not isinstance(time, pd.RangeIndex) else slice(first, last + 1)] = True
+                inside[
+                    time.slice_indexer(first, last) if not isinstance(time, pd.RangeIndex) else slice(first, last + 1)
+                ] = True
             except (TypeError, ValueError, KeyError) as error:
-                raise DataError(f"{name} is {period!r}; give the first and the last day, such as ('2001', '2010')") from error
+                raise DataError(
+                    f"{name} is {period!r}; give the first and the last day, such as ('2001', '2010')"
+                ) from error
         days = inside & warm & np.isfinite(observed)
         if days.sum() < 2 or np.ptp(observed[days]) == 0:
             raise DataError(

@@ -129,14 +129,14 @@ class RunnableProcess:
         series = self.read(forcing)
         first = steps_of(spin_up, self.step, "spin_up")
         if first >= len(series.time):
-            raise DataError(f"{self.name}: a spin-up of {first} steps leaves nothing of {len(series.time)} steps of forcing")
+            raise DataError(
+                f"{self.name}: a spin-up of {first} steps leaves nothing of {len(series.time)} steps of forcing"
+            )
         given, routed = self._given(parameters, series, bounds)
         tensors = {name: torch.from_numpy(values) for name, values in series.values.items()}
         start, waiting = self._start(state, tensors, given, series)
         with torch.no_grad():
-            fluxes, last = integrate(
-                self.process, tensors, given, start, self.process.flux_names, integrator
-            )
+            fluxes, last = integrate(self.process, tensors, given, start, self.process.flux_names, integrator)
             fluxes = {name: values[..., 0] for name, values in fluxes.items()}
             if "runoff" in fluxes:
                 runoff = torch.cat([waiting, fluxes["runoff"]])
@@ -177,7 +177,9 @@ class RunnableProcess:
                 )
             row, values = table.loc[name], np.asarray(value, dtype=float)
             if not np.isfinite(values).all():
-                raise ParameterError(f"{self.name}: parameter {name!r} is {values[~np.isfinite(values)][0]:g}; give a number")
+                raise ParameterError(
+                    f"{self.name}: parameter {name!r} is {values[~np.isfinite(values)][0]:g}; give a number"
+                )
             outside = (values < row.low) | (values > row.high)
             if outside.any() and bounds != "ignore":
                 text = (
@@ -190,7 +192,7 @@ class RunnableProcess:
 
     def _given(self, parameters, series, bounds):
         """(name -> tensor (unit, 1) or (time, unit, 1), the two tensors (unit,) of the hydrograph or None)."""
-        given = {} if parameters is None else {str(name): parameters[name] for name in parameters.keys()}
+        given = {} if parameters is None else {str(name): value for name, value in parameters.items()}
         names = [*self.parameters.index, *self.routing.index]
         shaped = {name: self._shaped(name, value, series) for name, value in given.items()}
         self.checked(shaped, names, bounds)
@@ -201,7 +203,9 @@ class RunnableProcess:
         routes = [name for name in self.routing.index if name in shaped]
         if len(routes) == 1:
             missing = next(name for name in self.routing.index if name not in shaped)
-            raise ParameterError(f"{self.name}: {routes[0]!r} is given but not {missing!r}; the unit hydrograph needs both")
+            raise ParameterError(
+                f"{self.name}: {routes[0]!r} is given but not {missing!r}; the unit hydrograph needs both"
+            )
         for name in routes:
             if shaped[name].ndim > 1:
                 raise ParameterError(f"{self.name}: {name!r} cannot change in time; give one value for each unit")

@@ -109,7 +109,9 @@ def profile(calibration, names=None, *, level=0.95, transform=None, errors="corr
         best = search.best[column].item()
         rows.append((name, known.unit, *(known.at(one) for one in (best, low, high)), low <= 0, high >= 1))
     intervals = pd.DataFrame(rows, columns=["name", "unit", "best", "low", "high", "low_is_bound", "high_is_bound"])
-    return Profile(pd.concat(tables, ignore_index=True), intervals.set_index("name"), threshold, level, days, float(worth))
+    return Profile(
+        pd.concat(tables, ignore_index=True), intervals.set_index("name"), threshold, level, days, float(worth)
+    )
 
 
 class _Search:

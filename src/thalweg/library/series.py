@@ -152,7 +152,7 @@ def read_discharge(discharge, series, unit, seconds, area, stated=None):
 def steps_of(length, seconds, what):
     """A duration, a number of steps or a text such as ``"365 days"``, as whole steps."""
     if isinstance(length, str):
-        length = parse_quantity(length, "day") * DAY / (seconds or DAY)
+        length = round(parse_quantity(length, "day") * DAY / (seconds or DAY))
     steps = round(length)
     if steps < 0 or abs(steps - length) > 1e-6:
         raise ValueError(f"{what} is {length:g} steps; give a whole number of steps, or a duration such as '365 days'")
