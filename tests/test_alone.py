@@ -167,7 +167,8 @@ def test_options_pass_through():
     assert hourly.fluxes.unit["runoff"] == "mm/hour" and "time_step='hour'" in repr(hourly)
     steps = pd.DataFrame(values, dates(freq="h")).rename(columns={"precipitation": "precipitation [mm/day]"})
     run = hourly.run(steps)
-    np.testing.assert_array_equal(run.runoff, hourly.run(values | {"precipitation": values["precipitation"] / 24}).runoff)
+    expected = hourly.run(values | {"precipitation": values["precipitation"] / 24})
+    np.testing.assert_allclose(run.runoff, expected.runoff, rtol=1e-12)
     assert process("hbv", capillary_rise=False).parameters.shape[0] == process("hbv").parameters.shape[0] - 1
 
 
@@ -189,7 +190,11 @@ HOLE.iloc[7, 1] = np.nan
 WORDS = GOOD.astype(object)
 WORDS.iloc[3, 0] = "dry"
 BAD_FORCING = {
-    "missing": (GOOD.drop(columns="temperature"), DataError, r"forcing 'temperature' \[degC\] is missing; the forcing has"),
+    "missing": (
+        GOOD.drop(columns="temperature"),
+        DataError,
+        r"forcing 'temperature' \[degC\] is missing; the forcing has",
+    ),
     "misspelt": (GOOD.rename(columns={"temperature": "temprature"}), DataError, "rename 'temprature'"),
     "hole": (HOLE, DataError, r"'temperature' is nan on 2001-01-08 \(1 such values\)"),
     "infinite": (GOOD.replace(GOOD.iloc[3, 0], np.inf), DataError, "'precipitation' is inf on 2001-01-04"),

@@ -53,7 +53,9 @@ def module_of(folder, name):
         NewError: for a name that Python does not take, or that hides another module.
     """
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
-        raise NewError(f"{name!r} is not a name of a function in Python; use letters, digits and _, such as linear_store")
+        raise NewError(
+            f"{name!r} is not a name of a function in Python; use letters, digits and _, such as linear_store"
+        )
     parts, folder = [name], Path(folder).resolve()
     while (folder / "__init__.py").exists():
         parts.insert(0, folder.name)

@@ -120,7 +120,11 @@ def read_discharge(discharge, series, unit, seconds, area, stated=None):
     stated = attribute or (match and match["unit"]) or stated or unit
     values = np.squeeze(_numbers(discharge, "discharge"))
     index = _index_of([discharge])
-    if index is not None and len(series.time) and type(index) is type(series.time) and index.is_unique:
+    if index is not None and type(index) is type(series.time) and not isinstance(index, pd.RangeIndex):
+        if not index.is_unique:
+            raise DataError(
+                f"discharge has two values {_at(index, int(np.argmax(index.duplicated())))}; keep one of them"
+            )
         values = pd.Series(values, index).reindex(series.time).to_numpy()
     if values.shape != (len(series.time),):
         raise DataError(
