@@ -8,6 +8,7 @@ import pytest
 import torch
 import xarray as xr
 
+from thalweg import registry
 from thalweg.basin.domain import DataError
 from thalweg.integrate import initial_state, integrate
 from thalweg.library.process import ParameterError, process
@@ -164,6 +165,7 @@ def test_options_pass_through():
     warm = process("hbv").run(rain | {"temperature": np.full(DAYS, 15.0)}, state={"snowpack": 0.0, "meltwater": 0.0})
     np.testing.assert_allclose(without.run(rain).runoff, warm.runoff, rtol=1e-9, atol=1e-12)
     hourly = process("hbv", time_step="hour")
+    assert hourly.routing.unit["route_b"] == "steps" and process("hbv").routing.unit["route_b"] == "day"
     assert hourly.fluxes.unit["runoff"] == "mm/hour" and "time_step='hour'" in repr(hourly)
     steps = pd.DataFrame(values, dates(freq="h")).rename(columns={"precipitation": "precipitation [mm/day]"})
     run = hourly.run(steps)
@@ -172,7 +174,20 @@ def test_options_pass_through():
     assert process("hbv", capillary_rise=False).parameters.shape[0] == process("hbv").parameters.shape[0] - 1
 
 
-def test_a_process_of_ones_own_and_one_without_states():
+@pytest.mark.parametrize("name", registry.names("process"))
+def test_every_process_of_the_package_can_be_run(name):
+    """By the reference, which needs no compiling; the routed ones by their step in seconds."""
+    options = (
+        {"variable": "nitrate", "unit": "mg/l", "low": 0.1, "high": 50.0} if name == "concentration_discharge" else {}
+    )
+    model = process(name, **options)
+    assert name in repr(model)
+    run = model.run({one: np.full(12, 1.0) for one in model.forcing.index}, integrator="reference")
+    assert set(model.fluxes.index) <= set(run) and all(np.isfinite(run[flux]).all() for flux in model.fluxes.index)
+    assert run.attrs["process"] == model.name
+
+
+def test_a_process_of_ones_own():
     def step(state, forcing, parameters):
         return {"store": state["store"] + forcing["rain"]}, {"level": state["store"] + forcing["rain"]}
 
@@ -198,6 +213,16 @@ BAD_FORCING = {
     "misspelt": (GOOD.rename(columns={"temperature": "temprature"}), DataError, "rename 'temprature'"),
     "hole": (HOLE, DataError, r"'temperature' is nan on 2001-01-08 \(1 such values\)"),
     "infinite": (GOOD.replace(GOOD.iloc[3, 0], np.inf), DataError, "'precipitation' is inf on 2001-01-04"),
+    "fill value": (
+        GOOD.replace(GOOD.iloc[3, 1], -9999),
+        DataError,
+        r"'temperature' is -9999 on 2001-01-04 \(1 such values\); possible are -80 to 60",
+    ),
+    "negative": (
+        GOOD.assign(precipitation=GOOD.precipitation - 0.5),
+        DataError,
+        "'precipitation' is -.* possible are 0 to 2000",
+    ),
     "gap": (GOOD.drop(index=GOOD.index[9]), DataError, "on 2001-01-09 and on 2001-01-11 are neighbours"),
     "repeated": (GOOD.iloc[[0, 1, 1, 2]], DataError, "on 2001-01-02 and on 2001-01-02 are neighbours"),
     "hours": (GOOD.set_index(dates(60, "h")), DataError, "step of 1 hour, the process one of 1 day"),

@@ -85,6 +85,8 @@ class RunnableProcess:
         self.name, self.source = built.name, built.source
         self.parameters = _parameter_table(built.parameters)
         self.routing = _parameter_table(unit_hydrograph.PARAMETERS if "runoff" in built.flux_names else ())
+        if len(self.routing) and step != DAY:
+            self.routing.loc["route_b", "unit"] = "steps"
         self.forcing, self.fluxes = (_table(v, ("unit", "meaning")) for v in (built.forcings, built.fluxes))
         self.states = _table(built.states, ("unit", "initial", "meaning"))
 

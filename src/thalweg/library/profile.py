@@ -27,7 +27,7 @@ GRID = 9  # places across the range that a profile begins with
 SEARCHES = 6  # of each end of the interval
 NARROW = 0.03  # of the square root of D, how near an end is found; of D, how near the maximum
 ROUNDS = 3  # of all fits, while a fit with a parameter held finds a higher likelihood than the maximum known
-FAREST = 12.0  # of an unconstrained parameter, see calibrate
+FAREST = 12.0  # of an unconstrained parameter from the middle of its range
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def profile(calibration, names=None, *, level=0.95, transform=None, errors="corr
     """Profiles of the likelihood of fitted parameters.
 
     Args:
-        calibration: the :class:`~thalweg.library.calibrate.Calibration`.
+        calibration: the :class:`~thalweg.library.calibration.Calibration`.
         names: of parameters; all that were fitted if None.
         level: of the interval.
         transform: ``"flow"``, ``"root"`` or ``"log"``: of which the errors are normal with one variance; if None, that of the

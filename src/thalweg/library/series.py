@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from thalweg.basin.domain import MILLIMETRES_PER_DAY, DataError
+from thalweg.basin.domain import DataError
+from thalweg.datasets.lumped import FORCING
 from thalweg.units import convert, parse_quantity, parse_unit
 
 TIME = "time"
@@ -79,7 +80,7 @@ def read_forcing(forcing, variables, seconds, process):
     elif isinstance(forcing, pd.DataFrame):
         columns, time = _from_frame(forcing, process)
     elif isinstance(forcing, Mapping):
-        columns, time = {name: (values, None) for name, values in forcing.items()}, _index_of(forcing.values())
+        columns, time = {name: (values, None) for name, values in forcing.items()}, index_of(forcing.values())
     else:
         raise DataError(
             f"{process}: forcing is a {type(forcing).__name__}; give an xarray Dataset, a pandas DataFrame, or a dictionary of "
@@ -93,64 +94,8 @@ def read_forcing(forcing, variables, seconds, process):
         what = f"{process}: forcing {one.name!r}"
         if unit is None and isinstance(forcing, xr.Dataset):
             warnings.warn(f"{what} states no units; taken as {one.unit}", stacklevel=4)
-        wanted[one.name] = _in_unit(_numbers(values, what), unit, one.unit, what)
+        wanted[one.name] = in_unit(numbers(values, what), unit, one.unit, what)
     return _checked(wanted, time, _units(forcing, wanted), seconds, process)
-
-
-def read_discharge(discharge, series, unit, seconds, area, stated=None):
-    """Observed discharge of one catchment as a depth per step, on the days of its forcing.
-
-    Args:
-        discharge: DataArray, pandas Series or array (time,); NaN where there is no observation.
-        series: the :class:`Series` of the forcing.
-        unit: of the runoff of the process, such as mm/day.
-        seconds: the length of a step.
-        area: of the catchment, km2 or a text such as ``"127 km2"``; needed only for discharge as a volume per time.
-        stated: the unit of the discharge, where neither its attributes nor its name state one; if None, ``unit``.
-
-    Returns:
-        array (time,)
-
-    Raises:
-        DataError: for infinite or negative discharge, another length, no common days, or no area where one is needed.
-        UnitError: for a unit of another dimension.
-    """
-    name, attribute = getattr(discharge, "name", None), getattr(discharge, "attrs", {}).get("units")
-    match = BRACKETS.match(str(name))
-    stated = attribute or (match and match["unit"]) or stated or unit
-    values = np.squeeze(_numbers(discharge, "discharge"))
-    index = _index_of([discharge])
-    if index is not None and type(index) is type(series.time) and not isinstance(index, pd.RangeIndex):
-        if not index.is_unique:
-            raise DataError(
-                f"discharge has two values {_at(index, int(np.argmax(index.duplicated())))}; keep one of them"
-            )
-        values = pd.Series(values, index).reindex(series.time).to_numpy()
-    if values.shape != (len(series.time),):
-        raise DataError(
-            f"discharge has shape {values.shape}, the forcing {len(series.time)} steps; give one value for each step, NaN where "
-            "there is no observation, or a series with dates"
-        )
-    if parse_unit(stated).is_compatible_with(parse_unit("m3/s")):
-        if area is None:
-            raise DataError(
-                f"discharge is in {stated}: it becomes a depth over the catchment, so pass its area, such as area='127 km2'"
-            )
-        area = parse_quantity(area, "km2") if isinstance(area, str) else float(area)
-        if not area > 0:
-            raise DataError(f"the area of the catchment is {area:g} km2; it must be above 0")
-        values = convert(values, stated, "m3/s", "discharge") * MILLIMETRES_PER_DAY / area * seconds / DAY
-    else:
-        values = _in_unit(values, stated, unit, "discharge")
-    for wrong, word in ((np.isinf(values), "infinite"), (values < 0, "negative")):
-        if wrong.any():
-            first = int(np.flatnonzero(wrong)[0])
-            raise DataError(
-                f"discharge is {word}, {values[first]:g} {unit}, {_at(series.time, first)}; NaN marks a missing value"
-            )
-    if np.isnan(values).all():
-        raise DataError("discharge has no value on the days of the forcing; check its dates")
-    return values
 
 
 def steps_of(length, seconds, what):
@@ -189,7 +134,7 @@ def _from_frame(forcing, process):
     return columns, time
 
 
-def _index_of(values):
+def index_of(values):
     """The index of time of the first of some series that has one."""
     for one in values:
         if isinstance(one, pd.Series | pd.DataFrame):
@@ -228,19 +173,20 @@ def _missing(variable, columns, process):
     )
 
 
-def _numbers(values, what):
+def numbers(values, what):
+    """Values as an array (time,) or (time, unit)."""
     if isinstance(values, xr.DataArray) and TIME in values.dims:
         values = values.transpose(TIME, ...)
     try:
-        numbers = np.array(values, dtype=float)
+        array = np.array(values, dtype=float)
     except (ValueError, TypeError) as error:
         raise DataError(f"{what} is not made of numbers ({error})") from error
-    if numbers.ndim not in (1, 2):
-        raise DataError(f"{what} has shape {numbers.shape}; expected (time,) or (time, unit)")
-    return numbers
+    if array.ndim not in (1, 2):
+        raise DataError(f"{what} has shape {array.shape}; expected (time,) or (time, unit)")
+    return array
 
 
-def _in_unit(values, unit, to, what):
+def in_unit(values, unit, to, what):
     """Values in another unit; a depth without a time is the total of a step."""
     if unit is None or unit == to:
         return values
@@ -271,11 +217,26 @@ def _checked(values, time, units, seconds, process):
             first, unit = np.argwhere(wrong)[0]
             where = "" if labels is None else f" of {dimension} {labels[unit]}"
             raise DataError(
-                f"{process}: forcing {name!r}{where} is {full[name][first, unit]:g} {_at(time, first)} "
+                f"{process}: forcing {name!r}{where} is {full[name][first, unit]:g} {at(time, first)} "
                 f"({wrong.sum()} such values); fill the gaps first, a process needs its forcing at every step"
             )
+        _check_range(name, full[name], time, process)
     _check_steps(time, seconds, process)
     return Series(full, time, labels, dimension)
+
+
+def _check_range(name, values, time, process):
+    """Known forcings have possible values: a fill value, or another unit than stated, has not."""
+    if name not in FORCING:
+        return
+    unit, _, low, high = FORCING[name]
+    wrong = (values < low) | (values > high)
+    if wrong.any():
+        first = int(np.argwhere(wrong)[0][0])
+        raise DataError(
+            f"{process}: forcing {name!r} is {values[wrong][0]:g} {at(time, first)} ({wrong.sum()} such values); possible are "
+            f"{low:g} to {high:g} {unit}: correct its unit, or fill in what is a mark of missing values"
+        )
 
 
 def _check_steps(time, seconds, process):
@@ -292,7 +253,7 @@ def _check_steps(time, seconds, process):
                 "resample the forcing, or choose another time step of the process where it has that option"
             )
         raise DataError(
-            f"{process}: {_at(time, first)} and {_at(time, first + 1)} are neighbours in the forcing; steps of {_duration(seconds)} must follow each "
+            f"{process}: {at(time, first)} and {at(time, first + 1)} are neighbours in the forcing; steps of {_duration(seconds)} must follow each "
             "other without a gap and without repeating"
         )
 
@@ -304,7 +265,7 @@ def _duration(seconds):
     return f"{seconds:g} seconds"
 
 
-def _at(time, position):
+def at(time, position):
     """Where in time, for a message."""
     stamp = time[position]
     if pd.api.types.is_numeric_dtype(time.dtype):
