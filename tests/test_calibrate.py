@@ -11,6 +11,7 @@ from scipy.stats import chi2
 from conftest import dataset
 from test_alone import dates, weather
 from thalweg.basin.domain import DataError
+from thalweg.cli import main
 from thalweg.learn.minimise import adam, bfgs
 from thalweg.library.calibrate import calibrate
 from thalweg.library.process import ParameterError, process
@@ -288,3 +289,21 @@ def test_ninety_five_percent_intervals_hold_the_truth_about_as_often():
         row = fit.profile(errors="independent", evaluations=3).intervals.loc["X3"]
         held += row.low < TRUTH["X3"] < row.high
     assert 25 <= held <= 30
+
+
+@pytest.mark.long
+def test_a_process_and_a_loss_of_ones_own_by_their_names(synthetic, tmp_path, monkeypatch):
+    """What `thalweg new` writes is run and calibrated by package.module:function."""
+    _, forcing, _ = synthetic
+    main(["new", "process", "own_reservoir", "--folder", str(tmp_path)])
+    main(["new", "loss", "own_absolute", "--folder", str(tmp_path)])
+    monkeypatch.syspath_prepend(tmp_path)
+    model, truth = process("own_reservoir:own_reservoir"), {"k": 0.2, "demand": 0.7}
+    flow = model.run(forcing, truth).runoff.to_series()
+    flow.iloc[500] += 300  # an outlier, which absolute errors weigh less than squared ones
+    found = {
+        name: model.calibrate(forcing, flow, objective=name, starts=4, steps=60, refine=60).parameters
+        for name in ("own_absolute:own_absolute", "NSE")
+    }
+    error = {name: max(abs(values[p] / truth[p] - 1) for p in truth) for name, values in found.items()}
+    assert error["own_absolute:own_absolute"] < 0.02 < error["NSE"]
