@@ -1,15 +1,16 @@
 """Calibration of one catchment by gradients and by differential evolution, of the same process on the same days.
 
-    python benchmarks/calibrate.py [--processes gr4j hbv] [--catchments 4] [--objective NSE] [--times 1 4] [--output FILE]
+    python benchmarks/calibrate.py [--processes gr4j hbv] [--catchments 4] [--objective NSE] [--times 1 2] [--output FILE]
 
 The catchments are the first of the dataset ``france`` (airGRdatasets): calibrated on 2000 to 2008, after a year of warm-up, and
 tested on 2009 to 2018. Ours is ``thalweg.library.calibrate`` as it comes. Differential evolution is SciPy's (Storn & Price 1997),
 with a population of ten for each parameter that is simulated in one batch by the same compiled kernel, without gradients; it stops
-after as many seconds as ours took, or the given multiples. Compiling is not in the seconds. Evaluations are runs of one parameter set over the record; those of
-ours have a gradient, which costs about two more.
+after as many seconds as ours took, or the given multiples. Compiling is not in the seconds. Simulations are runs of one parameter set
+over the record; each of ours has a gradient too.
 """
 
 import argparse
+import sys
 import time
 import warnings
 
@@ -81,7 +82,7 @@ def main():
     parser.add_argument("--catchments", type=int, default=4)
     parser.add_argument("--objective", default="NSE")
     parser.add_argument(
-        "--times", type=float, nargs="+", default=[1, 4], help="seconds of evolution, multiples of ours"
+        "--times", type=float, nargs="+", default=[1, 2], help="seconds of evolution, multiples of ours"
     )
     parser.add_argument("--starts", type=int, help="of ours (default: as it comes)")
     parser.add_argument("--steps", type=int, help="of Adam (default: as it comes)")
@@ -126,6 +127,8 @@ def main():
     for (name, method), rows in collected.items():
         seconds, count, first, second = np.median(rows, axis=0)
         report.row(name, method, f"{seconds:.1f}", f"{count:.0f}", f"{first:.4f}", f"{second:.4f}")
+    report.text()
+    report.text(f"Made with `{' '.join(sys.argv[1:])}`.")
     report.save(args.output)
 
 

@@ -142,12 +142,12 @@ class _Search:
         self.row, self.lowest, self.best = row.clone(), lowest, torch.sigmoid(row)
 
     def fit(self, wanted):
-        """Fit with parameters held at places, a list of (column, share), from the best fit and from the neighbours found so far."""
+        """Fit with parameters held at places, a list of (column, share), from the best fit and from the neighbours on both sides."""
         column = torch.tensor([one for one, _ in wanted])
         share = torch.tensor([place for _, place in wanted], dtype=self.row.dtype)
         starts = [self.row.repeat(len(wanted), 1)]
         if all(one in self.found for one, _ in wanted):
-            starts.append(torch.stack([self._nearest(one, place) for one, place in wanted]))
+            starts += [torch.stack([self._beside(*place, way) for place in wanted]) for way in (-1, 1)]
         rows, lowest = self._fit(torch.cat(starts), column.repeat(len(starts)), share.repeat(len(starts)))
         lowest, rows = lowest.view(len(starts), -1), rows.view(len(starts), len(wanted), -1)
         chosen = lowest.argmin(0)
@@ -164,9 +164,11 @@ class _Search:
         """All places of :meth:`fit`."""
         return {(column, place) for column, known in self.found.items() for place in known}
 
-    def _nearest(self, column, place):
+    def _beside(self, column, place, way):
+        """The others at the next place below (way -1) or above (1) that has been fitted; at the next one of all, where there is none."""
         known = self.found[column]
-        return known[min(known, key=lambda one: abs(one - place))][1]
+        there = [one for one in known if way * (one - place) > 0] or list(known)
+        return known[min(there, key=lambda one: abs(one - place))][1]
 
     def curve(self, column, worth):
         """(share, deviance) of all places tried and of the best fit, in order."""
