@@ -29,6 +29,7 @@ import xarray as xr
 from pydantic import Field
 
 from thalweg.basin.domain import DataError, check_dates, check_range, require
+from thalweg.basin.places import EARTH_RADIUS, unit_vectors
 from thalweg.datasets import DATASET
 from thalweg.datasets.lumped import (
     MINIMUM_DAYS,
@@ -38,7 +39,6 @@ from thalweg.datasets.lumped import (
     attribute_dataset,
     forcing_dataset,
     ordered_extremes,
-    spelled,
     volume_per_second,
 )
 from thalweg.forcing import meteorology
@@ -46,7 +46,6 @@ from thalweg.schema import Days, Period, Settings, Share, quantity
 from thalweg.units import convert
 
 CORE = ("camels", "camelsaus", "camelsbr", "camelscl", "camelsgb", "hysets", "lamah")
-EARTH_RADIUS = 6371.0  # km
 METHODS = ("penman_monteith", "hargreaves", "oudin", "hamon")
 ERA5_LAND = ("potential_evaporation_sum", "potential_evaporation_sum_ERA5_LAND")
 PENMAN_MONTEITH = "potential_evaporation_sum_FAO_PENMAN_MONTEITH"
@@ -290,9 +289,7 @@ def read_series(path):
     for name, unit in (SERIES | POTENTIAL).items():
         if name in frame:
             found = stated.get(name, stated.get(re.sub(r"_(mean|min|max|sum)$", "", name), unit))
-            columns[name] = convert(
-                frame[name].to_numpy(), spelled(found), spelled(unit), what=f"{path}, variable '{name}'"
-            )
+            columns[name] = convert(frame[name].to_numpy(), found, unit, what=f"{path}, variable '{name}'")
     for name in ("total_precipitation_sum", "streamflow"):
         check_range(columns[name], name, path, low=0)
     return pd.DataFrame(columns, index=frame.index), zone
@@ -332,10 +329,7 @@ def find_duplicates(table, distance, area):
 
     rank = table.source.map(lambda source: (CORE.index(source) if source in CORE else len(CORE), source))
     table = table.loc[rank.sort_values(kind="stable").index]
-    latitude, longitude = np.deg2rad(table[["gauge_lat", "gauge_lon"]].to_numpy(float)).T
-    points = np.stack(
-        [np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)], axis=1
-    )
+    points = unit_vectors(table.gauge_lat, table.gauge_lon)
     near = cKDTree(EARTH_RADIUS * points).query_pairs(distance, output_type="ndarray")
     near = near[np.lexsort(near.T[::-1])]
     areas, sources, ids = table.area.to_numpy(float), table.source.to_numpy(), table.index.to_numpy()
