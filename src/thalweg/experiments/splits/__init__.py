@@ -15,7 +15,7 @@ import pandas as pd
 
 from thalweg.basin.domain import DataError
 from thalweg.basin.observables import observable, observations
-from thalweg.basin.places import SPLIT_SEED, kilometres
+from thalweg.basin.places import SPLIT_SEED, great_circle, vectors_of
 from thalweg.experiments.splits.division import Candidates
 from thalweg.metrics.calendar import NO_YEAR, positions
 from thalweg.registry import load
@@ -40,7 +40,7 @@ def make_splits(domain, experiment):
         DataError: if the variable was not observed, or a fold has no place left to train, validate or test.
     """
     generator = np.random.default_rng(SPLIT_SEED)
-    position = kilometres(domain.places) if {"latitude", "longitude"} <= set(domain.places.data_vars) else None
+    position = vectors_of(domain.places) if {"latitude", "longitude"} <= set(domain.places.data_vars) else None
     places = domain.place_ids
     period = _shortened(experiment)
     there = np.any([observations(domain, name).notnull().values for name in experiment.variables], axis=0)
@@ -124,9 +124,13 @@ def make_splits(domain, experiment):
 
 
 def _nearest(position, trains):
+    """Kilometres along the sphere from each place to the nearest that trains or validates (place,)."""
     if position is None:
         return np.nan
-    return np.linalg.norm(position[:, None] - position[None, trains], axis=-1).min(1).round(1)
+    nearest = np.full(len(position), np.inf)
+    for there in position[trains]:
+        nearest = np.fmin(nearest, great_circle(position, there))
+    return nearest.round(1)
 
 
 def _shortened(experiment):
@@ -162,5 +166,9 @@ def _drains(domain):
     shared = (units.multiply(domain.attributes.area.values) @ units.T).toarray()
     own = np.diag(shared)
     holds = shared >= own[None, :] * (1 - 1e-9)
+    position = {place: i for i, place in enumerate(domain.place_ids)}
+    if "inside" in domain.places:  # stated or guessed, where there is no network
+        for inner, outer in enumerate(domain.places.inside.values.astype(str)):
+            holds[[position[one] for one in outer.split("\n") if one in position], inner] = True
     np.fill_diagonal(holds, False)
     return holds
