@@ -39,6 +39,7 @@ ATTRIBUTES = "attributes.csv"
 DATASET = "timeseries.nc"
 SERIES = "timeseries"
 REQUIRED = {"area": "km2", "latitude": "degree", "longitude": "degree"}
+LONGEST_ID = 200  # bytes, for the name of a file
 EXTREMES = ("minimum_temperature", "maximum_temperature")
 
 
@@ -203,7 +204,7 @@ def _read_csv(folder, ids, time, area):
         raise DataError(f"{folder}: neither {DATASET} nor a folder {SERIES} was found; put the series into one of them")
     frames, names = [], None
     for position, basin in enumerate(ids):
-        if Path(basin).name != basin:
+        if Path(basin).name != basin or len(basin.encode()) > LONGEST_ID:
             raise DataError(
                 f"{folder / ATTRIBUTES}: basin '{basin}' cannot be the name of a file; use letters and digits"
             )
