@@ -213,7 +213,9 @@ def read_numbers(column, source, limits=False):
     text = column.str.strip()
     below = text.str.startswith("<").to_numpy(bool) & limits
     values = pd.to_numeric(text.where(~below, text.str[1:]), errors="coerce").to_numpy(float)
-    wrong = np.flatnonzero(~np.isfinite(values) & (below | ~text.str.lower().isin(GAPS).to_numpy()))
+    wrong = np.flatnonzero(
+        below & (values <= 0) | ~np.isfinite(values) & (below | ~text.str.lower().isin(GAPS).to_numpy())
+    )
     if len(wrong):
         expected = "a number, or '<' and a detection limit" if limits else "a number"
         raise DataError(

@@ -219,7 +219,10 @@ def _not_finite(task, settings, simulated, first, places):
     if not wrong or len(wrong) == len(places) > 1:
         return "", "lower training.learning_rate or training.gradient_clip"
     more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-    return f" at {task.name_of(wrong[0])}{more}", "correct the forcing, attributes and observations there, or leave it out"
+    return (
+        f" at {task.name_of(wrong[0])}{more}",
+        "correct the forcing, attributes and observations there, or leave it out",
+    )
 
 
 @torch.no_grad()
