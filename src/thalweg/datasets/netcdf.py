@@ -5,7 +5,7 @@ import pandas as pd
 import xarray as xr
 
 from thalweg.basin.domain import DataError, require
-from thalweg.datasets.tables import daily
+from thalweg.datasets.times import daily
 
 CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
 
@@ -58,6 +58,11 @@ def _days(time, path):
         raise DataError(
             f"{path}: variable 'time' has the calendar {calendar}; convert it to the standard one (xarray: "
             "convert_calendar('standard', align_on='date')), and fill the days that are missing then"
+        )
+    if " since " not in str(time.attrs.get("units")) or time.dtype.kind not in "fiu":
+        raise DataError(
+            f"{path}: variable 'time' has the unit '{time.attrs.get('units')}' and the type {time.dtype}; write numbers of "
+            "'days since 2001-01-01'"
         )
     try:
         times = pd.DatetimeIndex(xr.decode_cf(time.to_dataset(name="time_")).time.values)

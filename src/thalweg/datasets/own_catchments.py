@@ -31,7 +31,8 @@ from thalweg.datasets.lumped import (
 from thalweg.datasets.netcdf import open_series
 from thalweg.datasets.quantities import converted, read_attributes
 from thalweg.datasets.relatives import relatives, stated
-from thalweg.datasets.tables import daily, header_of, read_numbers, read_table, read_times
+from thalweg.datasets.tables import header_of, read_numbers, read_table
+from thalweg.datasets.times import daily, read_times
 from thalweg.schema import Days, Period, Settings
 from thalweg.units import UnitError
 

@@ -24,7 +24,8 @@ from pydantic import Field
 from thalweg.basin.domain import CENSORED, MILLIMETRES_PER_DAY, DataError, sampled_units
 from thalweg.basin.ranges import RANGES
 from thalweg.datasets.quantities import read_attributes, read_quantity
-from thalweg.datasets.tables import daily, header_of, read_table, read_times
+from thalweg.datasets.tables import header_of, read_table
+from thalweg.datasets.times import daily, read_times
 from thalweg.forcing import meteorology
 from thalweg.schema import Settings
 
