@@ -1,6 +1,7 @@
 """Tables and units as people have them, each read rightly or refused with the remedy; gauges are in test_reports_gauges."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,12 @@ from thalweg.basin.domain import DataError
 from thalweg.basin.network import NetworkError
 from thalweg.basin.ranges import RANGES, check_possible, missing_codes, range_of
 from thalweg.cli import main
-from thalweg.datasets import own_catchments, own_sites
+from thalweg.datasets import lumped, own_catchments, own_sites, relatives
 from thalweg.datasets.tables import read_table
-from thalweg.datasets.times import read_times
+from thalweg.datasets.times import EVENING, read_times
 from thalweg.experiments.splits import make_splits
 from thalweg.settings.blocks import Split
-from thalweg.units import UnitError, convert, depth_per_day, parse_unit
+from thalweg.units import COUNTS, UnitError, convert, depth_per_day, parse_unit
 
 DAYS = pd.date_range("2001-01-01", periods=5)
 PERIOD = ("2001-01-01", "2001-01-05")
@@ -208,6 +209,13 @@ def test_gauges_downstream_that_are_stated_replace_the_guess(tmp_path):
     (tmp_path / "attributes.csv").write_text((tmp_path / "attributes.csv").read_text().replace(",a\n", ",c\n"))
     with pytest.raises(NetworkError, match=r"attributes.csv: reach 'b' drains to 'c', which is not in the network"):
         own_catchments.build(tmp_path, PERIOD_3, "oudin", minimum_days=1)
+
+
+def test_sites_with_the_same_samples_are_flagged(sites):
+    rows = [f"2012-05-0{day},{site},-8.{day},3\n" for day in range(1, 6) for site in ("mill", "weir")]
+    _, table = own_sites.build(sites(samples=SAMPLES.splitlines()[0] + "\n" + "".join(rows)))
+    assert table.flag.tolist() == [f"same samples as '{other}': one site under two ids?" for other in ("weir", "mill")]
+    assert own_sites.build(sites())[1].flag.tolist() == ["", ""]
 
 
 # Missing codes, infinities and what cannot be
@@ -680,6 +688,17 @@ def test_a_detection_limit_is_above_zero(sites):
         "samples.csv, line 2: column 'turbidity [NTU]' is '<0'; expected a number, or '<' and a detection limit (with a decimal "
         "point, not a comma), or nothing for a missing value",
     )
+
+
+def test_the_page_states_the_limits_of_the_readers():
+    page = " ".join((Path(__file__).parents[1] / "docs/guides/own_data.md").read_text().split())
+    assert f"a correlation of the logarithms of {relatives.CORRELATION:g} or more" in page
+    assert f"within {relatives.APART:g} km" in page
+    assert f"discharge below {lumped.LEAST_RUNOFF:g} of precipitation" in page
+    assert f"discharge of more than {RANGES['runoff'].high:g} mm/day" in page
+    assert f"an hour from {EVENING}:00 in universal time" in page
+    for unit in COUNTS:
+        assert unit in page
 
 
 # The command line

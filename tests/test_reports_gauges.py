@@ -81,6 +81,14 @@ def test_places_at_one_point_form_one_block_and_no_regions(gauges):
     assert np.isfinite(positions(single)).all()
 
 
+def test_a_place_without_coordinates_is_named(gauges):
+    longitude = np.where(np.arange(8) == 3, np.nan, 10.0 + np.arange(8))
+    with pytest.raises(
+        DataError, match=f"place '{gauges.place_ids[3]}' has no latitude or longitude; add them, or drop it"
+    ):
+        regions(placed(gauges, np.full(8, 10.0), longitude))
+
+
 def test_blocks_do_not_know_the_date_line(gauges):
     generator = np.random.default_rng(2)
     latitude, longitude = generator.uniform(-3, 3, 90), generator.uniform(-3, 3, 90)

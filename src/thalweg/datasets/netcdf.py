@@ -43,6 +43,8 @@ def open_series(path):
             )
         if array.dtype.kind not in "fiu":
             raise DataError(f"{path}: variable '{name}' is of type {array.dtype}; write numbers, NaN where missing")
+        if "units" in array.attrs:
+            array.attrs["units"] = str(array.attrs["units"])
     return dataset.assign_coords(basin=np.asarray(ids, str), time=days)
 
 

@@ -37,6 +37,12 @@ def ungauged_regions(candidates):
     require(domain.places, ["latitude", "longitude"], f"{domain.name}/places")
     if not len(candidates.usable):
         return Division(fold_of)
+    places = domain.place_ids[candidates.usable]
+    lost = np.isnan(domain.places.latitude.values + domain.places.longitude.values)[candidates.usable]
+    if lost.any():
+        raise DataError(
+            f"{domain.name}/places: place '{places[lost][0]}' has no latitude or longitude; add them, or drop it"
+        )
     position = positions(domain.places.isel(place=candidates.usable))
     fold_of[candidates.usable] = _clusters(position, candidates.split.folds, domain.name)
     return Division(fold_of)
@@ -48,7 +54,7 @@ def _clusters(position, count, name):
 
     different = len(np.unique(position, axis=0))
     refused = f"{name}: the places, at {different} positions, do not form {count} regions; use fewer folds"
-    if different < count or not np.isfinite(position).all():
+    if different < count:
         raise DataError(refused)
     try:
         _, region = kmeans2(position, count, seed=SPLIT_SEED, minit="++", missing="raise")
