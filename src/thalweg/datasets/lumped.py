@@ -202,10 +202,9 @@ def assemble(
         coords={"place": ids},
     )
     attrs = {"units": "m3/s", "long_name": "observed discharge", "comment": comment}
-    observed = xr.Dataset(
-        {"discharge": (("time", "place"), np.ascontiguousarray(discharge.T, np.float32), attrs)},
-        coords={"time": time, "place": ids},
-    )
+    observed = xr.Dataset(coords={"time": time, "place": ids})
+    if np.isfinite(discharge).any():
+        observed["discharge"] = (("time", "place"), np.ascontiguousarray(discharge.T, np.float32), attrs)
     return Domain(name, forcing, attributes, network, places, observed), table
 
 

@@ -33,7 +33,7 @@ from thalweg.datasets.quantities import converted, read_attributes
 from thalweg.datasets.relatives import relatives, stated
 from thalweg.datasets.tables import header_of, read_numbers, read_table
 from thalweg.datasets.times import daily, read_times
-from thalweg.schema import Days, Period, Settings
+from thalweg.schema import Period, Settings, quantity
 from thalweg.units import UnitError
 
 ATTRIBUTES = "attributes.csv"
@@ -41,6 +41,7 @@ DATASET = "timeseries.nc"
 SERIES = "timeseries"
 REQUIRED = {"area": "km2", "latitude": "degree", "longitude": "degree"}
 LONGEST_ID = 200  # bytes, for the name of a file
+DaysOrNone = quantity("days", 0)
 EXTREMES = ("minimum_temperature", "maximum_temperature")
 
 
@@ -49,28 +50,30 @@ class OwnCatchmentsSettings(Settings):
 
     kind: Literal["own_catchments"] = "own_catchments"
     folder: str = Field(description="folder of attributes.csv and the series")
-    period: Period = Field(description="first and last day used")
+    period: Period | None = Field(None, description="first and last day used; null for all that every series covers")
     potential_evapotranspiration: Literal["given"] | Temperatures = Field(
         "given", description="method; given is that of the series; hargreaves needs daily temperature extremes"
     )
-    minimum_days: Days = Field("730 days", validate_default=True, description=MINIMUM_DAYS)
+    minimum_days: DaysOrNone = Field(
+        "730 days", validate_default=True, description=f"{MINIMUM_DAYS}; 0 days keeps those without discharge"
+    )
 
 
 SETTINGS = OwnCatchmentsSettings
 
 
-def build(folder, period, potential_evapotranspiration="given", minimum_days=730):
+def build(folder, period=None, potential_evapotranspiration="given", minimum_days=730):
     """Read user catchments.
 
     Args:
         folder: where ``attributes.csv`` and the series are.
-        period: first and last day.
+        period: first and last day; None for all that every series covers.
         potential_evapotranspiration: "given" for the one in the series, or a method of
             :mod:`thalweg.forcing.evapotranspiration`.
-        minimum_days: days of discharge that a catchment needs within the period to be kept.
+        minimum_days: days of discharge that a catchment needs within the period to be kept; with 0 discharge may be missing.
 
     Returns:
-        (Domain, DataFrame): the domain, and the table of all catchments with their water balance and flags.
+        (Domain, DataFrame): the domain, which has no observations if there is no discharge, and the table of all catchments with their water balance and flags.
 
     Raises:
         DataError, UnitError: the message names file, variable, value and remedy.
@@ -78,10 +81,10 @@ def build(folder, period, potential_evapotranspiration="given", minimum_days=730
     folder = Path(folder)
     table, attributes = _attributes(folder / ATTRIBUTES)
     area = attributes.area.values
-    ids, time = list(table.index), pd.date_range(*period, name="time")
+    ids = list(table.index)
     read = _read_netcdf if (folder / DATASET).exists() else _read_csv
-    series = read(folder, ids, time, area)
-    discharge = series.pop("discharge").T
+    time, series = read(folder, ids, period, area, needed=["discharge"] if minimum_days else [])
+    discharge = series.pop("discharge", np.full((len(time), len(ids)), np.nan)).T
 
     exchanged = np.zeros(len(ids), int)
     if all(name in series for name in EXTREMES):
@@ -104,7 +107,7 @@ def build(folder, period, potential_evapotranspiration="given", minimum_days=730
         latitude=attributes.latitude.values, longitude=attributes.longitude.values, drainage_area_km2=area
     )
     places = (attributes[one].values for one in ("latitude", "longitude", "area"))
-    inside, flags = relatives(ids, *places, discharge)
+    inside, flags = relatives(ids, *places, discharge) if np.isfinite(discharge).any() else (None, {})
     if "downstream" in table:
         inside = stated(ids, table.downstream.to_numpy(str), folder / ATTRIBUTES)
         flags = {text: where for text, where in flags.items() if text.startswith("same")}
@@ -162,19 +165,24 @@ def _converted(values, name, unit, area, path, label, where, mend=LEAVE_EMPTY):
     return inside
 
 
-def _within(times, time, path):
+def _within(times, period, path):
+    """The days of a period, which a series must cover; without a period those of the series."""
     check_dates(times, path)
+    if period is None:
+        return times.rename("time")
+    time = pd.date_range(*period, name="time")
     if times[0] > time[0] or times[-1] < time[-1]:
         raise DataError(
             f"{path}: series cover {times[0].date()} to {times[-1].date()}, but the period is {time[0].date()} to "
             f"{time[-1].date()}; shorten the period, or extend the series (discharge may have gaps, forcing may not)"
         )
+    return time
 
 
-def _read_netcdf(folder, ids, time, area):
+def _read_netcdf(folder, ids, period, area, needed):
     path = folder / DATASET
     dataset = open_series(path)
-    require(dataset, ["discharge"], path)
+    require(dataset, needed, path)
     known = list(dataset.basin.values)
     absent = [basin for basin in ids if basin not in known]
     if absent:
@@ -182,7 +190,7 @@ def _read_netcdf(folder, ids, time, area):
             f"{path}: basin '{absent[0]}' of {ATTRIBUTES} is missing; available: {', '.join(known[:10])}: add its series "
             "or drop its row"
         )
-    _within(pd.DatetimeIndex(dataset.time.values), time, path)
+    time = _within(pd.DatetimeIndex(dataset.time.values), period, path)
     dataset = dataset.isel(basin=[known.index(basin) for basin in ids]).sel(time=time)
     series = {}
     for name, array in dataset.data_vars.items():
@@ -197,10 +205,10 @@ def _read_netcdf(folder, ids, time, area):
             lambda here: f"basin '{ids[here[1]]}', {time[here[0]].date()}",
             "write NaN, or state it as _FillValue",
         )
-    return series
+    return time, series
 
 
-def _read_csv(folder, ids, time, area):
+def _read_csv(folder, ids, period, area, needed):
     if not (folder / SERIES).is_dir():
         raise DataError(f"{folder}: neither {DATASET} nor a folder {SERIES} was found; put the series into one of them")
     frames, names = [], None
@@ -214,7 +222,7 @@ def _read_csv(folder, ids, time, area):
             raise DataError(f"{path}: the file is missing; basin '{basin}' is in {ATTRIBUTES}: add it or drop the row")
         frame = read_table(path, ["time"])
         times = daily(read_times(frame.time, path), path)
-        _within(times, time, path)
+        _within(times, period, path)
         columns = {}
         for header in frame.columns.drop("time"):
             name, unit = header_of(header)
@@ -228,10 +236,25 @@ def _read_csv(folder, ids, time, area):
                 f"column '{header}'",
                 lambda here, lines=frame.index: f"line {lines[here[0]]}",
             )
-        require(columns, ["discharge"], path)
+        require(columns, needed, path)
+        columns.setdefault("discharge", np.full(len(times), np.nan))
         names = names or list(columns)
         if set(columns) != set(names):
             differing = sorted(set(columns) ^ set(names))[0]
             raise DataError(f"{path}: variable '{differing}' is not in all files; every file needs the same columns")
-        frames.append(pd.DataFrame(columns, index=times).reindex(time))
-    return {name: np.stack([frame[name].to_numpy() for frame in frames], axis=1) for name in names}
+        frames.append(pd.DataFrame(columns, index=times))
+    time = _common(frames, ids, folder) if period is None else pd.date_range(*period, name="time")
+    frames = [frame.reindex(time) for frame in frames]
+    return time, {name: np.stack([frame[name].to_numpy() for frame in frames], axis=1) for name in names}
+
+
+def _common(frames, ids, folder):
+    """The days that all series cover."""
+    firsts, lasts = [frame.index[0] for frame in frames], [frame.index[-1] for frame in frames]
+    if max(firsts) > min(lasts):
+        late, early = ids[int(np.argmax(firsts))], ids[int(np.argmin(lasts))]
+        raise DataError(
+            f"{folder / SERIES}: no day is in all series: that of '{early}' ends on {min(lasts).date()}, and that of '{late}' "
+            f"begins on {max(firsts).date()}; drop one of them, or extend its series"
+        )
+    return pd.date_range(max(firsts), min(lasts), name="time")

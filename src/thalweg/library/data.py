@@ -45,7 +45,7 @@ def catchments(folder, period=None, **settings):
     Args:
         folder: of ``attributes.csv`` and the series; discharge may be missing, for prediction.
         period: first and last day; None for the longest that all series cover.
-        settings: ``potential_evapotranspiration``, ``minimum_days``.
+        settings: ``potential_evapotranspiration``; ``minimum_days`` of discharge that a catchment needs to be kept, by default none.
 
     Returns:
         :class:`~thalweg.basin.domain.Domain`
@@ -54,7 +54,8 @@ def catchments(folder, period=None, **settings):
         DataError, UnitError: the message names file, variable, value and remedy.
     """
     module = reader("own_catchments")
-    values = {"kind": "own_catchments", "folder": str(folder), "period": _days(period), **settings}
+    values = {"folder": str(folder), "period": _days(period), "minimum_days": "0 days", **settings}
+    values["kind"] = "own_catchments"
     return _built(module, Path(folder), validated(module.SETTINGS, values, f"catchments {folder}"))
 
 
