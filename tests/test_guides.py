@@ -48,7 +48,7 @@ def test_a_process_alone(tmp_path, monkeypatch):
     assert run(made_up, "run") >= 20
     dataset("france")
     (tmp_path / "data").symlink_to(DATA)
-    start = ">>> from thalweg.library.process import process\n"
+    start = ">>> from thalweg import process\n"
     assert run(f"{start}>>> from thalweg.datasets.france{real}", "calibrate") >= 8
     assert (tmp_path / "bruche.png").stat().st_size > 10_000
 

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from thalweg.basin.domain import DataError
-from thalweg.datasets.lumped import FORCING
+from thalweg.basin.ranges import RANGES
 from thalweg.units import convert, parse_quantity, parse_unit
 
 TIME = "time"
@@ -227,15 +227,15 @@ def _checked(values, time, units, seconds, process):
 
 def _check_range(name, values, time, process):
     """Known forcings have possible values: a fill value, or another unit than stated, has not."""
-    if name not in FORCING:
+    limits = RANGES.get(name)
+    if limits is None:
         return
-    unit, _, low, high = FORCING[name]
-    wrong = (values < low) | (values > high)
+    wrong = (values < limits.low) | (values > limits.high)
     if wrong.any():
         first = int(np.argwhere(wrong)[0][0])
         raise DataError(
             f"{process}: forcing {name!r} is {values[wrong][0]:g} {at(time, first)} ({wrong.sum()} such values); possible are "
-            f"{low:g} to {high:g} {unit}: correct its unit, or fill in what is a mark of missing values"
+            f"{limits.low:g} to {limits.high:g} {limits.unit}: correct its unit, or fill in what is a mark of missing values"
         )
 
 
