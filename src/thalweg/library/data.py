@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from thalweg.basin.domain import DataError
 from thalweg.datasets import reader
 from thalweg.experiments.splits import make_splits
@@ -118,12 +120,18 @@ def _built(module, folder, block):
 
 
 def _days(period):
-    return None if period is None else [_day(day, end) for day, end in zip(period, ("01-01", "12-31"))]
-
-
-def _day(day, end):
-    """A day as text; of a year, its first or last."""
-    return f"{day}-{end}" if len(str(day)) == 4 else str(day)[:10]
+    """First and last day of a period that is stated in days, months or years, as texts."""
+    if period is None:
+        return None
+    days = []
+    for text, end in zip(period, ("start_time", "end_time"), strict=True):
+        try:
+            days.append(str(getattr(pd.Period(str(text)[:10]), end).date()))
+        except ValueError as error:
+            raise DataError(
+                f"period {tuple(map(str, period))}: {text!r} is no day, month or year ({error}); write 2001-12-31"
+            ) from None
+    return days
 
 
 def _data():
