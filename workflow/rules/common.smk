@@ -29,8 +29,9 @@ def jobs_of(domain, experiment):
 
 
 def run_settings(wildcards):
-    """Settings of one model in one experiment, as JSON."""
-    return as_json(plan.job(study, wildcards.domain, wildcards.experiment, wildcards.model))
+    """Settings of one model in one experiment, as JSON by its name."""
+    run = wildcards.domain, wildcards.experiment, wildcards.model
+    return as_json({wildcards.model: plan.job(study, *run)})
 
 
 def table(path, title, category, **labels):

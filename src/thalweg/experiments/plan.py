@@ -33,6 +33,19 @@ def trainings(study):
     return [run for run in runs(study) if study.models[run[-1]].kind in TRAINED]
 
 
+def trained_models(study, domain, experiment):
+    """The models of an experiment that are trained."""
+    return [name for name in study.experiments[domain][experiment].models if study.models[name].kind in TRAINED]
+
+
+def training_days(study, domain, experiment):
+    """Days that an experiment simulates in training, at most: the measure by which long training jobs start first."""
+    settings = study.experiments[domain][experiment]
+    repeated = (settings.tested_folds or settings.folds) * len(settings.seeds or study.seeds)
+    each = [study.training_of(name, settings) for name in trained_models(study, domain, experiment)]
+    return repeated * sum(round(one.steps * (one.window + one.spin_up)) for one in each)
+
+
 def experiments_where(study, condition):
     """(domain, experiment) of the experiments whose settings meet a condition."""
     return [
