@@ -2,6 +2,7 @@
 
 import math
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,8 +11,12 @@ import yaml
 
 from thalweg.cli import main
 from thalweg.experiments.cost import ALL, cost, stages
+from thalweg.experiments.priority import training_seconds
 from thalweg.experiments.progress import NoStudy, progress
 from thalweg.learn import checkpoint
+from thalweg.settings.files import read_study
+
+ROOT = Path(__file__).parents[1]
 
 USED = ("seconds", "cpu_seconds", "peak_memory_MB")  # by a training until then
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
@@ -218,3 +223,20 @@ def test_the_verb_prints_a_line_per_run_and_the_total(begun, capsys, monkeypatch
 def test_a_folder_without_a_study_is_named(tmp_path, capsys):
     with pytest.raises(NoStudy, match=r"config\.yaml is missing"):
         progress(tmp_path)
+
+
+# Order
+
+
+def test_the_longest_trainings_start_first_by_the_record_or_else_by_their_steps(tmp_path):
+    study = read_study(ROOT / "config", {"study": "smoke"})
+    guessed = training_seconds(study, tmp_path)
+    assert guessed["cevennes-lez", "temporal"] == round(0.1 * (20 + 20))  # two models, one seed, one fold
+    assert guessed["delaware", "pub"] == round(0.1 * 2 * (20 + 20 + 20))  # three models, two folds
+    columns = ["domain", "experiment", "model", "training_seconds"]
+    rows = [["delaware", "pub", "hbv", 30], ["delaware", "pub", ALL, 70.4], ["thames", "nitrate", ALL, None]]
+    (tmp_path / "smoke/tables").mkdir(parents=True)
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "smoke/tables/cost.csv", index=False)
+    recorded = training_seconds(study, tmp_path)
+    assert recorded == guessed | {("delaware", "pub"): 70}
+    assert max(recorded, key=recorded.get) == ("delaware", "pub")

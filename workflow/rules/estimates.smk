@@ -112,6 +112,7 @@ rule twin_priors:
         f"{RESULTS}/logs/twin_priors/{{domain}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/twin_priors/{{domain}}.tsv"
+    priority: 100  # s, about
     threads: study.threads
     resources:
         mem="4GB",
@@ -138,6 +139,7 @@ rule twin_river:
         f"{RESULTS}/logs/twin_river/{{domain}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/twin_river/{{domain}}.tsv"
+    priority: 100  # s, about
     threads: study.threads
     resources:
         mem="4GB",

@@ -22,6 +22,7 @@ rule split:
         f"{RESULTS}/logs/split/{{domain}}/{{experiment}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/split/{{domain}}/{{experiment}}.tsv"
+    priority: FIRST
     resources:
         **LIGHT,
     params:
@@ -69,7 +70,7 @@ if study.training_jobs == "model":
             TRAIN
 
 else:
-    for domain, experiment in plan.with_some(study, EXPERIMENTS, plan.trained_models):
+    for (domain, experiment), seconds in training_seconds(study, BASE / "docs/results").items():
         run, models = f"{domain}/{experiment}", plan.trained_models(study, domain, experiment)
         settings = as_json({model: plan.job(study, domain, experiment, model) for model in models})
 
@@ -85,7 +86,7 @@ else:
                 f"{RESULTS}/logs/train/{run}.log",
             benchmark:
                 f"{RESULTS}/benchmarks/train/{run}.tsv"
-            priority: plan.training_days(study, domain, experiment)
+            priority: seconds
             threads: study.threads
             resources:
                 **TRAINING,

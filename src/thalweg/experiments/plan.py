@@ -38,12 +38,12 @@ def trained_models(study, domain, experiment):
     return [name for name in study.experiments[domain][experiment].models if study.models[name].kind in TRAINED]
 
 
-def training_days(study, domain, experiment):
-    """Days that an experiment simulates in training, at most: the measure by which long training jobs start first."""
+def training_steps(study, domain, experiment):
+    """Optimiser steps of all trainings of an experiment, at most."""
     settings = study.experiments[domain][experiment]
     repeated = (settings.tested_folds or settings.folds) * len(settings.seeds or study.seeds)
-    each = [study.training_of(name, settings) for name in trained_models(study, domain, experiment)]
-    return repeated * sum(round(one.steps * (one.window + one.spin_up)) for one in each)
+    models = trained_models(study, domain, experiment)
+    return repeated * sum(study.training_of(name, settings).steps for name in models)
 
 
 def experiments_where(study, condition):

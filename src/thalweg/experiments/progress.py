@@ -13,12 +13,12 @@ import yaml
 from safetensors import safe_open
 
 from thalweg.experiments.cost import ALL
+from thalweg.experiments.priority import STEP_SECONDS
 from thalweg.settings.study import TRAINED
 
 RUN = ("domain", "experiment", "model")
 TRAINING = "train"  # the rules whose jobs are in the table of trainings: train, one job a model, or train_..., one an experiment
 JOB_SECONDS = 5.0  # assumed for a job without records
-STEP_SECONDS = 0.1  # assumed for an optimiser step without records
 REFRESH = 15.0  # seconds after which the table of trainings is read again
 
 
