@@ -127,8 +127,8 @@ def test_inner_fluxes_balance_within_the_catchment(domain, splits, weights):
     assert (table.evapotranspiration.to_numpy() <= forcing.potential_evapotranspiration.values + 1e-5).all()
     assert (table.evapotranspiration > 0.3 * forcing.potential_evapotranspiration.values).all()
     assert table.baseflow_index.between(0.01, 0.99).all()
-    assert (table.greatest_snow_water > 5).all(), "winters of the synthetic climate are below freezing"
-    assert table.day_of_greatest_snow_water.between(60, 200).all(), "in winter"
+    assert (table.max_snow_water > 5).all(), "winters of the synthetic climate are below freezing"
+    assert table.day_of_max_snow_water.between(60, 200).all(), "in winter"
 
 
 def test_days_without_discharge_do_not_count(domain, splits, weights):

@@ -13,7 +13,7 @@ PROCESS = dissolved_oxygen()
 STREAM = {
     "elevation": 0.0, "mean_discharge": 2.0, "depth_coefficient": 0.5, "depth_exponent": 0.3,
     "velocity_coefficient": 0.2, "velocity_exponent": 0.3, "demand_supply": 0.0, "demand_decay": 0.35,
-    "sediment_demand": 0.0, "photosynthesis_efficiency": 0.0, "greatest_photosynthesis": 10.0, "respiration": 0.0,
+    "sediment_demand": 0.0, "photosynthesis_efficiency": 0.0, "max_photosynthesis": 10.0, "respiration": 0.0,
 }  # fmt: skip
 LIVING = STREAM | {
     "elevation": 300.0, "demand_supply": 1.5, "sediment_demand": 1.0, "photosynthesis_efficiency": 0.04, "respiration": 4.0,

@@ -265,7 +265,9 @@ def marks(axes, face, marker="o"):
 
 @pytest.fixture(scope="module")
 def drawn_series(folder):
-    return series.draw(folder / "domain.nc", folder / "skill.csv", simulations(folder, "temporal"), LABELS)
+    return series.draw(
+        folder / "domain.nc", folder / "skill.csv", simulations(folder, "temporal"), LABELS, most_days=1461
+    )
 
 
 def test_series_show_sites_by_the_rank_of_the_first_models_error(folder, drawn_series):
@@ -329,6 +331,8 @@ def test_series_show_the_last_days_and_each_of_few_sites_once(folder):
     figure = series.draw(folder / "domain.nc", folder / "single.csv", runs, most_days=90)
     assert len(figure.axes) == 1
     assert len(figure.axes[0].lines[0].get_ydata()) == 90
+    year = series.draw(folder / "domain.nc", folder / "single.csv", runs)
+    assert len(year.axes[0].lines[0].get_ydata()) == 366, "of water temperature, whose lines lie on each other"
 
 
 def test_series_name_what_is_missing(folder):

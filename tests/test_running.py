@@ -175,6 +175,12 @@ def test_trainings_are_long_and_known_one_by_one(tmp_path):
     pd.DataFrame(rows, columns=columns).to_csv(cost, index=False)
     assert Work({"train": 2}, results, cost, clock=clock).remaining_seconds() == 40 + 20
     assert Work({"train": 2, "leaf": 1}, results, cost, cores=4, clock=clock).remaining_seconds() == 40  # the longest
+    together = Work({"train_a_b": 1, "leaf": 1}, results, cost, cores=4, clock=clock)  # one job trains both models
+    assert together.remaining_seconds() == 40 + 20
+    together.start(1, "train_a_b")
+    clock.now = 7.0
+    assert together.finish(1) == 7.0 and together.remaining_seconds() == 30
+    clock.now = 0.0
     log = pd.DataFrame({"fold": [0], "seed": [0], "step": [900], "validation_loss": [0.5], "seconds": [80.0]})
     (results / "models/a/b").mkdir(parents=True)
     log.to_csv(results / "models/a/b/hbv.csv", index=False)
@@ -301,15 +307,15 @@ JOB = {
 TRAINS = """
 rule all:
     default_target: True
-    input: "results/small/weights.safetensors"
+    input: "results/small/curve.safetensors"
 
 rule train:
     input: "domain.nc", "splits.csv", "job.json"
-    output: "results/small/weights.safetensors", "results/small/log.csv"
+    output: "results/small/curve.safetensors", "results/small/curve.csv"
     log: "train.log"
     shell:
         "thalweg step train --domain {input[0]} --splits {input[1]} --settings \\"$(cat {input[2]})\\""
-        " --checkpoints checkpoints --names synthetic later curve --weights {output[0]} --log {output[1]} 2>> {log}"
+        " --checkpoints checkpoints --names synthetic later --output results/small 2>> {log}"
 """
 
 
@@ -324,11 +330,11 @@ def test_a_training_whose_process_outlives_snakemake_is_not_started_twice(projec
     main(["step", "split", "--domain", "domain.nc", "--settings", split.model_dump_json(), "--output", "splits.csv"])
     training = Training(steps=4000, patience=1000, window="200 days", spin_up="60 days", climate_attributes=False)
     training = training.model_dump(mode="json") | {"loss": "log_likelihood", "logarithmic_attributes": True}
-    (project / "job.json").write_text(json.dumps(JOB | {"training": training}))
+    (project / "job.json").write_text(json.dumps({"curve": JOB | {"training": training}}))
 
     first = subprocess.Popen(command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: read_process("checkpoints/running.lock"))
-    orphan = read_process("checkpoints/running.lock")
+    until(lambda: read_process("checkpoints/curve/running.lock"))
+    orphan = read_process("checkpoints/curve/running.lock")
     first.send_signal(signal.SIGKILL)
     first.wait()
     assert orphan.alive
@@ -338,11 +344,11 @@ def test_a_training_whose_process_outlives_snakemake_is_not_started_twice(projec
     waited = f"training synthetic/later/curve is already running in process {orphan.pid} on"
     assert waited in Path("train.log").read_text() and not orphan.alive
 
-    weights, values = checkpoint.load("results/small/weights.safetensors")
+    weights, values = checkpoint.load("results/small/curve.safetensors")
     words = ["--domain", "domain.nc", "--splits", "splits.csv", "--settings", (project / "job.json").read_text()]
-    words += ["--names", "synthetic", "later", "curve", "--weights", "alone.safetensors", "--log", "alone.csv"]
+    words += ["--names", "synthetic", "later", "--output", "alone"]
     main(["step", "train", *words, "--checkpoints", "others"])
-    alone, same = checkpoint.load("alone.safetensors")
+    alone, same = checkpoint.load("alone/curve.safetensors")
     assert values == same and all(torch.equal(tensor, alone[name]) for name, tensor in weights.items())
 
 

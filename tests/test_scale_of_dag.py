@@ -170,7 +170,7 @@ def children_seconds():
 def test_a_grid_of_twelve_models_and_fourteen_experiments_on_two_domains_is_planned_in_half_a_minute(tmp_path):
     models = {f"process-{number}": {**PROCESS, "hidden": 8 + number} for number in range(9)}
     models |= {f"lstm-{number}": {"kind": "sequence", "label": "LSTM", "hidden": 8 + number} for number in range(3)}
-    folder = workflow_with(grid(["one", "two"], models, EXPERIMENTS), tmp_path)
+    folder = workflow_with(grid(["one", "two"], models, EXPERIMENTS) | {"training_jobs": "model"}, tmp_path)
     before = children_seconds()
     jobs = planned(snakemake(folder, "--dry-run", "--quiet", "rules"))
     seconds = children_seconds() - before
@@ -180,12 +180,24 @@ def test_a_grid_of_twelve_models_and_fourteen_experiments_on_two_domains_is_plan
     assert seconds < 30
 
 
+def test_one_job_trains_all_models_of_an_experiment_unless_the_profile_of_a_cluster_asks_for_one_each(tmp_path):
+    models = {"one": PROCESS, "two": PROCESS, "climatology": {"kind": "climatology", "label": "climatology"}}
+    folder = workflow_with(grid(["france"], models, {"temporal": TEMPORAL}), tmp_path)
+    jobs = planned(snakemake(folder, "--dry-run", "--quiet", "rules"))
+    assert jobs["train_france_temporal"] == 1 and "train" not in jobs
+
+    cluster = folder / "profiles/slurm/config.yaml"
+    cluster.write_text(cluster.read_text().replace("executor: slurm", ""))  # its plugin is not needed to plan
+    jobs = planned(snakemake(folder, "--dry-run", "--quiet", "rules", "--profile", "profiles/slurm"))
+    assert jobs["train"] == 2 and "train_france_temporal" not in jobs
+
+
 def test_an_experiment_may_have_seeds_of_its_own(tmp_path):
     experiments = {"temporal": {**TEMPORAL, "seeds": [3, 4]}, "years-5": {**TEMPORAL, "training_years": 5}}
     folder = workflow_with(grid(["france"], {"process": PROCESS}, experiments), tmp_path)
     result = snakemake(folder, "--dry-run", "--printshellcmds")
     commands = re.findall(r"thalweg step train .*", result.stdout + result.stderr)
-    seeds = {"temporal" if "/temporal/" in command else "years-5": _seeds(command) for command in commands}
+    seeds = {"temporal" if "/temporal " in command else "years-5": _seeds(command) for command in commands}
     assert seeds == {"temporal": [3, 4], "years-5": [0]}
 
 
@@ -230,7 +242,12 @@ def test_the_models_of_a_study_can_be_told_apart_in_one_figure(name):
 PRETENDS = """#!/bin/sh
 # Makes every file that it is asked to write, but for the training of one model, which fails.
 [ "$1" = fetch ] && { mkdir -p "data/$2"; : > "data/$2/dataset.json"; exit; }
-case "$*" in "step train "*" broken "*) echo "no memory is left" >&2; exit 1;; esac
+if [ "$2" = train ]; then
+  model=$(expr "$*" : '.*--settings {"\\([a-z]*\\)"') folder=$(expr "$*" : '.*--output \\([^ ]*\\)')
+  [ "$model" = broken ] && { echo "no memory is left" >&2; exit 1; }
+  mkdir -p "$folder" && : > "$folder/$model.safetensors" && : > "$folder/$model.csv"
+  exit
+fi
 for path in "$@"; do
   case "$path" in results/*) mkdir -p "$(dirname "$path")"; [ -e "$path" ] || : > "$path";; esac
 done
@@ -240,7 +257,7 @@ done
 @pytest.mark.long
 def test_a_training_that_fails_leaves_the_others_usable_and_only_it_is_made_again(tmp_path):
     models = {"sound": PROCESS, "broken": PROCESS, "climatology": {"kind": "climatology", "label": "climatology"}}
-    folder = workflow_with(grid(["france"], models, {"temporal": TEMPORAL}), tmp_path)
+    folder = workflow_with(grid(["france"], models, {"temporal": TEMPORAL}) | {"training_jobs": "model"}, tmp_path)
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "thalweg").write_text(PRETENDS)

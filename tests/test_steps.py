@@ -1,6 +1,7 @@
 """The steps of the workflow on one small domain: sampled places to verdict-ready tables, ensembles, several variables at once."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -75,6 +76,20 @@ def simulate(folder, *weights, **jobs):
     return {name: f"{folder}/{name}.nc" for name in jobs}
 
 
+def train(folder, output=None, **jobs):
+    """Run the step train; weights and logs are next to the domain unless told otherwise."""
+    data = [
+        "--domain",
+        f"{folder}/domain.nc",
+        "--splits",
+        f"{folder}/splits.csv",
+        "--checkpoints",
+        f"{folder}/checkpoints",
+    ]
+    names = ["--names", "synthetic", "later", "--output", str(output or folder)]
+    main(["step", "train", *data, "--settings", json.dumps(jobs), *names])
+
+
 def score(folder, *names):
     """Run the step score; the file it writes."""
     path = f"{folder}/scores.csv"
@@ -84,20 +99,8 @@ def score(folder, *names):
 
 
 def test_sampled_places_are_taken_to_tables_by_the_steps_of_gauges(folder):
-    data = ["--domain", f"{folder}/domain.nc", "--splits", f"{folder}/splits.csv"]
     weights = f"{folder}/curve.safetensors"
-    trained = [
-        *data,
-        "--weights",
-        weights,
-        "--names",
-        "synthetic",
-        "later",
-        "curve",
-        "--settings",
-        json.dumps(job(CURVE)),
-    ]
-    main(["step", "train", *trained, "--checkpoints", f"{folder}/c", "--log", f"{folder}/log.csv"])
+    train(folder, curve=job(CURVE))
     mean = {"kind": "ensemble", "label": "", "members": ["curve", "season"]}
     made = simulate(
         folder, weights, mean=job(mean), curve=job(CURVE), season=job(SEASON)
@@ -120,6 +123,33 @@ def test_sampled_places_are_taken_to_tables_by_the_steps_of_gauges(folder):
     assert set(summary.metric) == {"RMSE", "NSE"} and (summary.places == 6).all()
     assert set(summary.unit[summary.metric == "RMSE"]) == {"mg/l"} and set(summary.variable) == {"nitrate"}
     assert set(pd.read_csv(folder / "comparison.csv").metric) == {"RMSE"}
+
+
+def test_a_model_that_fails_leaves_what_the_others_have_learned(folder, capsys):
+    """Their weights are those of a job of their own, also when the job is run again after the mend, without training again."""
+    broken = job(CURVE, variables={"discharge": 1.0})
+    other = job(CURVE | {"hidden": 9})
+    with pytest.raises(SystemExit):
+        train(folder, curve=job(CURVE), broken=broken, other=other)
+    assert "broken: synthetic/observed: " in capsys.readouterr().err
+    assert not (folder / "broken.safetensors").exists()
+    assert set(pd.read_csv(folder / "other.csv").model) == {"other"}
+
+    checkpoints = {path: path.stat().st_mtime_ns for path in folder.glob("checkpoints/*/*/*.safetensors")}
+    assert len(checkpoints) == 2
+    train(folder, folder / "again", curve=job(CURVE), other=other)
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("checkpoints/*/*/*.safetensors")} == checkpoints
+    train(folder, folder / "alone", other=other)
+    shutil.rmtree(folder / "checkpoints")
+    train(folder, folder / "anew", other=other)
+    kept = (folder / "other.safetensors").read_bytes()
+    assert all((folder / name / "other.safetensors").read_bytes() == kept for name in ("again", "alone", "anew"))
+
+
+def test_what_a_training_used_is_in_its_log(folder):
+    train(folder, curve=job(CURVE))
+    last = pd.read_csv(folder / "curve.csv").iloc[-1]
+    assert last.cpu_seconds > 0 and last.seconds > 0 and 50 < last.peak_memory_MB < 10_000
 
 
 def test_a_climatology_and_an_ensemble_are_of_all_variables_of_an_experiment(sites, folder):

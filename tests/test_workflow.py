@@ -69,7 +69,7 @@ def changed_params(result):
 
 def stage(rule):
     """A rule's name without the experiment that it is of, where there is a rule for each."""
-    return re.match(r"simulate|analysis_(elasticity|internal_fluxes)|.*", rule)[0]
+    return re.match(r"train|simulate|analysis_(elasticity|internal_fluxes)|.*", rule)[0]
 
 
 @contextmanager

@@ -220,6 +220,6 @@ def parse_quantity(text, to):
 
 def unit_text(unit):
     """A unit as written in figures and pages: "°C" for degC, "K" for its differences, "m³/s" for m3/s, "W/m²" for W/m**2."""
-    text = str(unit).replace("delta_degC", "K").replace("degC", "°C").replace("**", "")
+    text = str(unit).replace("delta_degC", "K").replace("degC", "°C").replace("**(", "^(").replace("**", "")
     text = re.sub(r"(?<=[A-Za-z])[23](?!\d)", lambda digit: "²³"[int(digit[0]) - 2], text)
     return re.sub(r"\bu(?=g|mol)", "µ", text)

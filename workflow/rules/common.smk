@@ -4,11 +4,13 @@ The runs, experiments and models of a job are chosen by :mod:`thalweg.experiment
 """
 
 from thalweg.experiments import plan, register
+from thalweg.experiments.priority import training_seconds
 from thalweg.settings.study import TRAINED
 
 RUNS = plan.runs(study)
 EXPERIMENTS = plan.experiments(study)
 ESTIMATORS = plan.estimators(study)
+FIRST = 10**6  # priority of data, which all else waits for; that of trainings is their seconds, of other jobs 0
 LIGHT = {"mem": "2GB", "runtime": "30m"}
 GPU = 1 if study.device == "cuda" else 0
 BLOCKS = [f"{name}={RESULTS}/domains/{name}.nc" for name in (*plan.domains(study), *plan.leaf_kinds(study))]
@@ -29,8 +31,9 @@ def jobs_of(domain, experiment):
 
 
 def run_settings(wildcards):
-    """Settings of one model in one experiment, as JSON."""
-    return as_json(plan.job(study, wildcards.domain, wildcards.experiment, wildcards.model))
+    """Settings of one model in one experiment, as JSON by its name."""
+    run = wildcards.domain, wildcards.experiment, wildcards.model
+    return as_json({wildcards.model: plan.job(study, *run)})
 
 
 def table(path, title, category, **labels):

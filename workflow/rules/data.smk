@@ -31,6 +31,7 @@ rule fetch:
         f"{RESULTS}/logs/fetch/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fetch/{{dataset}}.tsv"
+    priority: FIRST
     resources:
         runtime="2h",
     params:
@@ -57,6 +58,7 @@ rule domain:
         f"{RESULTS}/benchmarks/domain/{{domain}}.tsv"
     wildcard_constraints:
         domain="|".join(study.domains) or "(?!)",
+    priority: FIRST
     resources:
         mem="2GB",
     params:

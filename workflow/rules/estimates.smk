@@ -4,6 +4,8 @@ Reads data/{leaf,leaf-lce,davos} and domains; writes domains/<kind>.nc, simulati
 leaf, canopy, twin_priors and twin_river.
 """
 
+from thalweg.settings.leaf import LEAVES
+
 LEAF_TABLES = ("curves", "fits", "parameters", "parameter_skill", "points")
 CANOPY_TABLES = ("evidence", "parameters", "daily", "cycle")
 PRIOR_TABLES = ("scores", "confusion", "margins", "evidence")
@@ -25,7 +27,7 @@ rule leaf:
     benchmark:
         f"{RESULTS}/benchmarks/leaf/{{kind}}.tsv"
     wildcard_constraints:
-        kind="|".join(plan.LEAVES),
+        kind="|".join(LEAVES),
     threads: study.threads
     resources:
         mem="2GB",
@@ -34,7 +36,7 @@ rule leaf:
         settings=lambda wildcards: as_json(study.leaf),
         dataset=subpath(input.dataset, parent=True),
         output=subpath(output.points, parent=True),
-        code=fingerprint("thalweg.cli.steps.leaf"),
+        code=lambda wildcards: fingerprint("thalweg.cli.steps.leaf", reader(LEAVES[wildcards.kind].builder[0]).__name__),
     message:
         "Learning photosynthesis from {wildcards.kind}"
     shell:
@@ -112,6 +114,7 @@ rule twin_priors:
         f"{RESULTS}/logs/twin_priors/{{domain}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/twin_priors/{{domain}}.tsv"
+    priority: 100  # s, about
     threads: study.threads
     resources:
         mem="4GB",
@@ -138,6 +141,7 @@ rule twin_river:
         f"{RESULTS}/logs/twin_river/{{domain}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/twin_river/{{domain}}.tsv"
+    priority: 100  # s, about
     threads: study.threads
     resources:
         mem="4GB",

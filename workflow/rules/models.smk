@@ -2,8 +2,10 @@
 
 Reads results/<study>/domains/<domain>.nc; writes splits, models (weights and logs) and simulations, with parameters and internal
 fluxes of processes. Checkpoints are outside the declared outputs, so that a killed job resumes. The models of an
-experiment are trained one job each, and simulated in one job.
+experiment are trained in one job, or in one job each (training_jobs), and simulated in one job.
 """
+
+TRAINING = {"gpu": GPU, "mem": lambda wildcards, attempt: f"{4 * attempt}GB", "runtime": "4h"}
 
 
 rule split:
@@ -20,6 +22,7 @@ rule split:
         f"{RESULTS}/logs/split/{{domain}}/{{experiment}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/split/{{domain}}/{{experiment}}.tsv"
+    priority: FIRST
     resources:
         **LIGHT,
     params:
@@ -33,33 +36,70 @@ rule split:
         "thalweg step split --domain {input.domain} --settings {params.settings:q} --output {output.splits} > {log} 2>&1"
 
 
-rule train:
-    input:
-        domain=rules.domain.output.domain,
-        splits=rules.split.output.splits,
-    output:
-        weights=f"{RESULTS}/models/{{domain}}/{{experiment}}/{{model}}.safetensors",
-        log=f"{RESULTS}/models/{{domain}}/{{experiment}}/{{model}}.csv",
-    log:
-        f"{RESULTS}/logs/train/{{domain}}/{{experiment}}/{{model}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/train/{{domain}}/{{experiment}}/{{model}}.tsv"
-    threads: study.threads
-    resources:
-        gpu=GPU,
-        mem=lambda wildcards, attempt: f"{4 * attempt}GB",
-        runtime="4h",
-    params:
-        settings=run_settings,
-        checkpoints=f"{RESULTS}/checkpoints/{{domain}}/{{experiment}}/{{model}}",
-        code=lambda wildcards: code_of("thalweg.cli.steps.train", run_settings(wildcards)),
-    message:
-        "Training {wildcards.model} on {wildcards.domain}, {wildcards.experiment}: every fold and seed"
-    shell:
-        "thalweg step train --domain {input.domain} --splits {input.splits} --settings {params.settings:q}"
-        " --checkpoints {params.checkpoints} --threads {threads}"
-        " --names {wildcards.domain} {wildcards.experiment} {wildcards.model}"
-        " --weights {output.weights} --log {output.log} 2> {log}"
+TRAIN = (
+    "thalweg step train --domain {input.domain} --splits {input.splits} --settings {params.settings:q}"
+    " --checkpoints {params.checkpoints} --threads {threads} --names {params.names} --output {params.folder} 2> {log}"
+)
+
+
+if study.training_jobs == "model":
+
+    rule train:
+        input:
+            domain=rules.domain.output.domain,
+            splits=rules.split.output.splits,
+        output:
+            weights=f"{RESULTS}/models/{{domain}}/{{experiment}}/{{model}}.safetensors",
+            log=f"{RESULTS}/models/{{domain}}/{{experiment}}/{{model}}.csv",
+        log:
+            f"{RESULTS}/logs/train/{{domain}}/{{experiment}}/{{model}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/train/{{domain}}/{{experiment}}/{{model}}.tsv"
+        threads: study.threads
+        resources:
+            **TRAINING,
+        params:
+            settings=run_settings,
+            names=["{domain}", "{experiment}"],
+            folder=subpath(output[0], parent=True),
+            checkpoints=f"{RESULTS}/checkpoints/{{domain}}/{{experiment}}",
+            code=lambda wildcards: code_of("thalweg.cli.steps.train", run_settings(wildcards)),
+        message:
+            "Training {wildcards.model} on {wildcards.domain}, {wildcards.experiment}: every fold and seed"
+        shell:
+            TRAIN
+
+else:
+    for (domain, experiment), seconds in training_seconds(study, BASE / "docs/results").items():
+        run, models = f"{domain}/{experiment}", plan.trained_models(study, domain, experiment)
+        settings = as_json({model: plan.job(study, domain, experiment, model) for model in models})
+
+        rule:
+            name:
+                f"train_{domain}_{experiment}".replace("-", "_")
+            input:
+                domain=f"{RESULTS}/domains/{domain}.nc",
+                splits=f"{RESULTS}/splits/{run}.csv",
+            output:
+                [f"{RESULTS}/models/{run}/{model}.{end}" for model in models for end in ("safetensors", "csv")],
+            log:
+                f"{RESULTS}/logs/train/{run}.log",
+            benchmark:
+                f"{RESULTS}/benchmarks/train/{run}.tsv"
+            priority: seconds
+            threads: study.threads
+            resources:
+                **TRAINING,
+            params:
+                settings=settings,
+                names=[domain, experiment],
+                folder=subpath(output[0], parent=True),
+                checkpoints=f"{RESULTS}/checkpoints/{run}",
+                code=code_of("thalweg.cli.steps.train", settings),
+            message:
+                f"Training {', '.join(models)} on {domain}, {experiment}: every fold and seed"
+            shell:
+                TRAIN
 
 
 for domain, experiment in EXPERIMENTS:

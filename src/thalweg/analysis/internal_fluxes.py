@@ -105,8 +105,8 @@ def inner_fluxes(domain, splits, job, weights):
 
     Returns:
         DataFrame with a row per seed and gauge: seed, place, evapotranspiration (mm/day, over the days of observed
-        discharge), baseflow_index (dimensionless, NaN if the process has none), greatest_snow_water (mm, mean over
-        water years) and day_of_greatest_snow_water (days since 1 October, median over years with at least 1 mm).
+        discharge), baseflow_index (dimensionless, NaN if the process has none), max_snow_water (mm, mean over
+        water years) and day_of_max_snow_water (days since 1 October, median over years with at least 1 mm).
     """
     seen = spatial_domain(domain, job.model)
     models, scaling = trained_models(job.model, seen, weights)
@@ -135,8 +135,8 @@ def inner_fluxes(domain, splits, job, weights):
                         "place": domain.place_ids[some],
                         "evapotranspiration": evaporated / np.maximum(counted.sum(0), 1),
                         "baseflow_index": share if lowest else np.nan,
-                        "greatest_snow_water": maximum,
-                        "day_of_greatest_snow_water": day,
+                        "max_snow_water": maximum,
+                        "day_of_max_snow_water": day,
                     }
                 )
             )

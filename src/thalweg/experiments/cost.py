@@ -1,7 +1,8 @@
-"""Run time, memory and optimiser steps of each experiment, from the benchmark files of Snakemake and from training logs.
+"""Run time, memory and optimiser steps of each experiment, from training logs and from the benchmark files of Snakemake.
 
-Snakemake's benchmark files (columns s, cpu_time in seconds, max_rss in MB) are of a job's last run only: a training that was
-interrupted and resumed has its whole time in the training log, whose ``seconds`` continue from the checkpoint.
+A training job may train all models of an experiment, so a training measures itself: its log has what it used
+(:class:`thalweg.learn.usage.Usage`), also in earlier, interrupted processes. Other jobs have Snakemake's benchmark files (columns
+s, cpu_time in seconds, max_rss in MB), which are of their last run only.
 """
 
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-ALL = "all"  # denotes all models of an experiment, and all experiments of the grid
+from thalweg.experiments.priority import ALL
+
 OF_EXPERIMENT = ("simulate", "score")  # jobs of all models of an experiment
 COUNTS = ("trainings", "steps")  # whole numbers, though those of an estimate are not known
 GROUPS = ("figure", "analysis")  # stages of several names
@@ -23,7 +25,7 @@ def cost(results, runs, estimates=()):
     """The cost of every run, of every experiment and of the grid.
 
     Args:
-        results: folder of the study, with benchmarks/train/<run>.tsv, benchmarks/{simulate,score}/<experiment>.tsv and models/<run>.csv.
+        results: folder of the study, with models/<run>.csv and benchmarks/{simulate,score}/<experiment>.tsv.
         runs: ``(domain, experiment, model)`` of each run.
         estimates: ``(kind, domain)`` of each job that trains all models of all its experiments, as for leaves and the canopy, with
             benchmarks/<kind>/<domain>.tsv.
@@ -33,8 +35,9 @@ def cost(results, runs, estimates=()):
         and scores of all its models; a row per estimate, with the experiment :data:`ALL` and its kind as model; and at the end one
         that is :data:`ALL` in domain, experiment and model, with
 
-        - ``jobs``: of the workflow; ``jobs_measured``: those with a benchmark file;
-        - ``wall_seconds``, ``cpu_seconds``: of the jobs measured, ``peak_memory_MB``: the maximum of one of them;
+        - ``jobs``: a run, a simulation, scores and an estimate are one each; ``jobs_measured``: those with a measurement;
+        - ``wall_seconds``, ``cpu_seconds``: of the jobs measured, ``peak_memory_MB``: the maximum of one of them. Those of a run
+          are of its trainings: the start of the process and the reading of data are in :func:`stages` only;
         - ``trainings``: folds times seeds, ``steps``: optimiser steps of them all, NaN for an estimate, which has no log;
         - ``training_seconds``: of all trainings, by their logs; ``seconds_per_training``: their mean.
 
@@ -102,19 +105,21 @@ def _estimate(results, kind, domain):
 
 
 def _run(results, domain, experiment, model):
-    run = f"{domain}/{experiment}/{model}"
-    log = results / "models" / f"{run}.csv"
-    path = results / "benchmarks" / "train" / f"{run}.tsv"
-    measured = [_benchmark(path)] if path.exists() else []
-    trainings = _last_rows(log) if log.exists() else None
+    log = results / "models" / domain / experiment / f"{model}.csv"
+    names = {"domain": domain, "experiment": experiment, "model": model}
+    if not log.exists():
+        return {**names, **_measured(0, []), **dict.fromkeys(COUNTS, 0), "training_seconds": np.nan}
+    trainings = _last_rows(log)
     return {
-        "domain": domain,
-        "experiment": experiment,
-        "model": model,
-        **_measured(int(log.exists()), measured),
-        "trainings": 0 if trainings is None else len(trainings),
-        "steps": 0 if trainings is None else trainings.step.sum(),
-        "training_seconds": np.nan if trainings is None else trainings.seconds.sum(),
+        **names,
+        "jobs": 1,
+        "jobs_measured": 1,
+        "wall_seconds": trainings.seconds.sum(),
+        "cpu_seconds": trainings.cpu_seconds.sum(),
+        "peak_memory_MB": trainings.peak_memory_MB.max(),
+        "trainings": len(trainings),
+        "steps": trainings.step.sum(),
+        "training_seconds": trainings.seconds.sum(),
     }
 
 

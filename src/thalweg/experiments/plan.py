@@ -7,6 +7,7 @@ from pathlib import Path
 
 from thalweg.basin.observables import observable
 from thalweg.datasets import reader
+from thalweg.settings.leaf import LEAVES
 from thalweg.settings.study import TRAINED
 
 MAX_DRAWN = 7  # models in a figure of maps or hydrographs
@@ -31,6 +32,19 @@ def runs(study, condition=lambda experiment: True):
 def trainings(study):
     """The runs whose model is trained."""
     return [run for run in runs(study) if study.models[run[-1]].kind in TRAINED]
+
+
+def trained_models(study, domain, experiment):
+    """The models of an experiment that are trained."""
+    return [name for name in study.experiments[domain][experiment].models if study.models[name].kind in TRAINED]
+
+
+def training_steps(study, domain, experiment):
+    """Optimiser steps of all trainings of an experiment, at most."""
+    settings = study.experiments[domain][experiment]
+    repeated = (settings.tested_folds or settings.folds) * len(settings.seeds or study.seeds)
+    models = trained_models(study, domain, experiment)
+    return repeated * sum(study.training_of(name, settings).steps for name in models)
 
 
 def experiments_where(study, condition):
@@ -682,12 +696,6 @@ def on_networks(study):
 
 # Leaves
 
-LEAVES = {  # kind of leaves -> dataset, and the attribute on the axis of its parameters, label and held-out group
-    "leaf": ("leaf", ("mean_leaf_temperature", "leaf temperature [°C]", "curves")),
-    "leaf_stomata": ("leaf", None),
-    "leaf_lce": ("leaf-lce", ("growth_temperature", "growth temperature [°C]", "species")),
-}
-
 
 def leaf_kinds(study):
     """Kinds of leaves in a study."""
@@ -696,29 +704,29 @@ def leaf_kinds(study):
 
 def leaf_dataset(study, kind):
     """The record of the dataset of a kind of leaves."""
-    return f"{study.data}/{LEAVES[kind][0]}/dataset.json"
+    return f"{study.data}/{LEAVES[kind].dataset}/dataset.json"
 
 
 def leaf_curves(study):
     """(kind,) of those whose curves are drawn."""
-    return [(kind,) for kind in leaf_kinds(study) if LEAVES[kind][1]]
+    return [(kind,) for kind in leaf_kinds(study) if LEAVES[kind].attribute]
 
 
 def leaf_parameters(study):
     """(kind,) of those whose parameters are drawn, because whole curves were held out."""
-    return [(kind,) for (kind,) in leaf_curves(study) if LEAVES[kind][1][2] in study.leaf.held_out]
+    return [(kind,) for (kind,) in leaf_curves(study) if LEAVES[kind].held_out in study.leaf.held_out]
 
 
 def leaf_attribute(study, kind):
     """The attribute on the axis of leaf parameters."""
-    return LEAVES[kind][1][0]
+    return LEAVES[kind].attribute
 
 
 def leaf_attribute_label(study, kind):
     """Its label."""
-    return LEAVES[kind][1][1]
+    return LEAVES[kind].label
 
 
 def leaf_experiment(study, kind):
     """The held-out group for predicted parameters."""
-    return LEAVES[kind][1][2]
+    return LEAVES[kind].held_out

@@ -13,12 +13,12 @@ import yaml
 from safetensors import safe_open
 
 from thalweg.experiments.cost import ALL
+from thalweg.experiments.priority import STEP_SECONDS
 from thalweg.settings.study import TRAINED
 
 RUN = ("domain", "experiment", "model")
-TRAINING = "train"  # the rule whose jobs are in the table of trainings
+TRAINING = "train"  # the rules whose jobs are in the table of trainings: train, one job a model, or train_..., one an experiment
 JOB_SECONDS = 5.0  # assumed for a job without records
-STEP_SECONDS = 0.1  # assumed for an optimiser step without records
 REFRESH = 15.0  # seconds after which the table of trainings is read again
 
 
@@ -196,14 +196,16 @@ class Work:
     def _left(self):
         """Seconds left of every running or waiting job."""
         left, running, failed = [], Counter(rule for rule, _ in self.running.values()), Counter(self.failed.values())
+        training = 0
         for rule, count in self.jobs.items():
             unfinished = max(count - len(self.seconds[rule]) - failed[rule], 0)
-            if rule == TRAINING:
-                left += self._trainings_left(unfinished)
+            if _trains(rule):
+                training += unfinished
             else:
                 left += (unfinished - running[rule]) * [self._expected(rule)]
+        left += self._trainings_left(training)
         for rule, began in self.running.values():
-            if rule != TRAINING:
+            if not _trains(rule):
                 spent = self.clock() - began
                 left.append(max(self._expected(rule) - spent, spent / 10))
         return left
@@ -221,7 +223,7 @@ class Work:
         return (left + max(jobs - len(left), 0) * [usual])[:jobs]
 
     def _runs(self):
-        """Seconds left and total seconds of every trained run; None before the study has written its configuration."""
+        """Seconds left and total seconds of what every training job trains; None before the study has written its configuration."""
         if self.clock() - self._read >= REFRESH:
             self._read = self.clock()
             try:
@@ -231,5 +233,11 @@ class Work:
             guess = (table.steps - table.step).clip(lower=0) * STEP_SECONDS
             table["remaining_seconds"] = table.remaining_seconds.fillna(guess)
             table["expected"] = table.seconds + table.remaining_seconds
-            self._trainings = table.groupby(list(RUN))[["remaining_seconds", "expected"]].sum()
+            of_a_job = RUN if TRAINING in self.jobs else RUN[:2]
+            self._trainings = table.groupby(list(of_a_job))[["remaining_seconds", "expected"]].sum()
         return self._trainings
+
+
+def _trains(rule):
+    """Whether the jobs of a rule are trainings."""
+    return rule == TRAINING or rule.startswith(f"{TRAINING}_")

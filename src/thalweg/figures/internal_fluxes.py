@@ -15,8 +15,8 @@ from thalweg.figures.style import (
     legend_below,
     letter,
     looks,
-    note,
     number,
+    stated,
     styled,
     wrap,
 )
@@ -76,6 +76,8 @@ def draw(untrained_csv, evidence_csv, labels=None, models=None):
 
     figure = Figure(figsize=(WIDTH * max(len(look), 2) / MOST_LINES, 4.0), layout="constrained")
     panels = figure.subplots(len(ROWS), len(look), squeeze=False, sharex="row", sharey="row")
+    for position, (axes, each) in enumerate(zip(panels[0], look.values())):
+        letter(axes, position, wrap(each.label, 1.3))
     for row, (flux, (target, simulated, estimated)) in zip(panels, ROWS.items()):
         known = means[[target, flux]].dropna()
         for axes, (model, each) in zip(row, look.items()):
@@ -91,12 +93,10 @@ def draw(untrained_csv, evidence_csv, labels=None, models=None):
             text = f"ρ = {number(effect_of(evidence, model, f'{flux}_rank_correlation')['effect'])}"
             if flux in TRIVIAL and axes is row[0]:
                 trivial = effect_of(evidence, "budyko", f"{flux}_rank_correlation")
-                text += f"\n(Budyko {number(trivial['effect'])})"
-            note(axes, text if points[flux].notna().any() else "the process has none")
+                text += f" (Budyko {number(trivial['effect'])})"
+            stated(axes, text if points[flux].notna().any() else "the process has none")
             axes.grid(True)
             axes.set_xlabel(estimated, fontsize=7)
         row[0].set_ylabel(simulated, fontsize=7)
-    for position, (axes, each) in enumerate(zip(panels[0], look.values())):
-        letter(axes, position, wrap(each.label, 1.3))
     legend_below(figure, [*dots_of(look), dot("Budyko's curve", QUIET)])
     return figure

@@ -14,7 +14,7 @@ COLUMNS = (
 LOSSES = {"training_loss": "training loss", "validation_loss": "validation loss"}
 MOST_COLUMNS, MOST_EXPERIMENTS = 3, 9  # on a page
 NARROW = 3  # largest over smallest loss below which ticks are evenly spaced
-TICKS = (1, 1.5, 2, 3, 4, 6, 8)  # within a decade, otherwise
+TICKS = {10: (1, 1.5, 2, 3, 4, 6, 8), 100: (1, 3), float("inf"): (1,)}  # within a decade, up to that ratio of losses
 
 
 FIGURE = Declared(
@@ -72,7 +72,7 @@ def draw(training_csvs, labels=None, unit="dimensionless"):
                 _line(axes, group[group.model == model].dropna(subset=loss).groupby("step")[loss], look[model])
             axes.set_yscale("log")
             low, high = axes.get_ylim()
-            axes.yaxis.set_major_locator(MaxNLocator(4) if high < NARROW * low else LogLocator(subs=TICKS))
+            axes.yaxis.set_major_locator(MaxNLocator(4) if high < NARROW * low else _ticks(high / low))
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.yaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -93,6 +93,11 @@ def _read(path):
     if missing:
         raise ValueError(f"{path}: column {missing[0]!r} is missing; a training log has {', '.join(COLUMNS)}")
     return log
+
+
+def _ticks(ratio):
+    """Ticks of a logarithmic axis that are few enough to be read, by the ratio of its ends."""
+    return LogLocator(subs=next(ticks for most, ticks in TICKS.items() if ratio <= most))
 
 
 def _line(axes, runs, look):

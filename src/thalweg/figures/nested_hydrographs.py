@@ -75,7 +75,7 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, b
     figure.suptitle(f"{domain}, {experiment}: a flood at gauges from upstream to downstream", x=0.01, ha="left")
     panels = figure.subplots(len(chosen), 1, sharex=True, squeeze=False)[:, 0]
     for position, (axes, gauge) in enumerate(zip(panels, chosen)):
-        letter(axes, position, gauge_name(place, gauge, longest=36))
+        letter(axes, position, gauge_name(place, gauge))
         for model, run in runs.items():
             draw_run(axes, run.sel(place=gauge, time=time), look[model])
         flow = observed.sel(place=gauge, time=time)

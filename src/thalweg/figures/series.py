@@ -32,6 +32,7 @@ REQUIRED = ("simulated", "observed", "tested", "trained")
 USES = ("held-out sample", "training sample", "unused sample")
 FILLED, OPEN, NEITHER = OBSERVED, "white", "0.75"
 PANEL_HEIGHT = 1.5  # inch
+MOST_DAYS, YEAR = 1461, 366  # drawn
 CROWDED = 400  # samples in a panel above which marks shrink
 
 
@@ -48,7 +49,7 @@ FIGURE = Declared(
 
 
 @styled
-def draw(domain_path, skill_csv, simulations, labels=None, metric="RMSE", most_days=1461):
+def draw(domain_path, skill_csv, simulations, labels=None, metric="RMSE", most_days=None):
     """A row per place: the models as lines, held-out samples as filled marks, training samples as open ones.
 
     Args:
@@ -58,7 +59,8 @@ def draw(domain_path, skill_csv, simulations, labels=None, metric="RMSE", most_d
             first four are drawn.
         labels: model -> label, in the study's order.
         metric: of :data:`thalweg.metrics.scores.METRICS`.
-        most_days: the last days of the sampled period that are drawn.
+        most_days: the last days of the sampled period that are drawn; None for four years, or one of a variable with a strong
+            season, such as water temperature, whose lines otherwise lie on each other.
 
     Returns:
         matplotlib Figure. A line is the mean over seeds (and folds, where a place is tested in several), the band behind
@@ -78,9 +80,9 @@ def draw(domain_path, skill_csv, simulations, labels=None, metric="RMSE", most_d
     runs = {model: _read(path, list(chosen.values())) for model, path in simulations.items()}
     samples = runs[first]
     time = pd.DatetimeIndex(samples.time[samples.observed.notnull().any("place")])
-    time = pd.date_range(time[0], time[-1])[-most_days:]
-    look = looks(list(simulations), labels)
     logarithmic = about["variable"] not in LINEAR
+    time = pd.date_range(time[0], time[-1])[-(most_days or (MOST_DAYS if logarithmic else YEAR)) :]
+    look = looks(list(simulations), labels)
     name = wrap(about["variable"].replace("_", " "), 0.85 * PANEL_HEIGHT)
 
     figure = Figure(figsize=(WIDTH, PANEL_HEIGHT * len(chosen) + 0.9), layout="constrained")

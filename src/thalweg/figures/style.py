@@ -171,6 +171,11 @@ def note(axes, text, height=0.97, anchor="top"):
     axes.text(0.03, height, text, transform=axes.transAxes, va=anchor, fontsize=6.5, zorder=5, bbox=box)
 
 
+def stated(axes, text):
+    """Numbers above a panel, where they hide no data: below its letter and title, where it has them."""
+    axes.set_title("\n".join(filter(None, [axes.get_title(loc="left"), text])), loc="left")
+
+
 def statement(axes, handles, title="", loc="upper left"):
     """A small legend within a panel, above the data, that states a number of each model."""
     return axes.legend(

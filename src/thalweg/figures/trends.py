@@ -7,7 +7,18 @@ from matplotlib.figure import Figure
 from thalweg.analysis.trends import SUFFIXES, UNIT
 from thalweg.evaluation.evidence import read_evidence
 from thalweg.experiments.declared import Declared
-from thalweg.figures.style import MOST_LINES, WIDTH, colour_range, effect_of, letter, looks, note, number, styled, wrap
+from thalweg.figures.style import (
+    MOST_LINES,
+    WIDTH,
+    colour_range,
+    effect_of,
+    letter,
+    looks,
+    number,
+    stated,
+    styled,
+    wrap,
+)
 
 FLOWS = {"mean": "annual mean", "high": "98th percentile", "low": "10th percentile"}
 
@@ -47,6 +58,8 @@ def draw(trends_csv, evidence_csv, labels=None, models=None):
     look = looks(models, labels)
     figure = Figure(figsize=(WIDTH * max(len(look), 2) / MOST_LINES, 5.6), layout="constrained")
     panels = figure.subplots(len(SUFFIXES), len(look), squeeze=False, sharex="row", sharey="row")
+    for position, (axes, each) in enumerate(zip(panels[0], look.values())):
+        letter(axes, position, wrap(each.label, 1.3))
     for row, (flow, suffix) in zip(panels, SUFFIXES.items()):
         slopes = table[table.flow == flow]
         low, high, _ = colour_range(slopes[["observed_slope", "simulated_slope"]].to_numpy(), 1, 99)
@@ -59,12 +72,10 @@ def draw(trends_csv, evidence_csv, labels=None, models=None):
             axes.plot([low, high], [low, high], color="0.3", linewidth=0.8, zorder=1)
             axes.axhline(0, color="0.8", linewidth=0.6, zorder=0)
             axes.axvline(0, color="0.8", linewidth=0.6, zorder=0)
-            stated = effect_of(evidence, model, f"trend_correlation{suffix}")
-            note(axes, f"ρ = {number(stated['effect'])}, n = {len(points)}")
+            correlation = effect_of(evidence, model, f"trend_correlation{suffix}")["effect"]
+            stated(axes, f"ρ = {number(correlation)}, n = {len(points)}")
             axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), aspect="equal")
         row[0].set_ylabel(f"{FLOWS[flow]}, simulated\n[{UNIT}]", fontsize=7)
-    for position, (axes, each) in enumerate(zip(panels[0], look.values())):
-        letter(axes, position, wrap(each.label, 1.3))
     for axes in panels[-1]:
         axes.set_xlabel(f"observed\n[{UNIT}]", fontsize=7)
     return figure

@@ -185,10 +185,6 @@ class Symbol:
         """Whether this is a condition."""
         return self.graph.nodes[self.node][0] in COMPARISONS + LOGIC
 
-    def is_constant(self, value):
-        """Whether this is the constant ``value``."""
-        return self.graph.nodes[self.node] == ("constant", (value,))
-
     def __add__(self, other):
         return self.operation("add", self, other)
 

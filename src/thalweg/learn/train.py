@@ -10,6 +10,7 @@ import torch
 from tqdm import tqdm
 
 from thalweg.learn import checkpoint, optimisers
+from thalweg.learn.usage import Usage
 from thalweg.registry import load
 
 FINAL_LEARNING_RATE = 0.05  # share of the first rate at the end of the cosine schedule
@@ -136,7 +137,8 @@ def train(build, task, settings, seed, path, label="", stop=None):
         stop: optional function of the step, called after each; it may raise to end the run.
 
     Returns:
-        (model, log): the model with the weights that were best in validation; a list of dicts, one per validation.
+        (model, log): the model with the weights that were best in validation; a list of dicts, one per validation, with what
+        the training has used until then (:class:`~thalweg.learn.usage.Usage`), interruptions left out.
 
     Raises:
         TrainingError: if the loss remains not finite.
@@ -150,8 +152,7 @@ def train(build, task, settings, seed, path, label="", stop=None):
     progress = Progress()
     if Path(path).exists():
         best, progress = _restore(path, model, optimiser, generator)
-    saved = time.monotonic()
-    started = saved - (progress.log[-1]["seconds"] if progress.log else 0.0)
+    saved, usage = time.monotonic(), Usage(progress.log[-1] if progress.log else None)
     bar = tqdm(total=settings.steps, initial=progress.step, desc=label, unit="step", mininterval=5, file=sys.stderr)
 
     while not progress.finished:
@@ -198,7 +199,7 @@ def train(build, task, settings, seed, path, label="", stop=None):
                     "validation_loss": validation,
                     "learning_rate": learning_rate(settings, progress.step - 1),
                     "gradient_norm": norm.item(),
-                    "seconds": round(time.monotonic() - started, 2),
+                    **usage.until_now(),
                 }
             )
             bar.set_postfix(training=f"{loss.item():.3f}", validation=f"{validation:.3f}")

@@ -1,20 +1,54 @@
 """The block ``leaf``: photosynthesis learned from gas exchange."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
 from thalweg.schema import Count, Part, Settings
 
-LeafKind = Literal["leaf", "leaf_stomata", "leaf_lce"]
+
+class Leaves(NamedTuple):
+    """A kind of leaves.
+
+    Attributes:
+        builder: function that makes the domain and its curves of the dataset's folder, as module and name.
+        dataset: name in the catalogue.
+        meaning: for people.
+        attribute, label: of leaves, on the axis of their parameters; None where no curve is drawn.
+        held_out: the group whose predicted parameters are drawn against it.
+    """
+
+    builder: tuple[str, str]
+    dataset: str
+    meaning: str
+    attribute: str | None = None
+    label: str | None = None
+    held_out: str | None = None
+
+
+LEAVES = {
+    "leaf": Leaves(
+        ("leaf", "build"),
+        "leaf",
+        "A-Ci curves of one genotype",
+        *("mean_leaf_temperature", "leaf temperature [°C]", "curves"),
+    ),
+    "leaf_stomata": Leaves(("leaf", "build_stomata"), "leaf", "stomatal conductance of that genotype"),
+    "leaf_lce": Leaves(
+        ("leaf_lce", "build"),
+        "leaf-lce",
+        "598 A-Ci curves of 96 species",
+        *("growth_temperature", "growth temperature [°C]", "species"),
+    ),
+}
+LeafKind = Literal[tuple(LEAVES)]
 
 
 class LeafStudy(Settings):
     """Parameters of leaves, learned through the equations of photosynthesis and compared with fits of single curves."""
 
     kinds: Annotated[list[LeafKind], Field(min_length=1)] = Field(
-        description="datasets. leaf: A-Ci curves of one genotype; leaf_stomata: stomatal conductance of that genotype; "
-        "leaf_lce: 598 A-Ci curves of 96 species"
+        description="datasets. " + "; ".join(f"{name}: {leaves.meaning}" for name, leaves in LEAVES.items())
     )
     held_out: list[Literal["curves", "species", "locations"]] = Field(
         ["curves"],

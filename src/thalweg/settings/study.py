@@ -86,6 +86,10 @@ class Study(Settings):
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="device on which models are trained")
     threads: Count = Field(1, description="threads of one training; several trainings run in parallel")
+    training_jobs: Literal["experiment", "model"] = Field(
+        "experiment",
+        description="what one training job trains. experiment: all models of an experiment, one after another, so that the start of a process and the reading of data are paid once; model: one model, so that a cluster trains them side by side (profiles/slurm sets this). The numbers are the same",
+    )
     seeds: Annotated[list[int], Field(min_length=1)] = Field(
         [0, 1, 2], description="random seeds; every model is trained once for each"
     )

@@ -6,20 +6,19 @@ from pathlib import Path
 import torch
 
 from thalweg.analysis.leaf import parameter_skill, recover, run_study
-from thalweg.datasets import leaf, leaf_lce
+from thalweg.datasets import reader
 from thalweg.experiments.simulation import estimates
 from thalweg.schema import settings_from
-from thalweg.settings.leaf import LeafStudy
+from thalweg.settings.leaf import LEAVES, LeafStudy
 from thalweg.storage.fetch import read_record
 from thalweg.storage.store import provenance, write_netcdf, write_table
 
-BUILDERS = {"leaf": leaf.build, "leaf_stomata": leaf.build_stomata, "leaf_lce": leaf_lce.build}
 SYNTHETIC = "synthetic"
 
 
 def arguments(parser):
     parser.add_argument(
-        "--kind", required=True, choices=[*BUILDERS, SYNTHETIC], help="dataset, or synthetic leaves to recover"
+        "--kind", required=True, choices=[*LEAVES, SYNTHETIC], help="dataset, or synthetic leaves to recover"
     )
     parser.add_argument("--dataset", help="folder of the fetched dataset; none for synthetic leaves")
     parser.add_argument("--settings", required=True, help="the block leaf of the configuration, as JSON")
@@ -41,7 +40,8 @@ def run(args):
         record = provenance(json.loads(args.settings), seed=settings.seeds)
         tables = dict(zip(("recovery", "leaves"), recover(settings)))
     else:
-        domain, curves = BUILDERS[args.kind](args.dataset)
+        module, builder = LEAVES[args.kind].builder
+        domain, curves = getattr(reader(module), builder)(args.dataset)
         sources = {Path(args.dataset).name: read_record(args.dataset)}
         record = provenance(json.loads(args.settings), seed=settings.seeds, sources=sources)
         simulations, tables = run_study(domain, settings)

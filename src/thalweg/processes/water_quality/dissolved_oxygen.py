@@ -48,7 +48,7 @@ PARAMETERS = (
     Parameter(
         "photosynthesis_efficiency", 0.0, 0.1, "g/m**2/day/(W/m**2)", "oxygen produced per unit of light at low light"
     ),
-    Parameter("greatest_photosynthesis", 1.0, 30.0, "g/m**2/day", "oxygen production at saturating light"),
+    Parameter("max_photosynthesis", 1.0, 30.0, "g/m**2/day", "oxygen production at saturating light"),
     Parameter("respiration", 0.0, 15.0, "g/m**2/day", "respiration of the ecosystem at 20 degC"),
 )
 
@@ -123,7 +123,7 @@ def dissolved_oxygen():
         discharge = relative * p["mean_discharge"]
         depth = p["depth_coefficient"] * power(discharge, p["depth_exponent"])
         velocity = p["velocity_coefficient"] * power(discharge, p["velocity_exponent"])
-        maximum = p["greatest_photosynthesis"]
+        maximum = p["max_photosynthesis"]
         light = clip(forcing["shortwave_radiation"], 0.0, None)
         return {
             "saturation": saturation(temperature, pressure(p["elevation"])),
