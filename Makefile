@@ -2,6 +2,7 @@
 # make test    set up and pass the tests; make long-test those that take long
 # make golden  run the study 'smoke' and compare its numbers with those of tests/golden/smoke.json
 # make triton-test  on Linux: test the kernels for CUDA devices, without one (installs Triton, 200 MB)
+# make bmi-test  pass small trained models to the CSDMS bmi-tester, which it installs into an environment of its own
 # make record  also keep a record of the study in docs/results, and the claims that the README shows
 # make docs    build the documentation into site/index.html, which opens without a server
 # make figures draw all figures of the study again
@@ -12,7 +13,7 @@ PYTHON ?= python3
 CORES ?= all
 STUDY ?= default
 
-.PHONY: study test long-test golden triton-test figures record docs unlock clean
+.PHONY: study test long-test golden triton-test bmi-test figures record docs unlock clean
 
 study: .venv/installed
 	.venv/bin/thalweg study $(STUDY) --cores $(CORES)
@@ -30,6 +31,9 @@ golden: .venv/installed
 triton-test: .venv/installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[triton]'
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest tests/test_triton.py
+
+bmi-test: .venv/installed
+	.venv/bin/python tests/bmi_tester.py .venv/bmi-tester
 
 figures:
 	rm -rf results/$(STUDY)/figures

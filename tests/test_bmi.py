@@ -1,20 +1,22 @@
 """The Basic Model Interface: step by step as in one go, exact restarts, forcing from outside, errors that say what to do."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 import yaml
 
-from bmi_case import case, configure
-from conftest import ROOT
+from bmi_case import case, configure, trained, write_case
+from conftest import ROOT, make_sites
 from thalweg.learn.stepping import SteppingError, stepping
 from thalweg.library.bmi import DELAYED, BmiRiver, BmiThalweg
 from thalweg.library.bmi_component import BmiError
+from thalweg.library.model import PredictionWarning
 from thalweg.schema import ConfigError
 from thalweg.settings.bmi import BmiSettings
+from thalweg.storage.store import write_netcdf
 
 GAUGED, ROUTED = "basin_outlet_water_x-section__volume_flow_rate", "channel_water_x-section__volume_flow_rate"
 RAIN, RUNOFF = "atmosphere_water__precipitation_leq-volume_flux", "land_surface_water__runoff_volume_flux"
@@ -162,6 +164,35 @@ def test_a_restart_is_exact_at_any_step(cases, kind, tmp_path):
     check(new)
 
 
+def test_a_restart_with_newer_forcing_keeps_the_parameters(cases, tmp_path):
+    """Its climate indices would be of other years: without the state, the same days give another discharge."""
+    _, domain, path = cases("dynamic")
+    bmi = started(path)
+    bmi.update_until(450 * DAY)
+    bmi.save_state(tmp_path / "state.safetensors")
+    newer = {group: getattr(domain, group).isel(time=slice(440, None)) for group in ("forcing", "observed")}
+    write_netcdf(replace(domain, **newer).to_tree(), path.parent / "newer.nc", {})
+    settings = {"domain": "newer.nc", "end": "2001-05-14"}
+    new = started(configure(path.parent, "newer.yaml", state=str(tmp_path / "state.safetensors"), **settings))
+    with pytest.warns(PredictionWarning, match="does not cover 2000-01-01 to 2000-12-31"):
+        other = started(configure(path.parent, "newer.yaml", start="2001-03-26", **settings))
+    for _ in range(20):
+        for one in (bmi, new, other):
+            one.update()
+        np.testing.assert_array_equal(values(new, GAUGED), values(bmi, GAUGED))
+    assert not np.allclose(values(other, GAUGED), values(bmi, GAUGED), rtol=1e-2)
+
+
+def test_samples_at_places_are_predicted_from_a_steady_state(tmp_path):
+    """A process with a steady state begins there; its variable is that of the place's own unit."""
+    domain = make_sites(days=600)
+    model = trained(domain, "concentration_discharge")
+    bmi = started(write_case(tmp_path, model, domain))
+    assert bmi.get_output_var_names()[0] == "place__nitrate" and bmi.get_var_units("place__nitrate") == "mg/l"
+    expected = model.predict(domain).nitrate.values.T
+    np.testing.assert_allclose(run(bmi, 100, "place__nitrate"), expected[:100], **CLOSE)
+
+
 def test_the_river_alone_restarts_exactly(cases, tmp_path):
     _, _, path = cases("river")
     bmi, other = started(path, BmiRiver), started(path, BmiRiver)
@@ -179,15 +210,15 @@ def test_the_river_alone_restarts_exactly(cases, tmp_path):
 
 def test_forcing_can_be_set_for_a_step_and_must_be_set_after_the_domain_ends(cases):
     model, domain, path = cases("static")
-    bmi = started(configure(path.parent, "longer.yaml", start="2000-12-31", end="2001-05-16"))
+    bmi = started(configure(path.parent, "longer.yaml", end="2001-05-16"))
     doubled = domain.forcing.copy(deep=True)
-    while bmi.get_current_time() < 134 * DAY:
-        day = pd.Timestamp("2000-12-31") + pd.Timedelta(seconds=bmi.get_current_time())
+    doubled.precipitation[366:] *= 2
+    bmi.update_until(366 * DAY)
+    for _ in range(133):
         bmi.set_value(RAIN, 2 * values(bmi, RAIN))
-        doubled.precipitation.loc[{"time": day}] *= 2
         bmi.update()
-    flow = model.predict(replace(domain, forcing=doubled)).discharge.sel(time=day)
-    np.testing.assert_allclose(values(bmi, GAUGED), flow, rtol=0.1)  # its spin-up began two months before, not a year
+    flow = model.predict(replace(domain, forcing=doubled)).discharge[:, 498]
+    np.testing.assert_allclose(values(bmi, GAUGED), flow, **CLOSE)
     bmi.update()
     with pytest.raises(
         BmiError, match=r"of unit 'u0' is nan for the step that begins at 2001-05-15.*set it with set_value"
@@ -267,6 +298,10 @@ def test_wrong_calls_keys_and_states_are_refused(cases, tmp_path):
         late.load_state(tmp_path / "state.safetensors")
     with pytest.raises(BmiError, match="outside the period"):
         started(configure(path.parent, "both.yaml", start="2000-01-02", state=str(tmp_path / "state.safetensors")))
+    bmi.update()
+    bmi.save_state(tmp_path / "later.safetensors")
+    with pytest.raises(BmiError, match=r"start is 2000-01-01.*is a state at 2000-01-02.*leave out start"):
+        started(configure(path.parent, "both.yaml", start="2000-01-01", state=str(tmp_path / "later.safetensors")))
     with pytest.raises(BmiError, match="has no river; name one that was trained with routing: river"):
         started(path, BmiRiver)
     with pytest.raises(ConfigError, match="give either domain, a netCDF file, or catchments"):
@@ -288,7 +323,9 @@ def test_the_page_has_every_name_unit_and_key(cases):
     for kind in ("static", "river"):
         bmi = started(cases(kind)[2])
         for name in (*bmi.get_input_var_names(), *bmi.get_output_var_names()):
-            assert f"`{name}`" in page, name
+            grid = ("units", "places", "reaches")[bmi.get_var_grid(name)]
+            row = rf"^\| `{re.escape(name)}` \| [^|]+ \| {grid} \| {bmi.get_var_units(name)} \|"
+            assert re.search(row, page, re.MULTILINE), name
     for key in BmiSettings.model_fields:
         assert f"`{key}`" in page, key
     block = page.partition("```yaml\n")[2].partition("```")[0]

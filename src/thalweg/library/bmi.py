@@ -54,6 +54,9 @@ class _Trained(Component):
             ConfigError: for an unknown key or an impossible value.
             BmiError: for a period that the forcing does not begin, an unknown member, or a state of another model.
             ModelFileError, DataError, UnitError, FileNotFoundError: as for :func:`thalweg.load` and :meth:`Model.predict`.
+
+        Warns:
+            PredictionWarning: as :meth:`Model.predict`, except with a state, which has the parameters in it.
         """
         self.finalize()
         path = Path(config_file)
@@ -63,6 +66,8 @@ class _Trained(Component):
         self.model = model_of(settings, folder, path)
         self.domain = domain_of(settings, folder, path)
         self.seen, self.scalings = self.model._prepared(self.domain)
+        if state is None:
+            self.model._warned(self.seen, self.scalings)
         start = state_of(state)[1]["time"] if state is not None and settings.start is None else settings.start
         self.times, self.first = period_of(self.domain, start, settings.end, path, known=state is not None)
         self.steps = {}

@@ -92,6 +92,7 @@ class Component(bmipy.Bmi):
 
     def finalize(self):
         """Forget everything; the component can be initialised again."""
+        self.__dict__.clear()
         self.__init__()
 
     def get_start_time(self):

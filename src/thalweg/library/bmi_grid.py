@@ -7,7 +7,7 @@ import numpy as np
 NO_EDGES = np.zeros((0, 2), int)
 
 
-@dataclass
+@dataclass(eq=False)
 class Grid:
     """Points with a position and, for the reaches of a river, edges to the point downstream.
 
