@@ -4,6 +4,7 @@
 # make triton-test  on Linux: test the kernels for CUDA devices, without one (installs Triton, 200 MB)
 # make bmi-test  pass small trained models to the CSDMS bmi-tester, which it installs into an environment of its own
 # make record  also keep a record of the study in docs/results, and the claims that the README shows
+# make weights train the models that come with the package (needs the data of CAMELS-US in THALWEG_MIRROR)
 # make docs    build the documentation into site/index.html, which opens without a server
 # make figures draw all figures of the study again
 # make unlock  release the lock of a run on another machine that has ended; of one that was killed here, make study does it
@@ -12,8 +13,12 @@
 PYTHON ?= python3
 CORES ?= all
 STUDY ?= default
+WEIGHTS = hbv-us=camels-us/temporal/hbv hbv-us-ungauged=camels-us/pub/hbv \
+  hbv-dynamic-us=camels-us/temporal/hbv-dynamic hbv-dynamic-us-ungauged=camels-us/pub/hbv-dynamic \
+  hbv-basic-us=camels-us-basic/temporal/hbv hbv-basic-us-ungauged=camels-us-basic/pub/hbv \
+  stream-temperature-us=stream-temperature-ungauged/sites-out/stream-temperature
 
-.PHONY: study test long-test golden triton-test bmi-test figures record docs unlock clean
+.PHONY: study test long-test golden triton-test bmi-test figures record docs weights unlock clean
 
 study: .venv/installed
 	.venv/bin/thalweg study $(STUDY) --cores $(CORES)
@@ -41,6 +46,12 @@ figures:
 
 record: study
 	.venv/bin/thalweg record --results results/$(STUDY)
+
+weights: .venv/installed
+	.venv/bin/thalweg study weights --cores $(CORES)
+	for pair in $(WEIGHTS); do \
+	  .venv/bin/thalweg export $${pair#*=} --results results/weights --output src/thalweg/weights/$${pair%%=*}.safetensors || exit 1; \
+	done
 
 docs: .venv/docs
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build

@@ -148,6 +148,18 @@ def datasets():
     return "\n\n".join(parts)
 
 
+def weights():
+    """The cards of the models that come with the package."""
+    from thalweg.storage.installed import weights, weights_names
+
+    cards = [weights(name).with_suffix(".md").read_text() for name in weights_names()]
+    named = [
+        f"## `{name}`\n\n" + card.replace("\n## ", "\n### ").replace("# ", "**", 1).replace("\n", "**\n", 1)
+        for name, card in zip(weights_names(), cards)
+    ]
+    return "\n\n".join(named)
+
+
 def command_line():
     """The help of the verbs and steps of ``thalweg``, as Markdown."""
     os.environ["COLUMNS"] = "88"
@@ -169,4 +181,4 @@ def example(name):
     return f"```python\n{ast.literal_eval(files)[name].strip()}\n```"
 
 
-MACROS = (include, example, docstring, functions, process_table, rooms, datasets, command_line)
+MACROS = (include, example, docstring, functions, process_table, rooms, datasets, weights, command_line)

@@ -27,6 +27,7 @@ KINDS = {
     "dynamic": {"dynamic": ["BETA", "PERC"]},
     "lumped": {"spatial": "lumped", "routing": "none"},
     "lstm": {"model": "lstm"},
+    "mixture": {"model": "lstm", "head": "cmal", "loss": "cmal", "components": 3},
     "gr4j": {"model": "gr4j"},
 }
 

@@ -212,7 +212,7 @@ def test_training_further_starts_at_the_weights_and_keeps_the_scaling(hbv, tmp_p
     np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-5)
     assert further.header["scaling"]["0"]["attribute_mean"] == model.header["scaling"]["0"]["attribute_mean"]
     lacking = replace(domain, attributes=domain.attributes.drop_vars("slope"))
-    with pytest.raises(DataError, match=r"training starts from .*start.safetensors, which needs 'slope'"):
+    with pytest.raises(DataError, match="the model needs 'slope' in dimensionless"):
         thalweg.train(str(path), lacking, few, steps=1, **short)
 
 
@@ -283,3 +283,33 @@ def test_an_interrupted_training_resumes(tmp_path):
     for name, tensor in first.tensors.items():
         assert torch.equal(tensor, again.tensors[name])
     assert len(list(tmp_path.rglob("*.safetensors"))) == 1
+
+
+def test_the_types_state_the_public_interface():
+    """Signatures of __init__.pyi are those of the functions."""
+    import ast
+    import inspect
+    from pathlib import Path
+
+    tree = ast.parse(Path(thalweg.__file__).with_suffix(".pyi").read_text())
+    stated = {node.name: node.args for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert set(stated) == {
+        "dataset",
+        "catchments",
+        "sites",
+        "split",
+        "train",
+        "load",
+        "predict",
+        "fluxes",
+        "evaluate",
+        "explain",
+    }
+    for name, arguments in stated.items():
+        parameters = inspect.signature(getattr(thalweg, name)).parameters.values()
+        positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        assert [one.arg for one in arguments.args] == positional, name
+        if name != "predict":  # whose options are those of Model.predict
+            assert [one.arg for one in arguments.kwonlyargs] == [
+                p.name for p in parameters if p.kind is p.KEYWORD_ONLY
+            ], name

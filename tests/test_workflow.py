@@ -19,6 +19,7 @@ QUESTIONS = {  # analyses of trained models and of their simulations, in a study
     "analysis_internal_fluxes",
     "analysis_parameters",
     "analysis_flood_peaks",
+    "analysis_intervals",
 }
 SMALL = ["--config", "study=smoke"]
 

@@ -9,7 +9,7 @@ from inspect import signature
 
 from thalweg.basin.domain import DataError
 from thalweg.basin.observables import check_flux, observations
-from thalweg.learn.networks import ProcessModel, SequenceModel
+from thalweg.learn.networks import MixtureModel, ProcessModel, SequenceModel
 from thalweg.learn.river import RiverNetwork
 from thalweg.learn.windows import Series, known_parameters
 from thalweg.registry import load
@@ -111,7 +111,10 @@ def model_of(settings, scaling, setting):
     counts = len(scaling.forcing), len(scaling.attributes)
     variables = tuple(scaling.target_mean)
     if settings.kind == "sequence":
-        return SequenceModel(variables, *counts, settings.hidden, settings.dropout, scaling.target_mean)
+        inputs = (variables, *counts, settings.hidden, settings.dropout, scaling.target_mean)
+        if settings.head == "cmal":
+            return MixtureModel(*inputs, components=settings.components)
+        return SequenceModel(*inputs)
     river = None
     if settings.routing == "river":
         if scaling.reach_mean is None or setting.step == "month":

@@ -15,6 +15,8 @@ PLACES = {  # of a declaration -> names of the parts, function of the study that
     "later_periods": (RUN, plan.later_periods),
     "trained_in_time": (RUN, lambda study: plan.with_some(study, plan.later_periods(study), plan.drawn_trained)),
     "processes_in_time": (RUN, lambda study: plan.with_some(study, plan.later_periods(study), plan.processes_of)),
+    "held_out": (RUN, plan.held_out),
+    "with_intervals": (RUN, plan.with_intervals),
     "attributed": (RUN, plan.attributed),
     "attributed_in_time": (RUN, plan.attributed_in_time),
     "between_periods": (RUN, plan.between_periods),

@@ -197,6 +197,19 @@ def question_settings(study, domain, experiment):
     }
 
 
+def interval_settings(study, domain, experiment):
+    """Arguments of the analysis of prediction intervals: the members of each ensemble, and which model simulates a distribution."""
+    settings = study.experiments[domain][experiment]
+    members = {name: getattr(study.models[name], "members", [name]) for name in settings.models}
+    return {
+        "members": {name: parts for name, parts in members.items() if study.models[name].kind != "climatology"},
+        "reference": next(iter(mixtures(study, domain, experiment)), ""),
+        "regions": settings.kind == "ungauged_regions",
+        "minimum_days": score_settings(study, settings)["minimum_days"],
+        "bootstrap_samples": study.evaluation.bootstrap_samples,
+    }
+
+
 def trained_jobs(study, domain, experiment):
     """Arguments of an analysis of the drawn models with weights."""
     return _jobs(study, domain, experiment, drawn_trained)
@@ -357,6 +370,17 @@ def ungauged(study):
     return found
 
 
+def held_out(study):
+    """Experiments of discharge at gauges that no model was trained at."""
+    return experiments_where(study, lambda settings: of_discharge(settings) and settings.held_out)
+
+
+def with_intervals(study):
+    """Of these, those whose prediction intervals are drawn: in each domain the first with a model of a distribution, or else the first."""
+    found = sorted(held_out(study), key=lambda run: not mixtures(study, *run))
+    return sorted(first_of_each(found), key=held_out(study).index)
+
+
 def attributed_discharge(study):
     """Experiments of discharge whose parameters are compared with attributes: in later years, and in folds."""
     return with_some(study, [*later_periods(study), *repeated_in_folds(study)], with_attributes)
@@ -470,6 +494,14 @@ def leading(study, domain, experiment):
     return [name for name in dict.fromkeys([*found, *names]) if name is not None][:MAX_COMPARED]
 
 
+def compared_intervals(study, domain, experiment):
+    """The models whose prediction intervals a figure compares: the first process, LSTM, LSTM with a distribution and ensemble."""
+    names, found = study.experiments[domain][experiment].models, mixtures(study, domain, experiment)
+    kinds = {name: "mixture" if name in found else study.models[name].kind for name in names}
+    first = {kind: name for name, kind in reversed(kinds.items())}
+    return [first[kind] for kind in ("process", "sequence", "mixture", "ensemble") if kind in first]
+
+
 def drawn_trained(study, domain, experiment):
     """The drawn models with weights."""
     return [name for name in drawn(study, domain, experiment) if study.models[name].kind in TRAINED]
@@ -478,6 +510,12 @@ def drawn_trained(study, domain, experiment):
 def processes_of(study, domain, experiment):
     """The models of an experiment with a process."""
     return [name for name in study.experiments[domain][experiment].models if study.models[name].kind == "process"]
+
+
+def mixtures(study, domain, experiment):
+    """The models of an experiment that simulate a distribution."""
+    names = study.experiments[domain][experiment].models
+    return [name for name in names if getattr(study.models[name], "head", "") == "cmal"]
 
 
 def with_attributes(study, domain, experiment):

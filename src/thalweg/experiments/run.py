@@ -12,7 +12,7 @@ import xarray as xr
 from thalweg.basin.domain import DataError, spatial_domain
 from thalweg.basin.observables import observable, observable_at, observations
 from thalweg.experiments.models import build_model, series_of, task_steps
-from thalweg.experiments.simulation import Simulation, simulation_of
+from thalweg.experiments.simulation import QUANTILES, Simulation, simulation_of
 from thalweg.experiments.start import Start
 from thalweg.learn import checkpoint
 from thalweg.learn.pretrain import pretrain
@@ -211,6 +211,7 @@ def simulate_experiment(domain, splits, job, tensors, values):
     spin_up = task_steps(job.training.spin_up, domain)
     shape = (len(folds), len(seeds), len(domain.place_ids), days[1] - days[0])
     simulated = {name: np.full(shape, np.nan, dtype=np.float32) for name in job.variables}
+    quantiles = {}
     learned, known, internals, process = {}, (), None, None
     for i, fold in enumerate(folds):
         split = splits[splits.fold == fold].set_index("place").loc[domain.place_ids]
@@ -227,6 +228,11 @@ def simulate_experiment(domain, splits, job, tensors, values):
             trained.load_state_dict(checkpoint.without_prefix(f"{fold}/{seed}", tensors))
             for name, series_there in trained(window).items():
                 simulated[name][i, j, tested] = series_there[days[0] :, columns].T.numpy()
+            if hasattr(trained, "quantiles"):
+                for name, there in trained.quantiles(window, QUANTILES).items():
+                    empty = (len(folds), len(seeds), len(QUANTILES), *shape[2:])
+                    kept = quantiles.setdefault(name, np.full(empty, np.nan, dtype=np.float32))
+                    kept[i, j, :, tested] = there[:, days[0] :, columns].permute(2, 0, 1).numpy()
             if model.kind != "process":
                 continue
             process, known = trained.process, trained.known
@@ -234,10 +240,14 @@ def simulate_experiment(domain, splits, job, tensors, values):
                 learned.setdefault(name, np.full((len(folds), len(seeds), *np.shape(column)), np.nan))[i, j] = column
             if internals is None and not continuous:
                 internals = _internals(seen_domain, process, trained.fluxes(whole, process.flux_names))
-    for name, values_there in simulated.items():
-        values_there[:, :, ~observable_at(seen_domain, name)] = np.nan
+    for name in simulated:
+        for values_there in (simulated[name], quantiles.get(name, simulated[name])):
+            values_there[..., ~observable_at(seen_domain, name), :] = np.nan
     return Simulation(
-        {name: simulation_of(domain, splits, name, seeds, days, discharge) for name, discharge in simulated.items()},
+        {
+            name: simulation_of(domain, splits, name, seeds, days, discharge, quantiles.get(name))
+            for name, discharge in simulated.items()
+        },
         parameters=_parameters(seen_domain, process, known, folds, seeds, learned) if learned else None,
         internals=internals,
     )

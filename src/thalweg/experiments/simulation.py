@@ -7,6 +7,8 @@ form:
 simulated               fold, seed, place, time   NaN at places that the fold does not test
 observed                place, time               in the same unit; discharge as depth over the drainage area
 censored                place, time               1 where the observation is a detection limit; only if there are any
+quantile                fold, seed, level, ...    of the simulated distribution at (place, time), below which a share ``level``
+                                                  lies; only of a model that simulates one
 trained, tested         fold, place, time         1 where an observation was used in training or validation, or counts
                                                   in the test
 ======================= ========================= =================================================================
@@ -25,6 +27,17 @@ from thalweg.basin.observables import observable, observations
 from thalweg.metrics.calendar import counted_days
 
 PARTS = ("parameters", "internals")
+QUANTILES = (
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    0.9,
+    0.95,
+    0.975,
+)  # of a simulated distribution: intervals of 50, 80, 90 and 95 %
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,7 @@ class Simulation:
         return xr.DataTree.from_dict({path: one.assign_attrs(one.attrs | names) for path, one in groups.items()})
 
 
-def simulation_of(domain, splits, variable, seeds, days, simulated):
+def simulation_of(domain, splits, variable, seeds, days, simulated, quantiles=None):
     """A simulation with the observations and masks of those used in training and in the test.
 
     Args:
@@ -59,6 +72,8 @@ def simulation_of(domain, splits, variable, seeds, days, simulated):
         days: positions ``(first, last)`` of the simulated days in the record, last excluded.
         simulated: array (fold, seed, place, time), NaN at places that the fold does not test. For a variable that is recorded
             continuously, values outside the test become NaN too.
+        quantiles: array (fold, seed, level, place, time) of a simulated distribution at :data:`QUANTILES`, with NaN likewise; None
+            for a model without one.
 
     Returns:
         Dataset of the form in the module's table.
@@ -78,6 +93,8 @@ def simulation_of(domain, splits, variable, seeds, days, simulated):
             masks[name].append((counts & np.isfinite(observed)).astype(np.int8))
             if part == "test" and observable(variable).continuous:
                 simulated[i, :, ~counts] = np.nan
+                if quantiles is not None:
+                    quantiles[i][:, :, ~counts] = np.nan
     data = {
         "simulated": (
             ("fold", "seed", "place", "time"),
@@ -91,11 +108,20 @@ def simulation_of(domain, splits, variable, seeds, days, simulated):
         ),
         **{name: (("fold", "place", "time"), np.stack(mask)) for name, mask in masks.items()},
     }
+    coordinates = {"fold": folds, "seed": list(seeds), "place": domain.place_ids, "time": time[window]}
     if variable + CENSORED in domain.observed:
         data["censored"] = (("place", "time"), domain.censored(variable)[window].T.astype(np.int8))
+    if quantiles is not None:
+        meaning = f"quantiles of simulated {variable.replace('_', ' ')}"
+        data["quantile"] = (
+            ("fold", "seed", "level", "place", "time"),
+            quantiles,
+            {"units": unit, "long_name": meaning},
+        )
+        coordinates["level"] = list(QUANTILES)
     return xr.Dataset(
         data,
-        coords={"fold": folds, "seed": list(seeds), "place": domain.place_ids, "time": time[window]},
+        coords=coordinates,
         attrs={"variable": variable, "unit": unit},
     )
 

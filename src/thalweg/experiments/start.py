@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 from thalweg.basin.domain import DataError
+from thalweg.experiments.model_file import check_attributes
 from thalweg.experiments.models import build_model
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import Scaling
@@ -19,23 +20,14 @@ class Start:
 
     def __init__(self, name):
         path = Path(installed.weights(name))
-        self._tensors, header = checkpoint.load(path)
+        self._tensors, self.header = checkpoint.load(path)
         self.name, self.key = name, hashlib.sha256(path.read_bytes()).hexdigest()
-        fold = next(iter(header["scaling"]))
-        self.scaling, self._member = Scaling(**header["scaling"][fold]), f"{fold}/{header['seeds'][0]}"
-        self.inputs = header["inputs"]["attributes"]
+        fold = next(iter(self.header["scaling"]))
+        self.scaling, self._member = Scaling(**self.header["scaling"][fold]), f"{fold}/{self.header['seeds'][0]}"
 
     def check(self, domain):
-        """Raise DataError naming the first attribute that the model needs and a domain lacks."""
-        lacking = [
-            name for name, one in self.inputs.items() if not one.get("computed") and name not in domain.attributes
-        ]
-        if lacking:
-            raise DataError(
-                f"{domain.name}/attributes: training starts from {self.name}, which needs '{lacking[0]}' in "
-                f"{self.inputs[lacking[0]]['unit']}; there are {', '.join(domain.attributes.data_vars)}: add it, or start from "
-                "another model"
-            )
+        """Raise DataError naming the first attribute that the model needs and a domain lacks, or has in another unit."""
+        check_attributes(self.header, domain)
 
     def model(self, settings, scaling, domain):
         """A model of the settings with these weights.

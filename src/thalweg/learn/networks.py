@@ -5,12 +5,15 @@ from torch import nn
 
 from thalweg.basin.observables import observable
 from thalweg.integrate import integrate
+from thalweg.learn import asymmetric_laplace
 from thalweg.learn.encoders import ParameterTransformer
 from thalweg.learn.scaling import PATCH_DAYS
 from thalweg.processes.routing import unit_hydrograph
 
 HYDROGRAPH_STEPS = unit_hydrograph.ORDINATES - 1  # steps before a window whose runoff arrives in it
 RIVER_DAYS = 20  # days before a window that fill the river
+MIN_SCALE = 1e-3  # of a mixture's components, as a share of the mean observation
+MIN_ASYMMETRY = 0.02  # probability of values on either side of a component's location
 INITIAL_FORGET_BIAS = 3.0  # keeps an LSTM's memory open at the start of training (Kratzert et al. 2019)
 
 
@@ -70,12 +73,13 @@ class SequenceModel(nn.Module):
         forcings, attributes: number of inputs of each kind.
         hidden, dropout: of the LSTM.
         scale: name -> mean of the observations at the training places, the unit of the output before rescaling.
+        outputs: of the network for each variable.
     """
 
-    def __init__(self, variables, forcings, attributes, hidden, dropout, scale):
+    def __init__(self, variables, forcings, attributes, hidden, dropout, scale, outputs=1):
         super().__init__()
         self.variables = tuple(variables)
-        self.network = Recurrent(forcings + attributes, hidden, len(self.variables), dropout)
+        self.network = Recurrent(forcings + attributes, hidden, outputs * len(self.variables), dropout)
         self.scale = scale
 
     def forward(self, window):
@@ -84,11 +88,64 @@ class SequenceModel(nn.Module):
         return self.observed(output, window.drainage)
 
     def observed(self, output, drainage):
-        """Outputs of the network (time, unit, variable) as observables: name -> tensor (time, place)."""
+        """Outputs of the network (time, unit, output) as observables: name -> tensor (time, place)."""
         return {
             name: drainage.gather(name, self.scale[name] * nn.functional.softplus(output[..., i]))
             for i, name in enumerate(self.variables)
         }
+
+
+class MixtureModel(SequenceModel):
+    """An LSTM to a distribution of each observed variable: a countable mixture of asymmetric Laplace distributions.
+
+    After Klotz et al. (2022, doi:10.5194/hess-26-1673-2022). It is trained by the loss ``cmal``; its simulated value is the
+    distribution's mean, which minimises squared errors, and not negative.
+
+    Args:
+        settings: arguments of :class:`SequenceModel`.
+        components: of the mixture.
+    """
+
+    def __init__(self, *settings, components):
+        super().__init__(*settings, outputs=asymmetric_laplace.PARAMETERS * components)
+
+    def distribution(self, window):
+        """Mixtures on the evaluated steps: name -> tensor (time, place, 4, component) of :mod:`thalweg.learn.asymmetric_laplace`."""
+        _, output = self.network(window)
+        return self._mixtures(output, window.drainage)
+
+    def observed(self, output, drainage):
+        """Outputs of the network as means of the mixtures: name -> tensor (time, place)."""
+        mixtures = self._mixtures(output, drainage).items()
+        return {name: asymmetric_laplace.mean(mixture).clamp(min=0.0) for name, mixture in mixtures}
+
+    def _mixtures(self, output, drainage):
+        output = output.unflatten(-1, (len(self.variables), asymmetric_laplace.PARAMETERS, -1))
+        return {
+            name: drainage.gather(name, _mixture(output[:, :, i], self.scale[name]))
+            for i, name in enumerate(self.variables)
+        }
+
+    def quantiles(self, window, probabilities):
+        """Quantiles on the evaluated steps, never negative: name -> tensor (probability, time, place)."""
+        return {
+            name: torch.stack([asymmetric_laplace.quantile(mixture, one).clamp(min=0.0) for one in probabilities])
+            for name, mixture in self.distribution(window).items()
+        }
+
+
+def _mixture(output, unit):
+    """Outputs of a network (..., 4, component) as a mixture; ``unit`` is that of location and scale before rescaling."""
+    location, scale, tau, weight = output.unbind(-2)
+    return torch.stack(
+        [
+            unit * nn.functional.softplus(location),
+            unit * (nn.functional.softplus(scale) + MIN_SCALE),
+            MIN_ASYMMETRY + (1 - 2 * MIN_ASYMMETRY) * torch.sigmoid(tau),
+            torch.log_softmax(weight, -1),
+        ],
+        -2,
+    )
 
 
 class LearnedProcess(nn.Module):

@@ -54,12 +54,13 @@ def stepping(model, window):
         SteppingError: if the model is of neither kind.
     """
     kinds = {ProcessModel: ProcessSteps, SequenceModel: SequenceSteps}
-    if type(model) not in kinds:
-        raise SteppingError(
-            f"{type(model).__name__}: it cannot be run one step at a time; use one of {', '.join(one.__name__ for one in kinds)}"
-        )
-    with torch.no_grad():
-        return kinds[type(model)](model, window)
+    for kind, steps in kinds.items():
+        if isinstance(model, kind):
+            with torch.no_grad():
+                return steps(model, window)
+    raise SteppingError(
+        f"{type(model).__name__}: it cannot be run one step at a time; use one of {', '.join(one.__name__ for one in kinds)}"
+    )
 
 
 class Steps:

@@ -59,7 +59,7 @@ class Task:
         return torch.stack([~torch.isnan(values[first:last]).all(0) for values in self.observed.values()]).any(0)
 
     def loss(self, name, simulated, first, places):
-        """The loss ``name`` of the simulation at some places, name -> (time, place), from the step ``first`` on.
+        """The loss ``name`` of the simulation at some places, name -> (time, place, ...), from the step ``first`` on.
 
         For several variables it is the mean by :attr:`weights` over those that were observed at any of the places.
         """
@@ -71,7 +71,7 @@ class Task:
                 continue
             more = (self.censored[variable][steps][:, places],) if variable in self.censored else ()
             loss, deviation = load("loss", name), self.deviation[variable][places]
-            if variable in self.per_day:
+            if variable in self.per_day and not getattr(loss, "mixture", False):  # whose likelihood only shifts
                 values, observed = (self.per_day[variable] * one for one in (values, observed))
                 if not getattr(loss, "logarithmic", False):  # a ratio has no step
                     deviation = self.per_day[variable] * deviation
@@ -140,7 +140,7 @@ def train(build, task, settings, seed, path, label="", stop=None):
             group["lr"] = learning_rate(settings, progress.step)
         window, columns, first, places = _draw(task, settings, generator)
         model.train()
-        simulated = {name: values[:, columns] for name, values in model(window).items()}
+        simulated = {name: values[:, columns] for name, values in _compared(model, window).items()}
         loss = task.loss(settings.loss, simulated, first, places)
         optimiser.zero_grad()
         loss.backward()
@@ -202,12 +202,17 @@ def validate(model, task, settings):
             f"no validation place was observed on days {first} to {last}; lengthen the training period or validation_share"
         )
     window, columns = task.series.window_of(places, first, last, task.steps(settings.spin_up))
-    simulated = {name: values[:, columns] for name, values in model(window).items()}
+    simulated = {name: values[:, columns] for name, values in _compared(model, window).items()}
     losses = [
         task.loss(settings.loss, {name: values[:, [i]] for name, values in simulated.items()}, first, place[None])
         for i, place in enumerate(places)
     ]
     return torch.stack(losses).median().item()
+
+
+def _compared(model, window):
+    """What a loss compares with observations, by variable: simulated values, or distributions of a model that has them."""
+    return model.distribution(window) if hasattr(model, "distribution") else model(window)
 
 
 def _draw(task, settings, generator):

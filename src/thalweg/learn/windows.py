@@ -175,8 +175,16 @@ class Gathering:
             self._own = torch.as_tensor(own)
 
     def mean(self, values):
-        """A flux of the units (time, unit) as the area mean over each place's catchment (time, place)."""
-        return values if self._weights is None else torch.sparse.mm(self._weights, values.T).T
+        """A flux of the units (time, unit) as the area mean over each place's catchment (time, place).
+
+        Parameters of a distribution (time, unit, ...) are taken from the place's unit, which is its catchment.
+        """
+        if self._weights is None:
+            return values
+        if values.ndim == 2:
+            return torch.sparse.mm(self._weights, values.T).T
+        units = values.transpose(0, 1)
+        return torch.sparse.mm(self._weights, units.flatten(1)).unflatten(1, units.shape[1:]).transpose(0, 1)
 
     def gather(self, variable, values):
         """A flux of the units (time, unit) for comparison with an observed variable (time, place)."""

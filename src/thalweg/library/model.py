@@ -24,6 +24,8 @@ from thalweg.experiments.trained import PLACES_AT_ONCE
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import Scaling, climate_attributes, transferred
 from thalweg.learn.windows import Series
+from thalweg.library.card import card
+from thalweg.metrics import conformal
 from thalweg.settings.blocks import TrainingJob
 from thalweg.storage import installed
 
@@ -122,6 +124,10 @@ class Model:
         scores = self.header["scores"] or {}
         table = pd.DataFrame({name: one for name, one in scores.items() if isinstance(one, dict)}).T
         return table.rename_axis("metric").rename_axis(scores.get("tested_at"), axis=1)
+
+    def card(self):
+        """What the model is, what it was trained on, what it needs and how good it is, as a page of Markdown."""
+        return card(self)
 
     def _forcing_names(self):
         of_network = self._scaling(self.members[0][0]).forcing
@@ -338,9 +344,7 @@ class Model:
             )
             fitted = (self.header["intervals"] or {}).get(name)
             if fitted and levels:
-                from thalweg.metrics import conformal
-
-                for end, limit in zip(("lower", "upper"), conformal.intervals(values, fitted, levels)):
+                for end, limit in zip(("lower", "upper"), self._limits(values, fitted, levels)):
                     text = f"{end} limit of the interval of {name.replace('_', ' ')}"
                     data[f"{name}_{end}"] = (
                         ("level", "place", "time"),
@@ -357,6 +361,17 @@ class Model:
             "trained_on": self.header["training"]["domain"],
         }
         return xr.Dataset(data, coords=coords, attrs=about)
+
+    def _limits(self, values, fitted, levels):
+        """Limits (level, place, time) of calibrated intervals; a member is the mean of a seed's folds, as in the calibration."""
+        absent = [level for level in levels if level not in fitted["levels"]]
+        if absent:
+            there = ", ".join(f"{level:g}" for level in fitted["levels"])
+            raise ModelFileError(f"{self.source}: it has no interval of {absent[0]:g}; it has {there}")
+        seeds = np.array([seed for _, seed in self.members])
+        members = np.stack([values[seeds == seed].mean(0) for seed in self.header["seeds"]])
+        chosen = [fitted["levels"].index(level) for level in levels]
+        return [limit[chosen] for limit in conformal.intervals(members, fitted)]
 
     def _warned(self, domain, scalings):
         """Place -> number of its inputs outside the range of training, after a warning about them."""

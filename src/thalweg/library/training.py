@@ -62,7 +62,8 @@ def train(model, domain, split, *, seeds=(0,), checkpoints=None, device="cpu", *
             domain, split, job, Path(folder), key, label=f"{settings.label} on {domain.name}"
         )
     header = header_of(job, domain, split, values, {})
-    header["scores"] = scores_of(domain, split, job, tensors, values)
+    simulations = simulate_experiment(domain, split, job, tensors, values).variables
+    header["scores"] = scores_of(domain, split, job, simulations)
     return Model(header, tensors, job, f"{settings.label} on {domain.name}")
 
 
@@ -122,12 +123,16 @@ def _inherited(header):
     return {"kind": job["model"]["kind"], "label": job["model"]["label"], "training": job["training"]}
 
 
-def scores_of(domain, split, job, tensors, values):
-    """Metrics over the tested places and times: metric -> median, lower and upper quartile, and number of places."""
-    simulation = simulate_experiment(domain, split, job, tensors, values)
+def scores_of(domain, split, job, simulations):
+    """Metrics over the tested places and times: metric -> median, lower and upper quartile, and number of places.
+
+    Args:
+        domain, split, job: of the training.
+        simulations: variable -> simulation, as :func:`~thalweg.experiments.run.simulate_experiment` returns them.
+    """
     first = next(iter(job.variables))
     continuous = observable(first).continuous
-    named = simulation.variables[first].assign_attrs(domain=domain.name, experiment="", model="")
+    named = simulations[first].assign_attrs(domain=domain.name, experiment="", model="")
     minimum = min(MINIMUM[continuous], int(named.tested.sum("time").max()))
     return summary(score(named, "", METRICS[continuous], minimum), split)
 

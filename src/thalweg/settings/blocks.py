@@ -115,6 +115,11 @@ class SequenceModel(Settings):
     label: str = Field(description="name in figures and tables")
     hidden: Count = Field(64, description="width of the LSTM")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout rate before the output layer")
+    head: Literal["deterministic", "cmal"] = Field(
+        "deterministic",
+        description="output layer. deterministic: one value; cmal: a distribution, a countable mixture of asymmetric Laplace distributions (Klotz et al. 2022), trained by the loss of the same name, whose mean is the simulated value and whose quantiles are kept",
+    )
+    components: Annotated[int, Field(ge=1, le=16)] = Field(3, description="components of the mixture")
     spatial: Literal["distributed", "lumped"] = Field(
         "lumped", description="distributed: run on every unit; lumped: run on the mean over each gauge's catchment"
     )
@@ -125,6 +130,14 @@ class SequenceModel(Settings):
     training: dict[str, Any] = Field({}, description="keys of the block training that differ for this model")
 
     _from_file = model_validator(mode="before")(_of_the_start)
+
+    @model_validator(mode="after")
+    def _mixture_is_of_a_place(self):
+        if self.head == "cmal" and self.spatial == "distributed":
+            raise ValueError(
+                "head is cmal, but spatial is distributed: distributions of units have no mean over a catchment; use spatial: lumped"
+            )
+        return self
 
 
 class ClimatologyModel(Settings):
@@ -149,6 +162,7 @@ class EnsembleModel(Settings):
     )
 
 
+TRAINED = ("process", "sequence")  # kinds of models that are trained
 Model = Annotated[ProcessModel | SequenceModel | ClimatologyModel | EnsembleModel, Field(discriminator="kind")]
 
 
@@ -157,7 +171,7 @@ class Training(Settings):
 
     loss: LossName = Field(
         "nse_batch",
-        description="loss: a file in thalweg/learn/losses, or package.module:function of your own. nse_batch: squared errors over the variance of each gauge; nse_kge: that plus the distance from a Kling-Gupta efficiency of 1; log_likelihood: log-normal errors, with samples below the detection limit as censored",
+        description="loss: a file in thalweg/learn/losses, or package.module:function of your own. nse_batch: squared errors over the variance of each gauge; nse_kge: that plus the distance from a Kling-Gupta efficiency of 1; log_likelihood: log-normal errors, with samples below the detection limit as censored; cmal: likelihood of a mixture, for an LSTM with that head",
     )
     optimiser: Literal["adam", "adadelta"] = Field("adam", description="optimiser of torch")
     learning_rate: Annotated[float, Field(gt=0)] = Field(0.01, description="learning rate at the first step")
@@ -186,6 +200,15 @@ class Training(Settings):
     )
 
 
+def check_loss(model, training):
+    """Raise ValueError unless a model and its loss are both of distributions, or both of values."""
+    mixture = getattr(model, "head", "") == "cmal"
+    if mixture != (training.loss == "cmal"):
+        head = f"a model with head {model.head}" if hasattr(model, "head") else "a model with a process"
+        mend = "training: {loss: cmal}" if mixture else "another loss, or a sequence model with head: cmal"
+        raise ValueError(f"loss is {training.loss}, which does not fit {head}; use {mend}")
+
+
 class TrainingJob(Settings):
     """Input of the steps train and simulate: one model of one experiment."""
 
@@ -195,6 +218,12 @@ class TrainingJob(Settings):
     seeds: list[int]
     validation_share: Annotated[float, Field(ge=0, lt=1)]
     device: Literal["cpu", "cuda"]
+
+    @model_validator(mode="after")
+    def _loss_fits_the_model(self):
+        if self.model.kind in TRAINED:
+            check_loss(self.model, self.training)
+        return self
 
 
 SplitName = _named("split")

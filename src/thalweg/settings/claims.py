@@ -23,6 +23,7 @@ Family = Literal[
     "water quality",
     "ecosystem",
     "questions",
+    "uncertainty",
     "foundation",
 ]
 FAMILIES = get_args(Family)

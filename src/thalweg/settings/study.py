@@ -11,19 +11,19 @@ from pydantic import Field, model_validator
 from thalweg.registry import load
 from thalweg.schema import Count, Days, Settings
 from thalweg.settings.blocks import (
+    TRAINED,
     AnalysisName,
     Experiment,
     FigureName,
     Model,
     Training,
+    check_loss,
 )
 from thalweg.settings.canopy import CanopyStudy
 from thalweg.settings.claims import Claim, MetricName
 from thalweg.settings.domains import Domains
 from thalweg.settings.leaf import LeafStudy
 from thalweg.settings.twin import TwinPriorsStudy
-
-TRAINED = ("process", "sequence")  # kinds of models that are trained
 
 
 class Evaluation(Settings):
@@ -120,7 +120,9 @@ class Study(Settings):
             experiment: the :class:`~thalweg.settings.blocks.Experiment`; None leaves its overrides out.
         """
         overrides = self.models[model].training | (experiment.training if experiment else {})
-        return Training.model_validate({**self.training.model_dump(mode="json"), **overrides})
+        training = Training.model_validate({**self.training.model_dump(mode="json"), **overrides})
+        check_loss(self.models[model], training)
+        return training
 
     @model_validator(mode="after")
     def _names_and_periods_agree(self):
