@@ -30,7 +30,8 @@ def write_case(folder, model, domain, **settings):
 def configure(folder, name="bmi.yaml", **settings):
     """Write a configuration for the model and the domain of a folder; its path."""
     path = Path(folder) / name
-    path.write_text(yaml.safe_dump({"model": "model.safetensors", "domain": "domain.nc", **settings}))
+    source = {} if "catchments" in settings else {"domain": "domain.nc"}
+    path.write_text(yaml.safe_dump({"model": "model.safetensors", **source, **settings}))
     return path
 
 

@@ -4,11 +4,13 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+import thalweg
 from bmi_case import case, configure, trained, write_case
-from conftest import ROOT, make_sites
+from conftest import ROOT, make_domain, make_sites
 from thalweg.learn.stepping import SteppingError, stepping
 from thalweg.library.bmi import DELAYED, BmiRiver, BmiThalweg
 from thalweg.library.bmi_component import BmiError
@@ -306,7 +308,7 @@ def test_wrong_calls_keys_and_states_are_refused(cases, tmp_path):
     with pytest.raises(BmiError, match="has no river; name one that was trained with routing: river"):
         started(path, BmiRiver)
     with pytest.raises(ConfigError, match="give either domain, a netCDF file, or catchments"):
-        started(configure(path.parent, "two.yaml", catchments="here"))
+        started(configure(path.parent, "two.yaml", catchments="here", domain="domain.nc"))
     with pytest.raises(SteppingError, match="Linear: it cannot be run one step at a time"):
         stepping(torch.nn.Linear(1, 1), None)
 
@@ -317,6 +319,44 @@ def test_some_places_and_one_member_are_those_of_the_whole(cases):
     assert bmi.ids(0) == bmi.ids(1) == ["g3", "g11"]
     expected = model.predict(domain, members=True).discharge.sel(place=["g3", "g11"]).values[1].T
     np.testing.assert_allclose(run(bmi, 30, GAUGED), expected[:30], **CLOSE)
+
+
+def test_a_folder_of_catchments_needs_no_discharge(tmp_path):
+    """Their series and attributes are those of a lumped domain."""
+    domain = make_domain().lumped()
+    (tmp_path / "mine/timeseries").mkdir(parents=True)
+    table = domain.attributes.to_dataframe()
+    table.columns = [f"{name} [{domain.attributes[name].attrs['units']}]" for name in table]
+    table.rename_axis("basin").to_csv(tmp_path / "mine/attributes.csv")
+    for unit in domain.unit_ids:
+        series = domain.forcing.sel(unit=unit, drop=True).to_dataframe()
+        series.columns = [f"{name} [{domain.forcing[name].attrs['units']}]" for name in series]
+        series.to_csv(tmp_path / f"mine/timeseries/{unit}.csv")
+    mine = thalweg.catchments(tmp_path / "mine")
+    model = trained(domain, spatial="lumped")
+    path = write_case(tmp_path, model, domain, catchments="mine")
+    expected = model.predict(mine).discharge.sel(place=list(mine.place_ids)).values.T
+    np.testing.assert_allclose(run(started(path), 50, GAUGED), expected[:50], **CLOSE)
+
+
+def test_months_have_their_own_length(tmp_path):
+    domain = make_domain(days=100)
+    time = pd.date_range("1990-01-01", periods=100, freq="MS", name="time")
+    forcing = domain.forcing.assign_coords(time=time)
+    for name in ("precipitation", "potential_evapotranspiration"):
+        forcing[name] = (30 * forcing[name]).assign_attrs(units="mm/month")
+    domain = replace(domain, forcing=forcing, observed=domain.observed.assign_coords(time=time))
+    table = thalweg.split(domain, "temporal", train=("1990", "1995"), test=("1996", "1998"))
+    short = {"steps": 2, "window": "365 days", "spin_up": "365 days", "hidden": 8}
+    model = thalweg.train("lstm", domain, table, **short)
+    bmi = started(write_case(tmp_path, model, domain))
+    assert bmi.get_var_units(RAIN) == "mm/month"
+    expected, length = model.predict(domain).discharge.values.T, []
+    for month in expected:
+        length.append(bmi.get_time_step() / DAY)
+        bmi.update()
+        np.testing.assert_allclose(values(bmi, GAUGED), month, **CLOSE)
+    assert length == list(time.days_in_month)
 
 
 def test_the_page_has_every_name_unit_and_key(cases, tmp_path):

@@ -27,8 +27,11 @@ def model_of(settings, folder, source):
 
 
 def domain_of(settings, folder, source):
+    """The domain, with only the places that the settings name."""
     if settings.catchments is not None:
-        domain = catchments(folder / settings.catchments)
+        method = settings.potential_evapotranspiration
+        more = {} if method is None else {"potential_evapotranspiration": method}
+        domain = catchments(folder / settings.catchments, **more)
     else:
         domain = read_domain(folder / settings.domain)
     if settings.places is None:

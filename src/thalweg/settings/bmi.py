@@ -13,6 +13,9 @@ class BmiSettings(Settings):
         None, description="domain, a netCDF file that a study has written (results/<study>/domains)"
     )
     catchments: str | None = Field(None, description="instead of domain: a folder of your own catchments")
+    potential_evapotranspiration: str | None = Field(
+        None, description="of catchments: how it is computed; by default it is given in the series"
+    )
     places: list[str] | None = Field(None, description="places to simulate; by default all")
     member: str = Field("mean", description="mean of all members, or <fold>/<seed> of one, such as 0/1")
     start: str | None = Field(
@@ -29,4 +32,6 @@ class BmiSettings(Settings):
     def _one_source(self):
         if (self.domain is None) == (self.catchments is None):
             raise ValueError("give either domain, a netCDF file, or catchments, a folder")
+        if self.potential_evapotranspiration is not None and self.catchments is None:
+            raise ValueError("potential_evapotranspiration is for catchments; a domain has it")
         return self
