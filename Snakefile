@@ -14,7 +14,7 @@ from snakemake.utils import min_version
 
 from thalweg.datasets import reader
 from thalweg.experiments.code import code_of
-from thalweg.storage.fingerprint import fingerprint
+from thalweg.storage.fingerprint import fingerprint, source
 from thalweg.schema import ConfigError
 from thalweg.settings.files import read_study, resolved
 
@@ -42,6 +42,7 @@ include: "workflow/rules/models.smk"
 include: "workflow/rules/estimates.smk"
 include: "workflow/rules/declared.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/explorer.smk"
 
 
 report: "workflow/report/study.rst"
@@ -57,6 +58,7 @@ rule all:
     input:
         f"{RESULTS}/config.yaml",
         RESULT_FILES,
+        EXPLORER,
         rules.cost.output,
     message:
         "The study is complete; its tables and figures are in {RESULTS}"

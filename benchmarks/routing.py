@@ -6,8 +6,8 @@
 roughness and section. Every row is measured in a separate process: nanoseconds of CPU and of wall time for a reach
 and a step, median and half the interquartile range, and the growth of the peak of memory over what was resident with all
 inputs in place. Compiling, once per machine, and sorting the network, once per network, are in a call that is not counted
-(above 4 s a call, in the first of three). A million reaches (``--sizes 1000000``) takes 10 GB. ``linear`` is Muskingum
-with constant parameters, for comparison.
+(above 4 s a call, in the first of three). A million reaches (``--sizes 1000000``) takes 10 GB. ``linear reservoir`` has one
+constant parameter, for comparison.
 
 --peers installs river-route and droute into virtual environments in a temporary folder, and times droute on the same
 networks up to 10 000 reaches; packages that cannot be installed are listed with the reason.
@@ -58,8 +58,7 @@ def case(reaches, shape, kind, backward, threads, repeats):
     """One row, measured in this process: CPU and wall times, growth of the peak, number of levels."""
     from thalweg.basin.network import River
     from thalweg.integrate import route
-    from thalweg.processes.routing.muskingum import muskingum
-    from thalweg.processes.routing.muskingum_cunge import muskingum_cunge
+    from thalweg.processes.routing.muskingum_cunge import linear_reservoir, muskingum_cunge
 
     torch.set_num_threads(threads)
 
@@ -68,12 +67,9 @@ def case(reaches, shape, kind, backward, threads, repeats):
         river = River(np.arange(reaches), np.where(down < 0, "", down.astype(str)))
         parameters, lateral = inputs(reaches)
         process = muskingum_cunge(TIME_STEP)
-        if kind == "linear":
-            process = muskingum(TIME_STEP)
-            parameters = {
-                "travel_time": (0.5 * parameters["length"].detach()).requires_grad_(),
-                "weight": torch.full((reaches,), 0.2, requires_grad=True),
-            }
+        if kind == "linear reservoir":
+            process = linear_reservoir(TIME_STEP)
+            parameters = {"residence_time": (0.5 * parameters["length"].detach()).requires_grad_()}
         wanted = [lateral, *(value for value in parameters.values() if value.requires_grad)]
 
         def run():
@@ -171,7 +167,7 @@ def main():
     report.text(f"{machine()}; torch {torch.__version__}; {STEPS} steps, float32, {options.repeats} repeats.")
     report.head("scheme, threads", "reaches", "network, levels", "pass", "CPU ns", "wall ns", "memory GB")
     for reaches in options.sizes:
-        for kind in ("Muskingum-Cunge", "linear"):
+        for kind in ("Muskingum-Cunge", "linear reservoir"):
             for shape in DEPTH:
                 for threads in options.threads:
                     for backward in (False, True):

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from thalweg import cli, processes, registry
+from thalweg.cli.new import written
 from thalweg.metrics.scores import METRICS
 
 ROOT = Path(__file__).parents[1]
@@ -174,11 +175,13 @@ def command_line():
     return "\n\n".join(parts)
 
 
-def example(name):
-    """A file of the package that tests/test_extending.py runs, as code."""
+def example(kind, test=False):
+    """What ``thalweg new`` writes of a kind, by the name that tests/test_extending.py gives it; or its test."""
     tree = ast.parse((ROOT / "tests" / "test_extending.py").read_text())
-    files = next(node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == "FILES")
-    return f"```python\n{ast.literal_eval(files)[name].strip()}\n```"
+    names = next(node.value for node in tree.body if isinstance(node, ast.Assign) and node.targets[0].id == "NAMES")
+    name = ast.literal_eval(names)[kind]
+    text = written(kind, name, f"mine.{name}")[f"{'test_' if test else ''}{name}.py"]
+    return f"```python\n{text.strip()}\n```"
 
 
 MACROS = (include, example, docstring, functions, process_table, rooms, datasets, weights, command_line)

@@ -141,7 +141,7 @@ def test_defaults_are_keys_of_all_entries_that_do_not_state_them():
     assert (a.models, a.training) == (["hbv"], {"steps": 5, "window": "90 days"})
     assert (b.models, b.training) == (["own", "lstm", "hbv-one-set"], {"steps": 7, "window": "90 days"})
     assert [(model.hidden, getattr(model, "components", None)) for model in study.models.values()] == [
-        *((16, 2), (64, None), (16, 1)),
+        *((16, 2), (64, 3), (16, 1)),  # the components of an LSTM are those of a mixture
         (8, 2),
     ]
 

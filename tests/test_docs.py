@@ -29,7 +29,14 @@ STUDIES = sorted(path.stem for path in (DOCS / "results").glob("*.md") if path.s
 PROSE = [
     *(
         DOCS / name
-        for name in ("index.md", "getting_started.md", "guides/studies.md", "guides/claims.md", "guides/extending.md")
+        for name in (
+            "index.md",
+            "getting_started.md",
+            "guides/studies.md",
+            "guides/claims.md",
+            "guides/extending.md",
+            "guides/single_basin.md",
+        )
     ),
     *sorted((DOCS / "results").glob("*.md")),
     *sorted((DOCS / "science").rglob("*.md")),

@@ -26,7 +26,7 @@ FLOORS = [
     {"experiments", "evaluation"},
     {"analysis"},
     {"figures"},
-    {"library"},
+    {"library", "explorer"},
     {"cli"},
 ]
 

@@ -173,12 +173,15 @@ def test_too_few_gauges_give_empty_tables(tmp_path):
 
 def test_the_figure_draws_every_method_and_refuses_an_empty_table(found, tmp_path):
     drawn = figure.draw(str(found[0]), "valley", "pub", {"seeds": "Seeds", "mixture": "Mixture"}, ["seeds", "mixture"])
-    assert len(drawn.axes) == 3
-    lines = {line.get_label(): line for line in drawn.legends[0].get_lines()}
-    assert len(lines) == 4  # conformal and members of the seeds, both of the mixture
-    coverage = drawn.axes[0].lines[0]
-    np.testing.assert_allclose(coverage.get_xdata(), 100 * np.array(LEVELS))
-    np.testing.assert_allclose(coverage.get_ydata(), coverage.get_xdata(), atol=3)
+    left, right = drawn.axes
+    labels = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert labels == ["Seeds", "Mixture", "conformal", "mixture", "conformal mixture", "range of members"]
+    nominal = norm.ppf((1 + np.array(LEVELS)) / 2)
+    calibrated, stated = left.lines[0], left.lines[5]
+    np.testing.assert_allclose(calibrated.get_xdata(), nominal)
+    np.testing.assert_allclose(calibrated.get_ydata(), nominal, atol=0.15)
+    np.testing.assert_allclose(stated.get_ydata(), nominal / 2, atol=0.1)  # half of the errors' deviation is stated
+    assert right.get_yscale() == "log" and (np.diff(right.lines[0].get_ydata()) > 0).all()
     with pytest.raises(ValueError, match="there is no interval of none"):
         figure.draw(str(found[0]), "valley", "pub", models=["none"])
 
@@ -196,4 +199,4 @@ def test_the_default_study_compares_a_mixture_where_gauges_are_held_out():
         "hbv-one-set": ["hbv-one-set"],
         "ensemble": ["lstm", "hbv"],
     }
-    assert plan.compared_intervals(study, "delaware", "gauges-100") == ["hbv", "lstm", "lstm-cmal"]
+    assert plan.compared_intervals(study, "delaware", "gauges-100") == [*("hbv", "lstm", "lstm-cmal", "ensemble")]

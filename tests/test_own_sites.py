@@ -7,7 +7,7 @@ import pytest
 from thalweg.basin.domain import DataError
 from thalweg.basin.network import NetworkError
 from thalweg.datasets import own_sites
-from thalweg.datasets.sample_tables import read_numbers
+from thalweg.datasets.tables import read_numbers
 from thalweg.units import UnitError
 
 FORCING = "time,site,air_temperature [degF],discharge [l/s]\n" + "".join(
@@ -97,8 +97,14 @@ def spoiled(name, old, new):
     ("change", "message"),
     [
         (spoiled("samples", "8100", "eight"), r"samples.csv, line 3: column 'dissolved_oxygen \[ug/l\]' is 'eight'"),
-        (spoiled("samples", "0.2", "0,2"), r"samples.csv: .* line 3, saw 6; separate columns by commas"),
-        (spoiled("samples", "8100", "-1"), "samples.csv, line 3: .* is -1, below 0"),
+        (
+            spoiled("samples", "0.2", "0,2"),
+            r"samples.csv, line 3: 6 fields, but the header has 5; leave a missing value empty but keep its separator",
+        ),
+        (
+            spoiled("samples", "8100", "-1"),
+            r"samples.csv, line 3: column 'dissolved_oxygen .ug/l.' is -1 .*; expected at least 0 mg/l.* or write '<'",
+        ),
         (spoiled("samples", "dissolved_oxygen [ug/l]", "dissolved_oxygen"), "has no unit; write 'dissolved_oxygen"),
         (
             spoiled("samples", "2012-05-09,mill", "2012-05-02,mill"),

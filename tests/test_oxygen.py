@@ -1,5 +1,7 @@
 """Dissolved oxygen: saturation, reaeration, the sag, balances, limits."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -55,6 +57,13 @@ def test_saturation_of_benson_and_krause():
     expected = [14.621, 12.771, 11.288, 10.084, 9.092, 8.263, 7.559]
     torch.testing.assert_close(found, double(expected), rtol=0, atol=1e-3)
     assert saturation(double(20.0), 0.9).item() == pytest.approx(8.16, abs=5e-3)
+    # tables of the U.S. Geological Survey (Field Manual, 6.2): mg/l at 600 mmHg
+    thin = saturation(double([0.0, 10.0, 20.0, 30.0]), 600 / 760)
+    torch.testing.assert_close(thin, double([11.5, 8.9, 7.1, 5.9]), rtol=0, atol=0.05)
+    # theta of the Standard Methods: 0.000716 at 20 degC, so 0.00034 more at half the pressure than without it
+    vapour = math.exp(11.8571 - 3840.70 / 293.15 - 216961 / 293.15**2)
+    share = saturation(double(20.0), 0.5) / saturation(double(20.0), 1.0) / ((0.5 - vapour) / (1 - vapour))
+    assert share.item() == pytest.approx((1 - 0.0007155 * 0.5) / (1 - 0.0007155), rel=1e-7)
     assert pressure(double([0.0, 1000.0, 3000.0])).tolist() == pytest.approx([1.0, 0.8870, 0.6919], abs=2e-4)
 
 

@@ -96,6 +96,21 @@ def test_bad_files_are_refused_by_name(copy, file, change, error, message):
         delaware.build(copy, YEARS)
 
 
+def test_extremes_of_temperature_in_the_wrong_order_are_exchanged(copy, built):
+    """Hargreaves takes the root of their difference, which was NaN."""
+    forcing = built[0].forcing
+
+    def exchange(dataset, name, other):
+        dataset[name].values[5, 3] = other.values[5, 3] * 1.8 + 32  # the files are in degF
+        return dataset
+
+    edit(copy, "tmin.nc", lambda d: exchange(d, "tmin", forcing.maximum_temperature))
+    edit(copy, "tmax.nc", lambda d: exchange(d, "tmax", forcing.minimum_temperature))
+    domain, _ = delaware.build(copy, YEARS)
+    for name in forcing.data_vars:
+        np.testing.assert_allclose(domain.forcing[name], forcing[name], rtol=1e-5, atol=1e-5, err_msg=name)
+
+
 def test_a_unit_that_cannot_convert_is_named(copy):
     edit(copy, "prcp.nc", lambda d: d.assign(prcp=d.prcp.assign_attrs(units="kelvin")))
     with pytest.raises(UnitError, match=r"prcp\.nc.*'prcp'.*'kelvin'"):

@@ -1,6 +1,6 @@
-"""What goes around the march: linear Muskingum, sums over the network, rivers at rest, steps within the day, parts."""
+"""What goes around the march: sums over the network, rivers at rest, steps within the day, parts."""
 
-from itertools import pairwise, product
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,51 +12,9 @@ from thalweg.basin.network import NetworkError, River
 from thalweg.integrate import accumulate, daily_means, disaggregate, integrate, route, stack, state_at_rest
 from thalweg.integrate.river import Blocks
 from thalweg.processes.routing import muskingum_cunge as reach
-from thalweg.processes.routing.muskingum import coefficients, muskingum
 from thalweg.processes.routing.muskingum_cunge import LAKE, PARAMETERS, drained, linear_reservoir, muskingum_cunge
 
 DT = 3600.0
-
-
-def linear_parameters(reaches, low, high, weight=0.25, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    time = low + (high - low) * torch.rand(reaches, generator=generator, dtype=torch.float64)
-    return {"travel_time": time, "weight": torch.full((reaches,), weight, dtype=torch.float64)}
-
-
-def dense(river, lateral, travel_time, weight):
-    """(I - C1 N) Q_1 = C2 N Q_0 + C3 Q_0 + C4 (L_0 + L_1) / 2 by a dense solve, from the first outflows of an empty river."""
-    count = len(river.reach)
-    above = np.zeros((count, count))
-    inner = np.flatnonzero(river.downstream >= 0)
-    above[river.downstream[inner], inner] = 1
-    c1, c2, c3, c4 = coefficients(travel_time, weight, DT)
-    # of an empty reach: dt/2 (I + L - O) = K (X I + (1 - X) O)
-    left = np.eye(count) - c1[:, None] * above
-    flow = np.linalg.solve(left, 0.5 * c4 * lateral[0])
-    series = [flow]
-    for before, now in pairwise(lateral):
-        flow = np.linalg.solve(left, c2 * (above @ flow) + c3 * flow + 0.5 * c4 * (before + now))
-        series.append(flow)
-    return np.array(series)
-
-
-def test_muskingum_within_its_bounds_is_the_dense_solve():
-    river, lateral = confluences(60), storms(100, 60)
-    parameters = linear_parameters(60, 2600.0, 6900.0)  # 2 K X <= dt <= 2 K (1 - X)
-    found, _ = route(muskingum(DT), river, lateral, parameters)
-    parameters = [value.numpy() for value in parameters.values()]
-    np.testing.assert_allclose(found.numpy(), dense(river, lateral.numpy(), *parameters), rtol=1e-10, atol=1e-12)
-
-
-def test_muskingum_out_of_its_bounds_stays_above_zero_and_conserves():
-    river, lateral = confluences(60), storms(500, 60, base=0.0)
-    parameters = linear_parameters(60, 60.0, 1e5, weight=0.5)
-    found, state = route(muskingum(DT), river, lateral, parameters)
-    classical = dense(river, lateral.numpy(), *(value.numpy() for value in parameters.values()))
-    assert classical.min() < -1.0 and found.min() >= 0
-    left = DT * (lateral.sum() - found[:, river.outlets].sum()) - state["volume"].sum()
-    assert abs(left) < 1e-12 * DT * lateral.sum()
 
 
 @pytest.mark.parametrize("beta", [1.05, 4 / 3, 1.5, 5 / 3])
@@ -68,7 +26,7 @@ def test_drainage_in_closed_form(beta):
         np.testing.assert_allclose(found, exact, rtol=limit)
 
 
-@pytest.mark.parametrize("kind", ["muskingum_cunge", "lakes", "muskingum", "linear_reservoir"])
+@pytest.mark.parametrize("kind", ["muskingum_cunge", "lakes", "linear_reservoir"])
 def test_a_river_at_rest_stays_there(kind):
     river = confluences()
     generator = torch.Generator().manual_seed(5)
@@ -79,7 +37,6 @@ def test_a_river_at_rest_stays_there(kind):
             muskingum_cunge(DT, lakes=True),
             parameters_of(60) | {"lake_area": lakes, "weir_coefficient": torch.full((60,), 30.0).double()},
         ),
-        "muskingum": (muskingum(DT), linear_parameters(60, 600.0, 1e5)),
         "linear_reservoir": (linear_reservoir(DT), {"residence_time": torch.full((60,), 5e3).double()}),
     }[kind]
     lateral = storms(1, 60)[0]

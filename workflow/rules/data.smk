@@ -16,7 +16,7 @@ rule configuration:
     resources:
         **LIGHT,
     params:
-        settings=as_json(resolved(study)),
+        settings=json.dumps(resolved(study)),  # in the order of the study, which decides the colours of models
         code=fingerprint("thalweg.cli.config"),
     message:
         "Writing the resolved configuration"

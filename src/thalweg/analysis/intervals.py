@@ -26,7 +26,7 @@ from thalweg.metrics.probabilistic import crps, interval_score
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 CLAIMED = 2  # position of the level of the evidence
 MIN_PLACES = 6  # with which intervals are calibrated and tested
-MIN_BLOCKS = 3
+MIN_BLOCKS = 2
 LOW, HIGH = 0.3, 0.9  # quantiles of a gauge's median simulation that bound low and high flow
 COLUMNS = (
     *(
@@ -73,8 +73,8 @@ def analyse(domain_path, simulations, settings, domain, experiment):
         domain, experiment: names.
     """
     blocks, rows, places = read_blocks(domain_path), [], []
-    for model, read in _systems(simulations, settings["members"]).items():
-        tested = _tested(read(), blocks, settings)
+    for model, parts in settings["members"].items():
+        tested = _tested([read_simulation(simulations[part]) for part in parts], blocks, settings)
         if len(tested["observed"]) < MIN_PLACES or len(np.unique(tested["blocks"])) < MIN_BLOCKS:
             continue
         for method, limits in _limits(tested):
@@ -88,15 +88,6 @@ def analyse(domain_path, simulations, settings, domain, experiment):
     return answered(table, evidence, domain, experiment)
 
 
-def _systems(simulations, members):
-    """Model -> function that returns the simulations of its members, in the order of the models."""
-    return {
-        model: lambda parts=members[model]: [read_simulation(simulations[one]) for one in parts]
-        for model in simulations
-        if model in members
-    }
-
-
 def _tested(parts, blocks, settings):
     """The tested gauges of the parts of an ensemble: a dict of arrays, members (member, place, time) first."""
     simulated = np.concatenate(
@@ -105,6 +96,8 @@ def _tested(parts, blocks, settings):
     first = parts[0]
     counts = first.tested.any("fold").transpose("place", "time").values & np.isfinite(simulated).all(0)
     observed = np.where(counts, first.observed.transpose("place", "time").values, np.nan)
+    observed = np.where(observed >= 0, observed, np.nan)  # a river that tides turn has no such interval
+    counts = np.isfinite(observed)
     kept = (counts.sum(1) >= settings["minimum_days"]) & (np.nansum(observed, 1) > 0)
     names = first.place.values.astype(str)[kept]
     label = blocks[names].to_numpy()

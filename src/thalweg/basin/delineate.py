@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyflwdir
 import rasterio.features
 import rasterio.transform
@@ -147,9 +148,11 @@ def delineate(flow, gauges, maximum_area=None, radius=1, tolerance=0.2):
         Delineation
 
     Raises:
-        DataError: naming the gauge that lies outside the grid, has no fitting cell nearby, or shares a cell with another.
+        DataError: naming the gauge that is there twice, has no area or coordinates, lies outside the grid, has no fitting
+            cell nearby, or shares a cell with another.
     """
     require(gauges, ["x", "y", "area"], "gauges")
+    _check_gauges(gauges)
     outlets, table = _snap(flow, gauges, radius, tolerance)
     names = gauges.index.astype(str)
     gauge_at = dict(zip(outlets, names))
@@ -176,6 +179,24 @@ def delineate(flow, gauges, maximum_area=None, radius=1, tolerance=0.2):
     table["downstream"] = _next_gauge(subcatchments, names)
     order = ["downstream", "gauge", "area_km2", "length_m", "geometry"]
     return Delineation(subcatchments[order], table)
+
+
+def _check_gauges(gauges):
+    if not len(gauges):
+        raise DataError("gauges: the table has no rows; write one for each gauge")
+    names = gauges.index.astype(str)
+    if names.duplicated().any():
+        raise DataError(f"gauges: gauge '{names[names.duplicated()][0]}' is there twice; keep one row")
+    for column, what in (("area", "area"), ("x", "coordinate x"), ("y", "coordinate y")):
+        numbers = pd.to_numeric(gauges[column], errors="coerce").to_numpy(float)
+        wrong = ~np.isfinite(numbers) | ((numbers <= 0) & (column == "area"))
+        if wrong.any():
+            value = gauges[column].iloc[int(np.argmax(wrong))]
+            raise DataError(
+                f"gauges: gauge '{names[wrong][0]}' has no {what} ({value}); write "
+                + ("its upstream area in km2, above 0" if column == "area" else "a number")
+                + ", or drop the gauge"
+            )
 
 
 def _snap(flow, gauges, radius, tolerance):

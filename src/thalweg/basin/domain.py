@@ -44,6 +44,7 @@ POSITION = ("latitude", "longitude")
 CENSORED = "_censored"
 MILLIMETRES_PER_DAY = 86.4  # mm/day over 1 km2 of one m3/s
 STEPS = {"hour": 1 / 24, "day": 1.0, "month": 30.4375}  # days; of a month the mean
+FINITE = np.finfo(np.float64).max  # observations may be missing, but not infinite
 NEVER_NEGATIVE = {"precipitation", "potential_evapotranspiration", "discharge", "area", "drainage_area"}
 
 
@@ -199,7 +200,9 @@ class Domain:
                 known_unit(variable, name, source)
                 if name in NEVER_NEGATIVE:
                     check_range(variable.values, name, source, low=0)
-                if group != "observed":
+                if group == "observed":
+                    check_range(variable.values, name, source, -FINITE, FINITE)
+                else:
                     check_complete(variable.values, name, source)
         if self.axis == "time" and any(name in self.forcing for name in WATER):
             if self.step not in STEPS:

@@ -14,6 +14,7 @@ VERBS = {
     "plot": "Draw a figure of a prediction.",
     "export": "Write a trained model of a study as one file, with its scores and calibrated intervals.",
     "config": "Print, check and document the configuration.",
+    "new": "Write a process with its tests, a loss, metric, dataset, split, figure or analysis, to edit.",
     "fetch": "Download a dataset of the catalogue, verified and resumable.",
     "record": "Keep a small record of a study in docs/results, and update the claims of the README.",
     "study": "Run a study, show progress and remaining time, or release the lock of a killed run.",
@@ -33,6 +34,7 @@ STEPS = {
     "claims": "Give a verdict on every claim, from scores and evidence.",
     "analyse": "Make the tables of an analysis.",
     "draw": "Draw the figures of a kind.",
+    "explorer": "Write the page on which the places of a study can be explored.",
     "cost": "Report run time, memory and optimiser steps of each experiment.",
 }
 

@@ -42,7 +42,6 @@ from thalweg.datasets.lumped import (
     attribute_dataset,
     forcing_dataset,
     ordered_extremes,
-    spelled,
 )
 from thalweg.schema import Days, Period, Settings
 from thalweg.units import convert
@@ -384,7 +383,7 @@ def _variable(dataset, name, ids, unit, path):
     if ids != list(known):
         array = array.isel(basin=[known[basin] for basin in ids])
     values = array.values.astype(np.float32)
-    stated = spelled(array.attrs.get("units", ""))
+    stated = array.attrs.get("units", "")
     return convert(values, stated, unit, what=f"{path}, variable '{name}'").astype(np.float32)
 
 

@@ -29,6 +29,8 @@ import xarray as xr
 from pydantic import Field
 
 from thalweg.basin.domain import DataError, check_dates, check_range, require
+from thalweg.basin.places import EARTH_RADIUS, unit_vectors
+from thalweg.basin.ranges import FILL
 from thalweg.datasets import DATASET
 from thalweg.datasets.lumped import (
     MINIMUM_DAYS,
@@ -38,15 +40,14 @@ from thalweg.datasets.lumped import (
     attribute_dataset,
     forcing_dataset,
     ordered_extremes,
-    spelled,
     volume_per_second,
 )
+from thalweg.datasets.tables import read_written
 from thalweg.forcing import meteorology
 from thalweg.schema import Days, Period, Settings, Share, quantity
 from thalweg.units import convert
 
 CORE = ("camels", "camelsaus", "camelsbr", "camelscl", "camelsgb", "hysets", "lamah")
-EARTH_RADIUS = 6371.0  # km
 METHODS = ("penman_monteith", "hargreaves", "oudin", "hamon")
 ERA5_LAND = ("potential_evaporation_sum", "potential_evaporation_sum_ERA5_LAND")
 PENMAN_MONTEITH = "potential_evaporation_sum_FAO_PENMAN_MONTEITH"
@@ -282,20 +283,38 @@ def read_series(path):
         stated = dict(re.findall(r"^\s*([^:\n]+):.*\[(.+)\]\s*$", dataset.attrs.get("Units", ""), re.MULTILINE))
         zone = dataset.attrs.get("Timezone", "local")
     else:
-        frame = pd.read_csv(path, index_col="date", parse_dates=True)
-        require(frame, SERIES, path)
+        frame = _dated(read_written(path), path)
         stated, zone = {}, "local"
     check_dates(frame.index, path)
     columns = {}
     for name, unit in (SERIES | POTENTIAL).items():
         if name in frame:
             found = stated.get(name, stated.get(re.sub(r"_(mean|min|max|sum)$", "", name), unit))
-            columns[name] = convert(
-                frame[name].to_numpy(), spelled(found), spelled(unit), what=f"{path}, variable '{name}'"
-            )
+            columns[name] = convert(frame[name].to_numpy(), found, unit, what=f"{path}, variable '{name}'")
     for name in ("total_precipitation_sum", "streamflow"):
-        check_range(columns[name], name, path, low=0)
+        check_range(columns[name], name, path, low=0, high=FILL)
     return pd.DataFrame(columns, index=frame.index), zone
+
+
+def _dated(frame, path):
+    """The numbers of a CSV file by day."""
+    require(frame, ["date", *SERIES], path)
+    if frame.empty:
+        raise DataError(f"{path}: the table has no rows; unpack it again")
+    days = pd.to_datetime(frame.date, errors="coerce", format="ISO8601")
+    if days.isna().any():
+        line = int(days.isna().argmax())
+        raise DataError(
+            f"{path}, line {line + 2}: column 'date' is '{frame.date[line]}'; expected a date like 2012-05-31"
+        )
+    for name in (SERIES | POTENTIAL).keys() & set(frame.columns):
+        numbers = pd.to_numeric(frame[name], errors="coerce")
+        wrong = numbers.isna() & frame[name].notna()
+        if wrong.any():
+            line = int(wrong.argmax())
+            raise DataError(f"{path}, line {line + 2}: column '{name}' is '{frame[name][line]}'; expected a number")
+        frame[name] = numbers
+    return frame.set_index(pd.DatetimeIndex(days, name="date"))
 
 
 def _columns(path):
@@ -332,10 +351,7 @@ def find_duplicates(table, distance, area):
 
     rank = table.source.map(lambda source: (CORE.index(source) if source in CORE else len(CORE), source))
     table = table.loc[rank.sort_values(kind="stable").index]
-    latitude, longitude = np.deg2rad(table[["gauge_lat", "gauge_lon"]].to_numpy(float)).T
-    points = np.stack(
-        [np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)], axis=1
-    )
+    points = unit_vectors(table.gauge_lat, table.gauge_lon)
     near = cKDTree(EARTH_RADIUS * points).query_pairs(distance, output_type="ndarray")
     near = near[np.lexsort(near.T[::-1])]
     areas, sources, ids = table.area.to_numpy(float), table.source.to_numpy(), table.index.to_numpy()
@@ -381,7 +397,7 @@ def _tables(folder, sources):
 
 
 def _table(path):
-    frame = pd.read_csv(path, dtype={"gauge_id": str, "gauge_name": str, "country": str})
+    frame = read_written(path, dtype={"gauge_id": str, "gauge_name": str, "country": str})
     require(frame, ["gauge_id"], path)
     return frame.set_index("gauge_id")
 

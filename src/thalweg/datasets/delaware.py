@@ -1,7 +1,8 @@
 """Delaware River Basin, 1979-1980, from the test data of pywatershed (CC0).
 
 765 hydrologic response units and 456 reaches of the US National Hydrologic Model, daily precipitation and temperature
-extremes, and daily discharge of 168 gauges of the US Geological Survey.
+extremes, and daily discharge of 168 gauges of the US Geological Survey. Where a minimum temperature exceeds the maximum, the two
+are exchanged, as in the other datasets.
 """
 
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic import Field
 from thalweg.basin.domain import DataError, Domain, check_complete, check_dates, check_range, require
 from thalweg.basin.network import River
 from thalweg.datasets import DATASET
+from thalweg.datasets.lumped import ordered_extremes
 from thalweg.forcing import evapotranspiration
 from thalweg.forcing.energy import canopy_forcing
 from thalweg.schema import Days, Period, Settings, Share
@@ -215,10 +217,11 @@ def _forcing(files, units, dates, attributes, method):
                 f"{files.folder / file}: no day between {dates.start} and {dates.stop}; available: {frame.index[0].date()} to {frame.index[-1].date()}"
             )
     check_range(series["prcp"].values, "prcp", files.folder / "prcp.nc", low=0)
-    mean = (series["tmin"] + series["tmax"]) / 2
+    minimum, maximum, _ = ordered_extremes(series["tmin"].values, series["tmax"].values)
+    mean = (minimum + maximum) / 2
     time = series["prcp"].index
     potential = evapotranspiration.potential_evapotranspiration(
-        method, time, latitude, mean.values, series["tmin"].values, series["tmax"].values, source="delaware"
+        method, time, latitude, mean, minimum, maximum, source="delaware"
     )
     dims = ("time", "unit")
     return xr.Dataset(
@@ -226,17 +229,17 @@ def _forcing(files, units, dates, attributes, method):
             "precipitation": (dims, series["prcp"].values, {"units": "mm/day", "long_name": "precipitation"}),
             "temperature": (
                 dims,
-                mean.values,
+                mean,
                 {"units": "degC", "long_name": "mean of the daily extremes of air temperature"},
             ),
             "minimum_temperature": (
                 dims,
-                series["tmin"].values,
+                minimum,
                 {"units": "degC", "long_name": "minimum air temperature"},
             ),
             "maximum_temperature": (
                 dims,
-                series["tmax"].values,
+                maximum,
                 {"units": "degC", "long_name": "maximum air temperature"},
             ),
             "potential_evapotranspiration": (
@@ -244,7 +247,7 @@ def _forcing(files, units, dates, attributes, method):
                 potential,
                 {"units": "mm/day", "long_name": f"potential evapotranspiration, {method}"},
             ),
-            **canopy_forcing(time, latitude, elevation, series["tmin"].values, series["tmax"].values),
+            **canopy_forcing(time, latitude, elevation, minimum, maximum),
         },
         coords={"time": time, "unit": units},
     )

@@ -4,7 +4,6 @@ The readers of large-sample datasets supply series and attributes as arrays in t
 the domain and the table that lists, for every catchment, its properties, doubtful values and reason for exclusion.
 """
 
-import re
 from typing import Literal
 
 import numpy as np
@@ -12,47 +11,27 @@ import pandas as pd
 import xarray as xr
 
 from thalweg.basin.domain import MILLIMETRES_PER_DAY, DataError, Domain, check_range
+from thalweg.basin.ranges import RANGES
 from thalweg.forcing import evapotranspiration
-from thalweg.units import UnitError, convert, parse_unit
+from thalweg.units import UnitError, convert, depth_per_day, parse_unit
 
-# Forcing that catchments can have: name -> (unit, meaning, minimum and maximum possible value).
+# Forcing that catchments can have: name -> meaning; units and limits are those of :data:`thalweg.basin.ranges.RANGES`.
 FORCING = {
-    "precipitation": ("mm/day", "precipitation", 0, 2000),
-    "temperature": ("degC", "mean air temperature", -80, 60),
-    "minimum_temperature": ("degC", "minimum air temperature", -90, 60),
-    "maximum_temperature": ("degC", "maximum air temperature", -80, 70),
-    "potential_evapotranspiration": ("mm/day", "potential evapotranspiration", 0, 50),
-    "shortwave_radiation": ("W/m**2", "solar radiation at the ground, mean of the day", 0, 600),
-    "net_shortwave_radiation": ("W/m**2", "solar radiation minus reflected radiation, mean of the day", -1, 600),
-    "vapour_pressure": ("hPa", "vapour pressure", 0, 80),
-    "day_length": ("hour", "time between sunrise and sunset", 0, 24),
+    "precipitation": "precipitation",
+    "temperature": "mean air temperature",
+    "minimum_temperature": "minimum air temperature",
+    "maximum_temperature": "maximum air temperature",
+    "potential_evapotranspiration": "potential evapotranspiration",
+    "shortwave_radiation": "solar radiation at the ground, mean of the day",
+    "net_shortwave_radiation": "solar radiation minus reflected radiation, mean of the day",
+    "vapour_pressure": "vapour pressure",
+    "day_length": "time between sunrise and sunset",
 }
 PLAUSIBLE_MEAN = (0.3, 8.0)  # mm/day: mean potential evapotranspiration over years
+LEAST_RUNOFF = 0.001  # of precipitation; with less, most often the area has another unit
 
 Temperatures = Literal["hargreaves", "oudin", "hamon"]  # methods that need only temperature
 MINIMUM_DAYS = "observed discharge that a catchment needs within the period"
-
-
-def spelled(unit):
-    """A unit as spelled in files, with powers in the notation of pint.
-
-    >>> spelled("W/m2"), spelled("m3 s-1"), spelled("mm/d")
-    ('W/m**2', 'm**3 s**-1', 'mm/d')
-    """
-    return re.sub(r"(?<=[A-Za-z])(-?[0-9])", r"**\1", str(unit))
-
-
-def depth_per_day(values, unit, what):
-    """Precipitation or evaporation in mm/day; a depth without a time is the total of the day.
-
-    Raises:
-        UnitError: if ``unit`` is neither a depth nor a depth per time; ``what`` names file and variable.
-    """
-    try:
-        total = parse_unit(unit).is_compatible_with(parse_unit("mm"))
-    except UnitError as error:
-        raise UnitError(f"{what}: {error}") from error
-    return convert(values, unit, "mm" if total else "mm/day", what)
 
 
 def volume_per_second(values, unit, area, what):
@@ -121,14 +100,10 @@ def forcing_dataset(time, ids, values, source, meanings=None):
     """
     variables = {}
     for name, array in values.items():
-        unit, meaning, low, high = FORCING[name]
-        check_range(array, name, source, low, high)
-        meaning = (meanings or {}).get(name, meaning)
-        variables[name] = (
-            ("time", "unit"),
-            np.ascontiguousarray(array, np.float32),
-            {"units": unit, "long_name": meaning},
-        )
+        limits = RANGES[name]
+        check_range(array, name, source, limits.low, limits.high)
+        attrs = {"units": limits.unit, "long_name": (meanings or {}).get(name, FORCING[name])}
+        variables[name] = (("time", "unit"), np.ascontiguousarray(array, np.float32), attrs)
     return xr.Dataset(variables, coords={"time": pd.DatetimeIndex(time, name="time"), "unit": np.asarray(ids, str)})
 
 
@@ -161,7 +136,9 @@ def attribute_dataset(table, columns, source):
     return attributes
 
 
-def assemble(name, forcing, attributes, discharge, table, minimum_days, flags=(), left_out=None, comment=""):
+def assemble(
+    name, forcing, attributes, discharge, table, minimum_days, flags=(), left_out=None, comment="", inside=None
+):
     """The domain of lumped catchments and the table of all of them.
 
     Args:
@@ -175,6 +152,7 @@ def assemble(name, forcing, attributes, discharge, table, minimum_days, flags=()
         flags: dict, doubtful property -> where, bool (unit,).
         left_out: reasons (unit,), "" if none.
         comment: treatment of discharge.
+        inside: ids of the catchments that each seems to lie in, one a line (unit,); None if not looked for.
 
     Returns:
         (Domain, DataFrame): the catchments kept; and every catchment with its water balance, flags and reason.
@@ -204,10 +182,12 @@ def assemble(name, forcing, attributes, discharge, table, minimum_days, flags=()
         {"downstream": ("reach", np.full(len(ids), "")), "unit_reach": ("unit", ids)},
         coords={"reach": ids, "unit": ids},
     )
-    labels = [label for label in ("name", "region") if label in rows]
+    texts = {label: rows[label].to_numpy(dtype=str) for label in ("name", "region") if label in rows}
+    if inside is not None:
+        texts["inside"] = np.asarray(inside, dtype=str)[kept]
     places = xr.Dataset(
         {
-            **{label: ("place", rows[label].to_numpy(dtype=str)) for label in labels},
+            **{label: ("place", values) for label, values in texts.items()},
             "reach": ("place", ids),
             **{
                 place: ("place", rows[place].to_numpy(float), {"units": "degree"})
@@ -222,10 +202,9 @@ def assemble(name, forcing, attributes, discharge, table, minimum_days, flags=()
         coords={"place": ids},
     )
     attrs = {"units": "m3/s", "long_name": "observed discharge", "comment": comment}
-    observed = xr.Dataset(
-        {"discharge": (("time", "place"), np.ascontiguousarray(discharge.T, np.float32), attrs)},
-        coords={"time": time, "place": ids},
-    )
+    observed = xr.Dataset(coords={"time": time, "place": ids})
+    if np.isfinite(discharge).any():
+        observed["discharge"] = (("time", "place"), np.ascontiguousarray(discharge.T, np.float32), attrs)
     return Domain(name, forcing, attributes, network, places, observed), table
 
 
@@ -262,6 +241,9 @@ def _doubts(balance):
     potential = balance.potential_evapotranspiration_mm_day
     return {
         "more discharge than precipitation": balance.runoff_ratio.to_numpy() > 1,
+        f"discharge below {LEAST_RUNOFF:g} of precipitation": (
+            (balance.runoff_ratio < LEAST_RUNOFF) & (balance.runoff_ratio > 0)
+        ).to_numpy(),
         f"mean potential evapotranspiration outside {low:g} to {high:g} mm/day": (
             (potential < low) | (potential > high)
         ).to_numpy(),

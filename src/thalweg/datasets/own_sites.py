@@ -13,7 +13,6 @@ Names of ``CANONICAL`` are converted to its units, others keep theirs. Missing v
 marked as estimates: see :func:`thalweg.forcing.meteorology.estimates`.
 """
 
-import re
 from pathlib import Path
 from typing import Literal
 
@@ -22,28 +21,24 @@ import pandas as pd
 import xarray as xr
 from pydantic import Field
 
-from thalweg.basin.domain import CENSORED, MILLIMETRES_PER_DAY, DataError, require, sampled_units
-from thalweg.datasets.sample_tables import read_numbers
+from thalweg.basin.domain import CENSORED, MILLIMETRES_PER_DAY, DataError, sampled_units
+from thalweg.basin.ranges import RANGES
+from thalweg.datasets.quantities import read_attributes, read_quantity
+from thalweg.datasets.tables import header_of, read_table
+from thalweg.datasets.times import daily, read_times
 from thalweg.forcing import meteorology
 from thalweg.schema import Settings
-from thalweg.units import convert
 
-CANONICAL = {
-    **dict.fromkeys(("air_temperature", "mean_air_temperature", "water_temperature"), "degC"),
-    **dict.fromkeys(("discharge", "mean_discharge"), "m3/s"),
-    **dict.fromkeys(("runoff", "precipitation", "potential_evapotranspiration"), "mm/day"),
-    **dict.fromkeys(("nitrate", "nitrite", "ammonium", "dissolved_organic_carbon", "dissolved_oxygen"), "mg/l"),
-    **dict.fromkeys(("chlorophyll", "soluble_reactive_phosphorus", "total_phosphorus"), "ug/l"),
-    **dict.fromkeys(("latitude", "longitude"), "degree"),
-    **dict.fromkeys(("elevation", "length"), "m"),
-    "shortwave_radiation": "W/m**2",
-    "vapour_pressure": "hPa",
-    "day_length": "hour",
-    "slope": "dimensionless",
-    "drainage_area": "km2",
-}
-SIGNED = {"degC", "degree", "m"}  # units here of names whose values may be below 0
-HEADER = re.compile(r"(?P<name>.+?)\s*\[(?P<unit>.*)\]")
+NAMES = (
+    *("air_temperature", "mean_air_temperature", "water_temperature"),
+    *("discharge", "mean_discharge", "runoff", "precipitation", "potential_evapotranspiration"),
+    *("nitrate", "nitrite", "ammonium", "dissolved_organic_carbon", "dissolved_oxygen"),
+    *("chlorophyll", "soluble_reactive_phosphorus", "total_phosphorus"),
+    *("latitude", "longitude", "elevation", "length", "slope", "drainage_area"),
+    *("shortwave_radiation", "vapour_pressure", "day_length"),
+)
+CANONICAL = {name: RANGES[name].unit for name in NAMES}
+SAME_SAMPLES = 5  # days sampled on which two sites agree, to doubt that they are two
 
 
 class OwnSitesSettings(Settings):
@@ -77,14 +72,14 @@ def build(folder, name="own"):
     """
     folder = Path(folder)
     paths = {part: folder / f"{part}.csv" for part in ("forcing", "attributes", "samples", "network")}
-    attributes = _attributes(paths["attributes"])
+    _, attributes = read_attributes(paths["attributes"], "site", CANONICAL)
     sites = attributes.unit.values
     forcing, _ = _series(paths["forcing"], "unit", sites)
     _check_every_day(forcing, paths["forcing"])
     observed, flags = _series(paths["samples"], "place", sites, forcing.time.values, limits=True)
     network = _network(paths["network"], sites) if paths["network"].exists() else None
     forcing, attributes = _estimated(forcing, attributes, name)
-    table = pd.DataFrame({"place": sites})
+    table = pd.DataFrame({"place": sites, "flag": _doubles(observed)})
     for variable in observed.data_vars:
         table[variable] = observed[variable].notnull().sum("time").values
         table[variable + CENSORED] = flags[variable].sum(0) if variable in flags else 0
@@ -93,83 +88,25 @@ def build(folder, name="own"):
     return sampled_units(name, forcing, attributes, observed, network), table
 
 
-def _read(path, columns):
-    if not path.exists():
-        raise DataError(
-            f"{path}: the file is missing; write a table with the columns {', '.join(columns)}, 'name [unit]'"
-        )
-    try:
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False, skipinitialspace=True)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise DataError(f"{path}: {str(error).strip()}; separate columns by commas, and use a decimal point") from None
-    raw.columns = raw.columns.str.strip()
-    raw.index += 2  # the line of the file
-    raw = raw[(raw != "").any(axis=1)]
-    require(raw, columns, path)
-    if raw.empty:
-        raise DataError(f"{path}: the table has no rows; write one for each {' and '.join(columns)}")
-    return raw
-
-
-def _quantity(column, path, limits=False):
-    """A column as (name, unit here, values, censored)."""
-    match = HEADER.fullmatch(column.name)
-    if match is None:
-        raise DataError(
-            f"{path}: column '{column.name}' has no unit; write '{column.name} [unit]', as in 'discharge [m3/s]'"
-        )
-    name, unit = match["name"], match["unit"]
-    values, below = read_numbers(column, path, limits=limits)
-    to = CANONICAL.get(name, unit)
-    values = convert(values, unit, to, what=f"{path}, column '{column.name}'")
-    negative = np.flatnonzero(values < 0)
-    if name in CANONICAL and to not in SIGNED and len(negative):
-        line = column.index[negative[0]]
-        raise DataError(
-            f"{path}, line {line}: column '{column.name}' is {column[line]}, below 0; correct it, or leave it empty"
-            + (" or write '<' and the detection limit" if limits else "")
-        )
-    return name, to, values, below
-
-
-def _attributes(path):
-    raw = _read(path, ["site"])
-    doubled = raw.site.duplicated()
-    if doubled.any():
-        line = raw.index[doubled][0]
-        raise DataError(f"{path}, line {line}: site '{raw.site[line]}' appears more than once; keep one row")
-    dataset = xr.Dataset(coords={"unit": raw.site.to_numpy(dtype=str)})
-    for column in raw.columns.drop("site"):
-        if HEADER.fullmatch(column) is None:
-            dataset[column] = ("unit", raw[column].to_numpy(dtype=str), {"role": "label"})
-            continue
-        name, unit, values, _ = _quantity(raw[column], path)
-        if np.isnan(values).any():
-            line = raw.index[np.isnan(values)][0]
-            raise DataError(f"{path}, line {line}: column '{column}' is empty; every site needs every attribute")
-        dataset[name] = ("unit", values, {"units": unit})
-    return dataset
-
-
 def _series(path, dimension, sites, time=None, limits=False):
     """A table of times and sites as (Dataset (time, dimension), name -> bool array of censored values)."""
-    raw = _read(path, ["time", "site"])
-    days = pd.to_datetime(raw.time, format="ISO8601", errors="coerce").dt.normalize()
-    if days.isna().any():
-        line = raw.index[days.isna()][0]
-        raise DataError(f"{path}, line {line}: column 'time' is '{raw.time[line]}'; expected a date like 2012-05-31")
+    raw = read_table(path, ["time", "site"])
+    times = read_times(raw.time, path)
     unknown = ~raw.site.isin(sites)
     if unknown.any():
         line = raw.index[unknown][0]
         raise DataError(f"{path}, line {line}: site '{raw.site[line]}' is not in attributes.csv; add it there")
+    days = times.day
+    if time is None:
+        for site, rows in times.groupby(raw.site):
+            daily(rows, path, f"site '{site}'")
+        time = pd.date_range(days.min(), days.max(), name="time")
     doubled = pd.DataFrame({"day": days, "site": raw.site}).duplicated()
     if doubled.any():
         line = raw.index[doubled][0]
         raise DataError(
             f"{path}, line {line}: site '{raw.site[line]}' has more than one row for {days[line].date()}; keep one row per day"
         )
-    if time is None:
-        time = pd.date_range(days.min(), days.max(), name="time")
     outside = ~days.isin(time)
     if outside.any():
         line = raw.index[outside][0]
@@ -179,13 +116,15 @@ def _series(path, dimension, sites, time=None, limits=False):
     at = (pd.Index(time).get_indexer(days), pd.Index(sites).get_indexer(raw.site))
     dataset, flags = xr.Dataset(coords={"time": pd.DatetimeIndex(time, name="time"), dimension: sites}), {}
     for column in raw.columns.drop(["time", "site"]):
-        name, unit, values, below = _quantity(raw[column], path, limits)
+        name, unit, values, below = read_quantity(raw[column], path, CANONICAL, limits)
         array = np.full((len(time), len(sites)), np.nan)
         array[at] = values
         dataset[name] = (("time", dimension), array, {"units": unit})
         if below.any():
             flags[name] = np.zeros(array.shape, bool)
             flags[name][at] = below
+    if not dataset.data_vars:
+        raise DataError(f"{path}: no column has a variable; add columns such as 'discharge [m3/s]'")
     return dataset, flags
 
 
@@ -200,17 +139,29 @@ def _check_every_day(forcing, path):
             )
 
 
+def _doubles(observed):
+    """Sites whose samples are those of another: array of texts (place,)."""
+    values = np.stack([variable.values for variable in observed.data_vars.values()], axis=-1)
+    texts = np.full(values.shape[1], "", dtype=object)
+    for one in range(len(texts)):
+        there = np.isfinite(values[:, one])
+        for other in range(len(texts)):
+            same = np.array_equal(values[:, one], values[:, other], equal_nan=True)
+            if one != other and there.any(1).sum() >= SAME_SAMPLES and same:
+                texts[one] = f"same samples as '{observed.place.values[other]}': one site under two ids?"
+    return texts
+
+
 def _network(path, sites):
-    raw = _read(path, ["site", "downstream"]).set_index("site")
-    column = next((name for name in raw.columns if name.startswith("length")), None)
+    raw = read_table(path, ["site", "downstream"])
+    column = next((name for name in raw.columns if header_of(name)[0] == "length"), None)
     if column is None:
         raise DataError(f"{path}: column 'length [m]' is missing; write the length of river to the site downstream")
-    wrong = set(raw.index).symmetric_difference(sites)
-    if wrong or raw.index.duplicated().any():
-        site = next(iter(sorted(wrong)), None) or raw.index[raw.index.duplicated()][0]
-        raise DataError(f"{path}: site '{site}' must have one row here and one in attributes.csv")
-    _, unit, length, _ = _quantity(raw[column], path)
-    raw = raw.assign(length=length).loc[sites]
+    wrong = sorted(set(raw.site).symmetric_difference(sites)) + list(raw.site[raw.site.duplicated()])
+    if wrong:
+        raise DataError(f"{path}: site '{wrong[0]}' must have one row here and one in attributes.csv")
+    _, unit, length, _ = read_quantity(raw[column], path, CANONICAL)
+    raw = raw.assign(length=length).set_index("site").loc[sites]
     return xr.Dataset(
         {
             "downstream": ("unit", raw.downstream.to_numpy(dtype=str)),

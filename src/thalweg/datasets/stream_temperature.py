@@ -25,7 +25,7 @@ from thalweg.basin.domain import (
 )
 from thalweg.datasets import DATASET
 from thalweg.datasets.discharge_records import relate
-from thalweg.datasets.sample_tables import read_numbers
+from thalweg.datasets.tables import read_numbers
 from thalweg.forcing import meteorology
 from thalweg.schema import Period, Settings
 from thalweg.units import convert

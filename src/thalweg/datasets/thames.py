@@ -32,7 +32,7 @@ from thalweg.basin.domain import (
 from thalweg.basin.network import River
 from thalweg.datasets import DATASET
 from thalweg.datasets.discharge_records import base_flow_index, extend, flashiness
-from thalweg.datasets.sample_tables import read_numbers
+from thalweg.datasets.tables import read_numbers
 from thalweg.forcing import meteorology
 from thalweg.schema import Count, Period, Settings
 

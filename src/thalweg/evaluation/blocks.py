@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from thalweg.basin.places import SPLIT_SEED, kilometres
+from thalweg.basin.places import SPLIT_SEED, positions
 
 CONFIDENCE = 0.95
 SAMPLES = 2000
@@ -40,12 +40,12 @@ def blocks_of(places):
         return label
     known = np.flatnonzero(np.isfinite(places.latitude.values) & np.isfinite(places.longitude.values))
     if len(known):
-        label[known] = _clusters(kilometres(places.isel({dimension: known})))
+        label[known] = _clusters(positions(places.isel({dimension: known})))
     return label
 
 
 def _clusters(position):
-    """The cluster of each position (place, 2)."""
+    """The cluster of each position (place, 2 or 3), km."""
     from scipy.cluster.vq import kmeans2
 
     wanted = max(MIN_BLOCKS, round(len(position) / PLACES_PER_BLOCK))

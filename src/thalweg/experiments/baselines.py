@@ -58,7 +58,8 @@ def calendar_mean(domain, splits, variable, smoothing):
 def seasonal_cycle(domain, splits, variable, harmonics):
     """The seasonal cycle of the training samples as a Fourier series, by least squares of the untransformed samples.
 
-    At a sampled training place it is its own; at a held-out place, that of all training places together. It is never negative.
+    At a sampled training place it is its own; at a held-out place, that of all training places together. It is never negative
+    unless a sample that it is fitted to is (isotopes, temperatures).
     """
     time = pd.DatetimeIndex(domain.forcing.time.values)
     angle = 2 * np.pi * time.dayofyear.values / 365.25
@@ -78,5 +79,5 @@ def seasonal_cycle(domain, splits, variable, harmonics):
             rows, _ = np.nonzero(np.isfinite(past[:, columns]))
             values = past[:, columns][np.isfinite(past[:, columns])]
             fitted = np.linalg.lstsq(design[first:last][rows], values, rcond=None)[0]
-            simulated[i, 0, place] = np.maximum(design @ fitted, 0.0)
+            simulated[i, 0, place] = np.maximum(design @ fitted, 0.0 if values.min() >= 0 else -np.inf)
     return Simulation({variable: simulation_of(domain, splits, variable, [0], (0, len(time)), simulated)})

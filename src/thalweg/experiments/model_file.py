@@ -29,7 +29,8 @@ import thalweg
 from thalweg.basin.domain import DataError, expected_units, spatial_domain
 from thalweg.experiments.models import process_of, setting_of
 from thalweg.learn import checkpoint
-from thalweg.learn.scaling import Scaling, climate_attributes, positions_of
+from thalweg.learn.scaling import Scaling, climate_attributes
+from thalweg.metrics.calendar import positions
 from thalweg.registry import RegistryError, module_of
 from thalweg.schema import validated
 from thalweg.settings.blocks import TrainingJob
@@ -106,7 +107,7 @@ def _process(settings, setting, scaling):
 
 def _inputs(domain, scaling, units, period):
     """Units and ranges of the inputs at the training units, in the period of training."""
-    start, stop = positions_of(domain, period) if domain.axis == "time" else (0, None)
+    start, stop = positions(domain.forcing.time.values, *period) if domain.axis == "time" else (0, None)
     forcing = {}
     for name, variable in domain.forcing.data_vars.items():
         values = variable.values[start:stop, units]

@@ -45,8 +45,8 @@ def make_task(domain, split, job, scaling=None):
         (Task, Scaling)
 
     Raises:
-        DataError: if a variable has no observations at the training places and times, or its detection limits would be
-            treated as measured values.
+        DataError: if a variable has no observations at the training or validation places and times, if its detection limits
+            would be treated as measured values, or if the loss or the process is not defined for a value.
     """
     training, time = job.training, domain.forcing.time.values
     whole = getattr(job.model, "network", None) == "unit"  # has a parameter set for every unit
@@ -69,10 +69,17 @@ def make_task(domain, split, job, scaling=None):
                 f"{domain.name}/observed: '{name}' was not observed at any training place in the training period; "
                 "change the experiment's periods, or omit the variable"
             )
+    if not any(np.isfinite(values[slice(*validation_days)][:, validates]).any() for values in observed.values()):
+        first, last = (str(time[day])[:10] for day in (validation_days[0], validation_days[1] - 1))
+        raise DataError(
+            f"{domain.name}/observed: {', '.join(observed)} was not observed at any validation place from {first} to {last}; lengthen "
+            "the training period, change validation_share, or set validation to none"
+        )
     if scaling is None:
         scaling = _scaling(domain, job, rows, observed, seen, days, fit_days)
     else:
         scaling = transferred(scaling, domain, (time[days[0]], time[days[1] - 1]))
+    _check_taken(domain, job, seen, observed, scaling.target_mean)
 
     def tensor(array, dtype=torch.float32):
         return torch.as_tensor(array, dtype=dtype, device=job.device)
@@ -89,6 +96,7 @@ def make_task(domain, split, job, scaling=None):
         censored={name: tensor(flags, torch.bool) for name, flags in censored.items()},
         step_days=domain.step_days,
         per_day={name: 1 / domain.step_days for name in job.variables if _of_other_step(domain, name)},
+        names=tuple(map(str, seen.place)),
     )
     return task, scaling
 
@@ -109,6 +117,42 @@ def _censored(domain, job, rows, observed):
             f"{job.training.loss!r} would treat as measured; use log_likelihood"
         )
     return flags
+
+
+def _check_taken(domain, job, seen, observed, mean):
+    """Raise DataError naming the first observation for which the loss or the process is not defined.
+
+    Args:
+        domain, job: of the task.
+        seen: rows of its split.
+        observed: name -> (time, place) of the rows, NaN where withheld.
+        mean: name -> mean of the training observations.
+    """
+    parts = {
+        f"training.loss {job.training.loss!r}": (load("loss", job.training.loss), "nse_batch, which takes any number")
+    }
+    if job.model.kind == "process":
+        parts[f"process {job.model.process!r}"] = (
+            load("process", job.model.process),
+            "a process or network that takes it",
+        )
+    for part, (function, mend) in parts.items():
+        takes = getattr(function, "takes", None)
+        if takes is None:
+            continue
+        for name, values in observed.items():
+            with np.errstate(invalid="ignore"):
+                wrong = values <= 0 if takes == "above 0" else values < 0
+            if wrong.any():
+                day, place = np.argwhere(wrong)[0]
+                raise DataError(
+                    f"{domain.name}/observed: '{name}' at '{seen.place.iloc[place]}' is {values[day, place]:g} on "
+                    f"{str(domain.forcing.time.values[day])[:10]}, but {part} takes values {takes}; use {mend}, or correct the value"
+                )
+            if mean[name] <= 0:
+                raise DataError(
+                    f"{domain.name}/observed: '{name}' is 0 at all training places, but {part} needs values above 0; use {mend}"
+                )
 
 
 def _scaling(domain, job, rows, observed, seen, days, fit_days):
@@ -139,7 +183,7 @@ def _deviation(variable, observed, loss):
         seen = np.isfinite(observed).any(0)
         return np.where(seen, np.nanstd(np.where(seen, observed, 0.0), axis=0), 1.0)
     if logarithmic:
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             observed = np.log(observed)
     spread = pd.DataFrame(np.where(np.isfinite(observed), observed, np.nan)).std(ddof=0).fillna(1.0).values
     return np.maximum(spread, MIN_DEVIATION)

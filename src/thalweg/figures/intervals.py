@@ -1,24 +1,25 @@
-"""Prediction intervals at held-out gauges: reliability, width and interval score."""
+"""Prediction intervals at held-out gauges: reliability and width."""
 
+from statistics import NormalDist
+
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from thalweg.experiments.declared import Declared
 from thalweg.figures.style import MOST_LINES, WIDTH, legend_below, letter, looks, styled
 
-METHODS = {  # method -> (suffix of the label, dashes, marker)
+METHODS = {  # method -> (label, dashes, marker)
     "conformal": ("conformal", "-", "o"),
     "mixture": ("mixture", (0, (1.2, 1.2)), "s"),
     "conformal mixture": ("conformal mixture", "-", "s"),
     "members": ("range of members", "", "x"),
 }
-PANELS = {  # column -> label of the axis
-    "coverage": "observed coverage [%]",
-    "width": "median width / mean flow [–]",
-    "interval_score": "median interval score / mean flow [–]",
-}
+TICKS = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
+MOST = 0.99  # coverage at the end of the axis
+WIDTHS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
 FIGURE = Declared(
@@ -26,22 +27,23 @@ FIGURE = Declared(
     reads={"table_csv": "table:intervals"},
     given={"labels": "labels", "models": "compared_intervals"},
     title="prediction intervals",
-    caption="Prediction intervals at held-out gauges against their nominal coverage: (a) share of the observations within (mean over gauges; a "
-    "calibrated interval lies on the diagonal), (b) width and (c) interval score, both relative to the mean flow of a gauge, medians over "
-    "gauges; lower is better. Conformal intervals are calibrated at the gauges of other blocks. Crosses: range of the members of an "
-    "ensemble, at the coverage that it would have if the observation were one of them.",
+    caption="Prediction intervals at held-out gauges: (a) share of the observations that they cover, mean over gauges, against the nominal "
+    "one, and (b) width relative to the mean flow of a gauge, median over gauges, against the share that they cover: at the same coverage the "
+    "lower curve is sharper. Axes of coverage are those of normal quantiles. Conformal intervals are calibrated at the gauges "
+    "of other blocks; a mixture is simulated by an LSTM. Crosses: range of the members of an ensemble, at the coverage that it would have if "
+    "the observation were one of them.",
     category="Uncertainty",
 )
 
 
 @styled
 def draw(table_csv, domain, experiment, labels=None, models=None):
-    """Three panels against the nominal coverage: observed coverage, width and interval score of every model and method.
+    """Observed against nominal coverage, and width against observed coverage, of every model and method.
 
     Args:
         table_csv: of :mod:`thalweg.analysis.intervals`.
         domain, experiment: of the table.
-        labels: model -> label, in the study's order.
+        labels: model -> label.
         models: those drawn, of which the first four are; None for those of the table.
 
     Returns:
@@ -55,36 +57,45 @@ def draw(table_csv, domain, experiment, labels=None, models=None):
     table = table[table.model.isin(models)]
     if table.empty:
         raise ValueError(
-            f"{table_csv}: there is no interval of {', '.join(models)}; test at least 6 gauges in 3 blocks"
+            f"{table_csv}: there is no interval of {', '.join(models)}; test at least 6 gauges in 2 blocks"
         )
-    look = looks(models, labels)
-    figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
-    panels = figure.subplots(1, len(PANELS))
-    handles = []
+    look = looks(models, {model: (labels or {}).get(model, model) for model in models})
+    figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
     for model, each in look.items():
-        for method, (text, dashes, marker) in METHODS.items():
+        for method, (_, dashes, marker) in METHODS.items():
             rows = table[(table.model == model) & (table.method == method)].sort_values("level")
-            if rows.empty:
-                continue
-            style = {"color": each.colour, "linestyle": dashes, "marker": marker, "markersize": 3.5}
-            for axes, column in zip(panels, PANELS):
-                axes.plot(100 * rows.level, rows[column] * (100 if column == "coverage" else 1), **style)
-            handles.append(Line2D([], [], label=f"{each.label}, {text}", **style))
-    levels = sorted(set(100 * table[table.method != "members"].level))
-    panels[0].plot([0, 100], [0, 100], color="0.4", linewidth=0.8, zorder=1)
-    panels[0].set_ylim(0, 100)
-    panels[0].yaxis.set_major_formatter(PercentFormatter(decimals=0, symbol=""))
-    titles = f"{domain}, {experiment} ({table.places.max():.0f} gauges)", "width", "interval score"
-    for position, (axes, (column, text)) in enumerate(zip(panels, PANELS.items())):
-        axes.set(xlabel="nominal coverage [%]", ylabel=text, xlim=(min(20, 100 * table.level.min() - 5), 100))
-        axes.xaxis.set_major_locator(FixedLocator(levels))
-        axes.xaxis.set_major_formatter(PercentFormatter(decimals=0, symbol=""))
-        if column != "coverage":
-            axes.set_yscale("log")
-            axes.yaxis.set_major_locator(FixedLocator([0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]))
-            axes.yaxis.set_minor_locator(NullLocator())
-            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            style = {"color": each.colour, "linestyle": dashes, "marker": marker, "markersize": 4}
+            left.plot(_spread(rows.level), _spread(rows.coverage), **style)
+            right.plot(_spread(rows.coverage), rows.width, **style)
+    ends = _spread([min(table.level.min(), table.coverage.min()) - 0.05, MOST])
+    left.plot(ends, ends, color="0.4", linewidth=0.8, zorder=1)
+    left.set(xlabel="nominal coverage [%]", ylabel="observed coverage [%]", ylim=ends)
+    right.set(xlabel="observed coverage [%]", ylabel="width / mean flow [–]", yscale="log")
+    for axis in (left.xaxis, left.yaxis, right.xaxis):
+        axis.set_major_locator(FixedLocator(_spread(TICKS)))
+        axis.set_major_formatter(lambda _, position: f"{100 * TICKS[position]:g}" if position is not None else "")
+    right.yaxis.set_major_locator(FixedLocator(WIDTHS))
+    right.yaxis.set_minor_locator(NullLocator())
+    right.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    for position, (axes, text) in enumerate(
+        ((left, f"{domain}, {experiment} ({table.places.max():.0f} gauges)"), (right, "width"))
+    ):
+        axes.set_xlim(ends)
         axes.grid(True)
-        letter(axes, position, titles[position])
-    legend_below(figure, handles)
+        letter(axes, position, text)
+    there = {method: METHODS[method] for method in METHODS if (table.method == method).any()}
+    legend_below(
+        figure,
+        [Line2D([], [], color=each.colour, label=each.label) for each in look.values()]
+        + [
+            Line2D([], [], color="0.3", linestyle=dashes, marker=marker, markersize=4, label=text)
+            for text, dashes, marker in there.values()
+        ],
+    )
     return figure
+
+
+def _spread(coverage):
+    """Normal quantiles that bound a share in the middle: positions on an axis."""
+    return [NormalDist().inv_cdf((1 + share) / 2) for share in np.clip(coverage, 0.01, MOST)]

@@ -231,8 +231,7 @@ def legend_below(figure, handles):
     names = [len(handle.get_label()) for handle in handles]
 
     def width(columns):
-        rows = -(-len(names) // columns)
-        return sum(LETTER_WIDTH * max(names[first : first + rows]) + 0.6 for first in range(0, len(names), rows))
+        return sum(LETTER_WIDTH * max(group) + 0.6 for group in np.array_split(names, columns))
 
     columns = next((each for each in range(len(names), 1, -1) if width(each) < figure.get_figwidth()), 1)
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)

@@ -8,6 +8,8 @@ series by itself: how wet and warm a unit is matters. The attributes are one mor
 import torch
 from torch import nn
 
+from thalweg.basin.domain import DataError
+
 HEADS = 4
 WIDENING = 2  # width of the feed-forward layers over that of the tokens
 POSITION_DEVIATION = 0.02  # of learned positions before training
@@ -25,7 +27,7 @@ class HistoryEncoder(nn.Module):
     def __init__(self, patches, patch_inputs, attributes, width, layers, dropout=0.0):
         super().__init__()
         if patches < 1:
-            raise ValueError("the training period is too short for a patch of history; use network: attributes")
+            raise DataError("the training period is too short for a patch of history; use network: attributes")
         self.patch = nn.Linear(patch_inputs, width)
         self.attributes = nn.Linear(attributes, width)
         self.position = nn.Parameter(POSITION_DEVIATION * torch.randn(1 + patches, width))

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from thalweg.basin.domain import DataError
 from thalweg.basin.observables import observable
 from thalweg.integrate import integrate
 from thalweg.learn import asymmetric_laplace
@@ -189,7 +190,7 @@ class LearnedProcess(nn.Module):
         super().__init__()
         unknown = [name for name in dynamic if name not in process.parameter_names]
         if unknown:
-            raise ValueError(
+            raise DataError(
                 f"dynamic parameter {unknown[0]!r} is unknown to process {process.name}; available: {', '.join(process.parameter_names)}"
             )
         self.process, self.components, self.integrator = process, components, integrator

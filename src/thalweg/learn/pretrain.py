@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from thalweg.basin.domain import DataError
 from thalweg.learn import optimisers
 
 MASKED_PATCHES = 0.4  # share of a unit's patches
@@ -82,10 +83,10 @@ def pretrain(encoder, attributes, history, steps, seed, label=""):
         those of the training units' mean. 1 means that nothing transferable was learned.
 
     Raises:
-        ValueError: for fewer than two units.
+        DataError: for fewer than two units.
     """
     if len(attributes) < 2:
-        raise ValueError(
+        raise DataError(
             f"pretraining needs at least two units, one of them held out; there is {len(attributes)}: set pretrain_steps: 0"
         )
     device = attributes.device

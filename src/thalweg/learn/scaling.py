@@ -136,8 +136,17 @@ def climate_attributes(domain, period):
 
     Returns:
         dict: name -> array (unit,).
+
+    Raises:
+        DataError: without precipitation or potential evapotranspiration.
     """
     names = [name for name in CLIMATE if name in domain.forcing or name != "temperature"]
+    missing = [name for name in names if name not in domain.forcing]
+    if missing:
+        raise DataError(
+            f"{domain.name}/forcing: climate indices need '{missing[0]}', which is missing; add it, or set "
+            "training.climate_attributes to false"
+        )
     window = domain.forcing[names].isel(time=slice(*positions_of(domain, period)))
     if domain.step == "hour":
         daily = window.resample(time="1D")

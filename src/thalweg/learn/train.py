@@ -36,6 +36,10 @@ class Task:
         censored: name -> bool (time, place), True where an observation is a detection limit, for the variables of which any is.
         step_days: length of a step in days.
         per_day: name -> steps in a day, of variables in mm per step, where these are not days: losses use mm/day.
+        names: ids of the places, for messages.
+
+    Raises:
+        TrainingError: if a deviation is not a number of 0 or more, naming the place: no loss would be defined there.
     """
 
     series: object
@@ -49,6 +53,21 @@ class Task:
     censored: dict[str, torch.Tensor] = field(default_factory=dict)
     step_days: float = 1.0
     per_day: dict[str, float] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        for variable, deviation in self.deviation.items():
+            wrong = ~(torch.isfinite(deviation) & (deviation >= 0))
+            if wrong.any():
+                position = int(torch.nonzero(wrong)[0])
+                raise TrainingError(
+                    f"'{variable}' at {self.name_of(position)} has the standard deviation {deviation[position].item()} in the "
+                    "training period; its observations are missing or not finite: leave the place out of training"
+                )
+
+    def name_of(self, position):
+        """A place by its id, or by its position if ids are not known."""
+        return f"place '{self.names[position]}'" if self.names else f"place {position}"
 
     def steps(self, days):
         """A number of days in whole steps."""
@@ -151,9 +170,10 @@ def train(build, task, settings, seed, path, label="", stop=None):
         else:
             progress.failures += 1
             if progress.failures > TOLERATED_FAILURES:
+                where, mend = _not_finite(task, settings, simulated, first, places)
                 raise TrainingError(
-                    f"{label}: loss {loss.item()} and gradient norm {norm.item()} at step {progress.step}, the last of "
-                    f"{progress.failures} consecutive values that are not finite; lower training.learning_rate or training.gradient_clip"
+                    f"{label}: loss {loss.item()}{where} and gradient norm {norm.item()} at step {progress.step}, the last of "
+                    f"{progress.failures} consecutive values that are not finite; {mend}"
                 )
         progress.step += 1
         bar.update()
@@ -186,6 +206,23 @@ def train(build, task, settings, seed, path, label="", stop=None):
     bar.close()
     model.load_state_dict(best)
     return model.eval(), progress.log
+
+
+@torch.no_grad()
+def _not_finite(task, settings, simulated, first, places):
+    """Where the loss is not finite, and the remedy: texts for a message."""
+    losses = [
+        task.loss(settings.loss, {name: values[:, [i]] for name, values in simulated.items()}, first, place[None])
+        for i, place in enumerate(places)
+    ]
+    wrong = [int(place) for place, loss in zip(places, losses) if not torch.isfinite(loss)]
+    if not wrong or len(wrong) == len(places) > 1:
+        return "", "lower training.learning_rate or training.gradient_clip"
+    more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return (
+        f" at {task.name_of(wrong[0])}{more}",
+        "correct the forcing, attributes and observations there, or leave it out",
+    )
 
 
 @torch.no_grad()

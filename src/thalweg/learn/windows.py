@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sparse
 import torch
 
+from thalweg.basin.domain import DataError
 from thalweg.basin.network import River
 from thalweg.basin.observables import observable, observable_at
 from thalweg.units import parse_unit
@@ -44,16 +45,24 @@ def known_parameters(process, domain):
     """Names of the process's parameters that are attributes of the same name and unit.
 
     Raises:
-        ValueError: if an attribute has a parameter's name but another unit.
+        DataError: if an attribute has a parameter's name but another unit, or a value of 0 or below where the parameter must
+            be above 0.
     """
     known = []
     for parameter in process.parameters:
         if parameter.name in domain.attributes and domain.attributes[parameter.name].attrs.get("role") is None:
             stated = domain.attributes[parameter.name].attrs["units"]
             if parse_unit(stated) != parse_unit(parameter.unit):
-                raise ValueError(
+                raise DataError(
                     f"{domain.name}/attributes: '{parameter.name}' has unit '{stated}', but process {process.name} needs "
                     f"'{parameter.unit}'; convert it with thalweg.units.convert, or rename it so that the parameter is learned"
+                )
+            values = domain.attributes[parameter.name].values
+            if parameter.low > 0 and (values <= 0).any():
+                position = int(np.argmax(values <= 0))
+                raise DataError(
+                    f"{domain.name}/attributes: '{parameter.name}' of '{domain.unit_ids[position]}' is {values[position]:g}, but process "
+                    f"{process.name} needs it above 0; leave the place out, or choose another process"
                 )
             known.append(parameter.name)
     return tuple(known)
@@ -71,7 +80,7 @@ class Series:
         dtype, device: of the tensors.
 
     Raises:
-        ValueError: if the domain lacks forcing that the process needs, or has it in another unit.
+        DataError: if the domain lacks forcing that the process needs, or has it in another unit.
     """
 
     def __init__(
@@ -140,14 +149,14 @@ def _check_forcing(domain, process):
     source = f"{domain.name}/forcing"
     missing = [name for name in process.forcing_names if name not in domain.forcing]
     if missing:
-        raise ValueError(
+        raise DataError(
             f"{source}: process {process.name} needs '{missing[0]}'; available: "
             f"{', '.join(domain.forcing.data_vars)}: add it, or choose another process"
         )
     for variable in process.forcings:
         stated = domain.forcing[variable.name].attrs["units"]
         if parse_unit(stated) != parse_unit(variable.unit):
-            raise ValueError(
+            raise DataError(
                 f"{source}: '{variable.name}' has unit '{stated}', but process {process.name} needs '{variable.unit}'; "
                 "convert it with thalweg.units.convert, or choose a process of the domain's time step"
             )
@@ -226,7 +235,7 @@ class Drainage(Gathering):
         for name in domain.observed.data_vars.keys() & set(variables):
             nowhere = domain.observed[name].notnull().any(domain.axis).values & ~observable_at(domain, name)
             if nowhere[chosen].any():
-                raise ValueError(
+                raise DataError(
                     f"{domain.name}/places: '{name}' is observed at place '{domain.place_ids[chosen][nowhere[chosen]][0]}', which "
                     f"is {'in no unit' if observable(name).gather == 'unit' else 'on no reach'}; add it"
                 )

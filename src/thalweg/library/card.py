@@ -13,11 +13,11 @@ def card(model):
     training, fitted = header["training"], (header["intervals"] or {}).get(model.variables[0])
     what = "a process with learned parameters" if job.model.kind == "process" else "an LSTM without a process"
     lines = [
-        f"# {job.model.label}: {', '.join(name.replace('_', ' ') for name in model.variables)}",
+        f"# {job.model.label or getattr(job.model, 'process', 'LSTM')}: {', '.join(name.replace('_', ' ') for name in model.variables)}",
         "",
         f"{what.capitalize()}, {'`' + job.model.process + '`, ' if job.model.kind == 'process' else ''}with a time step of one "
-        f"{header['setting']['step']}. {len(model.members)} members ({len(header['scaling'])} folds of places, "
-        f"{len(header['seeds'])} seeds), trained at {training['places']} places of `{training['domain']}` from {training['period'][0]} to "
+        f"{header['setting']['step']}. {len(model.members)} members ({_count(len(header['scaling']), 'fold')} of places, "
+        f"{_count(len(header['seeds']), 'seed')}), trained at {training['places']} places of `{training['domain']}` from {training['period'][0]} to "
         f"{training['period'][1]} with {job.training.steps} steps at most and the loss `{job.training.loss}`.",
         "",
         *_scores(model),
@@ -70,3 +70,7 @@ def _intervals(fitted):
         "(conformal prediction): over places like these they cover what they state in the mean, not at each place.",
         "",
     ]
+
+
+def _count(number, what):
+    return f"{number} {what}{'' if number == 1 else 's'}"

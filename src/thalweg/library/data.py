@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from thalweg.basin.domain import DataError
 from thalweg.datasets import reader
 from thalweg.experiments.splits import make_splits
@@ -45,7 +47,7 @@ def catchments(folder, period=None, **settings):
     Args:
         folder: of ``attributes.csv`` and the series; discharge may be missing, for prediction.
         period: first and last day; None for the longest that all series cover.
-        settings: ``potential_evapotranspiration``, ``minimum_days``.
+        settings: ``potential_evapotranspiration``; ``minimum_days`` of discharge that a catchment needs to be kept, by default none.
 
     Returns:
         :class:`~thalweg.basin.domain.Domain`
@@ -54,7 +56,8 @@ def catchments(folder, period=None, **settings):
         DataError, UnitError: the message names file, variable, value and remedy.
     """
     module = reader("own_catchments")
-    values = {"kind": "own_catchments", "folder": str(folder), "period": _days(period), **settings}
+    values = {"folder": str(folder), "period": _days(period), "minimum_days": "0 days", **settings}
+    values["kind"] = "own_catchments"
     return _built(module, Path(folder), validated(module.SETTINGS, values, f"catchments {folder}"))
 
 
@@ -117,12 +120,18 @@ def _built(module, folder, block):
 
 
 def _days(period):
-    return None if period is None else [_day(day, end) for day, end in zip(period, ("01-01", "12-31"))]
-
-
-def _day(day, end):
-    """A day as text; of a year, its first or last."""
-    return f"{day}-{end}" if len(str(day)) == 4 else str(day)[:10]
+    """First and last day of a period that is stated in days, months or years, as texts."""
+    if period is None:
+        return None
+    days = []
+    for text, end in zip(period, ("start_time", "end_time"), strict=True):
+        try:
+            days.append(str(getattr(pd.Period(str(text)[:10]), end).date()))
+        except ValueError as error:
+            raise DataError(
+                f"period {tuple(map(str, period))}: {text!r} is no day, month or year ({error}); write 2001-12-31"
+            ) from None
+    return days
 
 
 def _data():

@@ -36,7 +36,7 @@ def fit(simulated, observed, blocks, levels):
     """Calibrate intervals of an ensemble at places that did not train it.
 
     Args:
-        simulated: discharge (member, place, time), NaN where nothing was simulated.
+        simulated: discharge (member, place, time), NaN where nothing was simulated; negative values count as 0.
         observed: discharge (place, time) in the same unit, NaN where nothing was observed or a day does not count.
         blocks: label of each place's block of neighbours (place,).
         levels: probabilities of the intervals, such as 0.9.
@@ -47,7 +47,7 @@ def fit(simulated, observed, blocks, levels):
         of r; the numbers of ``places`` and ``blocks``.
 
     Raises:
-        ValueError: if shapes differ, values are negative, a level is not between 0 and 1, or fewer than two places have values.
+        ValueError: if shapes differ, an observation is negative, a level is not between 0 and 1, or fewer than two places have values.
     """
     simulated, observed, blocks, levels = _checked(simulated, observed, blocks, levels)
     offset = max(OFFSET * float(np.nanmean(simulated)), TINY)
@@ -214,9 +214,11 @@ def _checked(simulated, observed, blocks, levels):
         )
     if not ((levels > 0) & (levels < 1)).all():
         raise ValueError(f"levels are {levels.tolist()}; a level is a probability between 0 and 1, such as 0.9")
-    for name, values in (("simulated", simulated), ("observed", observed)):
-        if np.nanmin(values, initial=0) < 0:
-            raise ValueError(f"{name} has the value {np.nanmin(values):g}; discharge is not negative")
+    if np.nanmin(observed, initial=0) < 0:
+        raise ValueError(
+            f"observed has the value {np.nanmin(observed):g}, but the intervals are of discharge, which is not negative; "
+            "leave such days out, as NaN"
+        )
     known = (np.isfinite(simulated).all(0) & np.isfinite(observed)).any(1).sum()
     if known < 2:
         raise ValueError(f"{known} places have simulated and observed values on one day; a calibration needs 2 or more")

@@ -22,7 +22,7 @@ def run(args):
     module = reader(json.loads(args.settings)["kind"])
     settings = settings_from(module.SETTINGS, args.settings)
     values = {name: value for name, value in settings if name not in ("kind", "dataset", "folder")}
-    if "period" in values:
+    if values.get("period") is not None:
         values["period"] = tuple(map(str, values["period"]))
     domain, table = module.build(args.dataset, **values)
     source = _files(args.dataset) if hasattr(settings, "folder") else read_record(args.dataset)

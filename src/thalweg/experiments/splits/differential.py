@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from thalweg.basin.domain import DataError, require
 from thalweg.experiments.splits.division import Division, kind
 from thalweg.metrics.calendar import positions, water_year
 from thalweg.schema import Settings
@@ -30,6 +31,12 @@ def differential(candidates):
     variable, greater = YEARS[candidates.options.train_on]
     time = domain.forcing.time.values
     years = _whole_years(time, candidates.split.train, domain.step_days)
+    if len(years) < 2:
+        raise DataError(
+            f"{domain.name}: {candidates.split.train[0]}..{candidates.split.train[1]} has {len(years)} whole water years "
+            "(October to September), but a differential split divides at least 2; lengthen the period"
+        )
+    require(domain.forcing, [variable], f"{domain.name}/forcing")
     values = domain.catchment_weights @ domain.forcing[variable].values.T
     year = water_year(time)
     means = np.stack([values[:, year == one].mean(1) for one in years], axis=1)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from thalweg.basin.observables import observations
 from thalweg.experiments.splits.division import Division, kind
-from thalweg.metrics.flood_frequency import years_below
+from thalweg.metrics.flood_frequency import MIN_DAYS, MIN_YEARS, years_below
 from thalweg.schema import Settings
 
 
@@ -26,5 +26,9 @@ def extremes(candidates):
     classes = years_below(observations(domain, "discharge"), candidates.split.train, candidates.options.return_period)
     chosen = [classes[place] for place in domain.place_ids]
     return Division(
-        np.zeros(len(chosen), int), train_years=[row[0] for row in chosen], test_years=[row[1] for row in chosen]
+        np.zeros(len(chosen), int),
+        trains=np.array([bool(row[0]) for row in chosen]),
+        train_years=[row[0] for row in chosen],
+        test_years=[row[1] for row in chosen],
+        reason=f"left out: fewer than {MIN_YEARS} water years with {MIN_DAYS} days of discharge, or no year below the limit",
     )

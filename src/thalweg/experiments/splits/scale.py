@@ -3,6 +3,7 @@
 import numpy as np
 from pydantic import Field
 
+from thalweg.basin.domain import require
 from thalweg.experiments.splits.division import Division, kind
 from thalweg.schema import Area, Settings
 
@@ -17,6 +18,7 @@ class Options(Settings):
 @kind("apart", Options)
 def scale(candidates):
     """Gauges with an area in one range are tested, those in the other are used for training."""
+    require(candidates.domain.places, ["drainage_area"], f"{candidates.domain.name}/places")
     area = candidates.domain.places.drainage_area.values
     options = candidates.options
     return Division(

@@ -5,8 +5,8 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from thalweg.basin.domain import DataError
-from thalweg.basin.places import SPLIT_SEED, kilometres
+from thalweg.basin.domain import DataError, require
+from thalweg.basin.places import SPLIT_SEED, positions
 from thalweg.experiments.splits.division import Division, kind
 from thalweg.schema import Settings
 
@@ -34,17 +34,34 @@ def ungauged_regions(candidates):
     if candidates.options.regions == "hydrologic_units":
         return Division(_hydrologic_units(domain))
     fold_of = np.full(len(candidates.drains), -1)
-    position = kilometres(domain.places)[candidates.usable]
+    require(domain.places, ["latitude", "longitude"], f"{domain.name}/places")
+    if not len(candidates.usable):
+        return Division(fold_of)
+    places = domain.place_ids[candidates.usable]
+    lost = np.isnan(domain.places.latitude.values + domain.places.longitude.values)[candidates.usable]
+    if lost.any():
+        raise DataError(
+            f"{domain.name}/places: place '{places[lost][0]}' has no latitude or longitude; add them, or drop it"
+        )
+    position = positions(domain.places.isel(place=candidates.usable))
     fold_of[candidates.usable] = _clusters(position, candidates.split.folds, domain.name)
     return Division(fold_of)
 
 
 def _clusters(position, count, name):
-    from scipy.cluster.vq import kmeans2
+    """The region of each position, a cluster of neighbours."""
+    from scipy.cluster.vq import ClusterError, kmeans2
 
-    _, region = kmeans2(position, count, seed=SPLIT_SEED, minit="++", missing="raise")
+    different = len(np.unique(position, axis=0))
+    refused = f"{name}: the places, at {different} positions, do not form {count} regions; use fewer folds"
+    if different < count:
+        raise DataError(refused)
+    try:
+        _, region = kmeans2(position, count, seed=SPLIT_SEED, minit="++", missing="raise")
+    except ClusterError:
+        raise DataError(refused) from None
     if len(np.unique(region)) < count:
-        raise DataError(f"{name}: the places do not form {count} regions; use fewer folds")
+        raise DataError(refused)
     return region
 
 

@@ -28,3 +28,4 @@ def log_likelihood(simulated, observed, deviation, censored=None):
 
 log_likelihood.censored = True
 log_likelihood.logarithmic = True
+log_likelihood.takes = "above 0"

@@ -11,3 +11,6 @@ def nse_kge(simulated, observed, deviation):
     floods are damped; the second term rewards the observed variance and mean.
     """
     return nse_batch(simulated, observed, deviation) + kge(simulated, observed, deviation)
+
+
+nse_kge.takes = "at least 0"

@@ -19,3 +19,6 @@ def rmse_combination(simulated, observed, deviation, share=0.25):
         return torch.sqrt((error**2).sum() / valid.sum().clamp(min=1) + 1e-12)
 
     return (1 - share) * rmse(masked - filled) + share * rmse(transform(masked) - transform(filled))
+
+
+rmse_combination.takes = "at least 0"

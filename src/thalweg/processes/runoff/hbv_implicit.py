@@ -67,11 +67,14 @@ def hbv_implicit():
             (total, minimum(total, p["FC"]), total),
         )
 
-        # One flux of each store is its balance, so that water is conserved to rounding and not to the tolerance.
-        recharge, _, _, _, quick_flow, interflow, baseflow = fluxes_of(soil, upper, lower)
-        percolation = upper_before + recharge - quick_flow - interflow - upper
-        rise = lower_before + percolation - baseflow - lower
-        evapotranspiration = soil_before + water - recharge + rise - soil
+        # Fluxes and storages are at least 0, and water is conserved to rounding, not to the tolerance: both groundwater boxes are
+        # what their fluxes leave, and evapotranspiration, steep at an empty soil, is what the soil lacks.
+        recharge, _, rise, percolation, quick_flow, interflow, baseflow = fluxes_of(soil, upper, lower)
+        upper = clip(upper_before + recharge - percolation - quick_flow - interflow, 0.0, None)
+        lower = clip(lower_before + percolation - rise - baseflow, 0.0, None)
+        available = soil_before + (water - recharge) + rise
+        evapotranspiration = clip(available - soil, 0.0, None)
+        soil = available - evapotranspiration
         new_state = {
             "snowpack": snowpack,
             "meltwater": meltwater,

@@ -6,7 +6,7 @@ FAO-56 (Allen et al. 1998, equations 3, 8, 11 and 13):
     lambda E = (Delta R + rho c_p D g_a) / (Delta + gamma (1 + g_a / g_c))
 
 lambda E latent heat and R available energy [W/m2], D vapour pressure deficit [kPa], Delta and gamma [kPa/K], g_a aerodynamic
-and g_c canopy conductance [m/s].
+and g_c canopy conductance [m/s]. The ratio is written without dividing by g_c, which is 0 where a canopy has no leaves.
 
 The canopy is one big leaf: where nitrogen follows light down the canopy, every layer is a copy of the top leaf,
 scaled by the light that reaches it (Sellers et al. 1992, doi:10.1016/0034-4257(92)90121-O). Assimilation and conductance of
@@ -51,13 +51,14 @@ def latent_heat(energy, temperature, deficit, pressure, aerodynamic, canopy=None
         deficit: vapour pressure deficit of the air, kPa.
         pressure: of the air, kPa.
         aerodynamic: conductance from the leaves to the air above, m/s.
-        canopy: conductance of all leaves' stomata, m/s, above 0; None where the leaves are wet.
+        canopy: conductance of all leaves' stomata, m/s, 0 or more; None where the leaves are wet.
     """
     density = KILOPASCAL * pressure / (DRY_AIR * MOIST * (temperature + FREEZING))
     slope, gamma = saturation_slope(temperature), psychrometric_constant(pressure)
     supply = slope * energy + density * HEAT_CAPACITY * deficit * aerodynamic
-    ratio = 1.0 if canopy is None else 1.0 + aerodynamic / canopy
-    return supply / (slope + gamma * ratio)
+    if canopy is None:
+        return supply / (slope + gamma)
+    return supply * (canopy / ((slope + gamma) * canopy + gamma * aerodynamic))
 
 
 def water_depth(latent_heat):

@@ -11,10 +11,10 @@ amplitude each.
 
 from functools import cache
 
-from thalweg.processes.operations import clip, maximum, power
+from thalweg.processes.operations import clip, power
 from thalweg.processes.process import Parameter, Process, State, Variable
 
-SMALLEST_THETA = 1e-3
+SMALLEST_THETA, LARGEST_THETA = 1e-3, 1e3  # without losses (a3 = a8 = 0) a larger one heats without limit
 
 
 @cache
@@ -27,7 +27,7 @@ def air2stream():
 
     def step(state, forcing, parameters):
         p = parameters
-        theta = maximum(forcing["discharge"] / p["mean_discharge"], SMALLEST_THETA)
+        theta = clip(forcing["discharge"] / p["mean_discharge"], SMALLEST_THETA, LARGEST_THETA)
         season = p["a6_cosine"] * forcing["season_cosine"] + p["a6_sine"] * forcing["season_sine"]
         gain = p["a1"] + p["a2"] * forcing["air_temperature"] + theta * (p["a5"] + season)
         depth = power(theta, p["a4"])

@@ -84,3 +84,6 @@ def concentration_discharge(variable, unit, low, high):
         step=step,
         rest=rest,
     )
+
+
+concentration_discharge.takes = "at least 0"  # observations: the curve is of the logarithm

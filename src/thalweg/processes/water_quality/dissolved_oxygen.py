@@ -1,7 +1,11 @@
 """Dissolved oxygen of a stream: reaeration against demand, photosynthesis and respiration.
 
 Saturation is that of Benson & Krause (1984, doi:10.4319/lo.1984.29.3.0620) with the correction for pressure of the Standard
-Methods; reaeration that of Owens et al. (1964), O'Connor & Dobbins (1958) and Churchill et al. (1962), each where it was
+Methods (4500-O) and of the U.S. Geological Survey (2011, technical memorandum 2011.03),
+
+    C(P) = C(1 atm) (P - u) (1 - theta P) / ((1 - u) (1 - theta)),    theta = 0.000975 - 1.426e-5 t + 6.436e-8 t^2
+
+with u the vapour pressure in atm and t in degC; reaeration that of Owens et al. (1964), O'Connor & Dobbins (1958) and Churchill et al. (1962), each where it was
 measured (Covar 1976) and blended where their ranges meet; depth H and velocity U are powers of discharge (Leopold &
 Maddock 1953). Demand follows Streeter & Phelps (1925), metabolism Odum (1956). With B the biochemical oxygen demand and all
 temperatures that of the water,
@@ -25,7 +29,6 @@ from thalweg.processes.water_quality.load import in_chain, mean_decay, mean_rise
 
 MIN_FLOW = 0.01  # of the mean discharge; with less a stream is a row of pools, no shallower
 OVERLAP = 0.15  # of the logarithm of depth, within which one formula of reaeration gives way to the next
-MILLIMETRES_OF_MERCURY = 760.0  # in an atmosphere
 
 STATES = (
     State("oxygen", 10.0, "mg/l", "dissolved oxygen at the end of the day"),
@@ -76,8 +79,9 @@ def saturation(temperature, pressure):
     at_one = exp(
         -139.34411 + 1.575701e5 / kelvin - 6.642308e7 / kelvin**2 + 1.243800e10 / kelvin**3 - 8.621949e11 / kelvin**4
     )
-    vapour = exp(math.log(10.0) * (8.10765 - 1750.286 / (235.0 + temperature)))  # mmHg
-    return at_one * (MILLIMETRES_OF_MERCURY * pressure - vapour) / (MILLIMETRES_OF_MERCURY - vapour)
+    vapour = exp(11.8571 - 3840.70 / kelvin - 216961.0 / kelvin**2)  # atm
+    theta = 0.000975 - 1.426e-5 * temperature + 6.436e-8 * temperature**2  # 1/atm, of the second virial coefficient
+    return at_one * (pressure - vapour) * (1.0 - theta * pressure) / ((1.0 - vapour) * (1.0 - theta))
 
 
 def pressure(elevation):

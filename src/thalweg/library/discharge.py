@@ -1,0 +1,64 @@
+"""Observed discharge of one catchment, numpy, pandas or xarray, as a depth over the catchment."""
+
+import numpy as np
+import pandas as pd
+
+from thalweg.basin.domain import MILLIMETRES_PER_DAY, DataError
+from thalweg.library.series import BRACKETS, DAY, at, in_unit, index_of, numbers
+from thalweg.units import convert, parse_quantity, parse_unit
+
+
+def read_discharge(discharge, series, unit, seconds, area, stated=None):
+    """Observed discharge of one catchment as a depth per step, on the days of its forcing.
+
+    Args:
+        discharge: DataArray, pandas Series or array (time,); NaN where there is no observation.
+        series: the :class:`Series` of the forcing.
+        unit: of the runoff of the process, such as mm/day.
+        seconds: the length of a step.
+        area: of the catchment, km2 or a text such as ``"127 km2"``; needed only for discharge as a volume per time.
+        stated: the unit of the discharge, where neither its attributes nor its name state one; if None, ``unit``.
+
+    Returns:
+        array (time,)
+
+    Raises:
+        DataError: for infinite or negative discharge, another length, no common days, or no area where one is needed.
+        UnitError: for a unit of another dimension.
+    """
+    name, attribute = getattr(discharge, "name", None), getattr(discharge, "attrs", {}).get("units")
+    match = BRACKETS.match(str(name))
+    stated = attribute or (match and match["unit"]) or stated or unit
+    values = np.squeeze(numbers(discharge, "discharge"))
+    index = index_of([discharge])
+    if index is not None and type(index) is type(series.time) and not isinstance(index, pd.RangeIndex):
+        if not index.is_unique:
+            raise DataError(
+                f"discharge has two values {at(index, int(np.argmax(index.duplicated())))}; keep one of them"
+            )
+        values = pd.Series(values, index).reindex(series.time).to_numpy()
+    if values.shape != (len(series.time),):
+        raise DataError(
+            f"discharge has shape {values.shape}, the forcing {len(series.time)} steps; give one value for each step, NaN where "
+            "there is no observation, or a series with dates"
+        )
+    if parse_unit(stated).is_compatible_with(parse_unit("m3/s")):
+        if area is None:
+            raise DataError(
+                f"discharge is in {stated}: it becomes a depth over the catchment, so pass its area, such as area='127 km2'"
+            )
+        area = parse_quantity(area, "km2") if isinstance(area, str) else float(area)
+        if not area > 0:
+            raise DataError(f"the area of the catchment is {area:g} km2; it must be above 0")
+        values = convert(values, stated, "m3/s", "discharge") * MILLIMETRES_PER_DAY / area * seconds / DAY
+    else:
+        values = in_unit(values, stated, unit, "discharge")
+    for wrong, word in ((np.isinf(values), "infinite"), (values < 0, "negative")):
+        if wrong.any():
+            first = int(np.flatnonzero(wrong)[0])
+            raise DataError(
+                f"discharge is {word}, {values[first]:g} {unit}, {at(series.time, first)}; NaN marks a missing value"
+            )
+    if np.isnan(values).all():
+        raise DataError("discharge has no value on the days of the forcing; check its dates")
+    return values
