@@ -54,7 +54,7 @@ def main(arguments=None):
         parsed.run(parsed)
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         if type(error).__module__.startswith("thalweg"):
-            print(f"thalweg {parsed.name}: {error}", file=sys.stderr)
+            print(f"thalweg {parsed.verb}: {error}", file=sys.stderr)
             raise SystemExit(1) from None
         raise
 
@@ -75,5 +75,5 @@ def _add(parser, verbs, package, arguments):
     if called in added and called != "step":
         module = importlib.import_module(f"{package}.{called}")
         module.arguments(added[called])
-        added[called].set_defaults(run=module.run, name=called)
+        added[called].set_defaults(run=module.run, verb=called)
     return added

@@ -170,10 +170,16 @@ def train(build, task, settings, seed, path, label="", stop=None):
         else:
             progress.failures += 1
             if progress.failures > TOLERATED_FAILURES:
-                where, mend = _not_finite(task, settings, simulated, first, places)
+                wrong = _not_finite(task, settings, simulated, first, places)
+                more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
                 raise TrainingError(
-                    f"{label}: loss {loss.item()}{where} and gradient norm {norm.item()} at step {progress.step}, the last of "
-                    f"{progress.failures} consecutive values that are not finite; {mend}"
+                    f"{label}: loss {loss.item()}{f' at {wrong[0]}{more}' if wrong else ''} and gradient norm {norm.item()} at step "
+                    f"{progress.step}, the last of {progress.failures} consecutive values that are not finite; "
+                    + (
+                        "correct the forcing, attributes and observations there, or leave it out"
+                        if wrong
+                        else "lower training.learning_rate or training.gradient_clip"
+                    )
                 )
         progress.step += 1
         bar.update()
@@ -210,19 +216,13 @@ def train(build, task, settings, seed, path, label="", stop=None):
 
 @torch.no_grad()
 def _not_finite(task, settings, simulated, first, places):
-    """Where the loss is not finite, and the remedy: texts for a message."""
+    """The places at which the loss is not finite, by name; none if it is so at all of several."""
     losses = [
         task.loss(settings.loss, {name: values[:, [i]] for name, values in simulated.items()}, first, place[None])
         for i, place in enumerate(places)
     ]
-    wrong = [int(place) for place, loss in zip(places, losses) if not torch.isfinite(loss)]
-    if not wrong or len(wrong) == len(places) > 1:
-        return "", "lower training.learning_rate or training.gradient_clip"
-    more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-    return (
-        f" at {task.name_of(wrong[0])}{more}",
-        "correct the forcing, attributes and observations there, or leave it out",
-    )
+    wrong = [task.name_of(int(place)) for place, loss in zip(places, losses) if not torch.isfinite(loss)]
+    return [] if len(wrong) == len(places) > 1 else wrong
 
 
 @torch.no_grad()

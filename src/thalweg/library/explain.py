@@ -8,7 +8,7 @@ import xarray as xr
 
 from thalweg.basin.domain import DataError, spatial_domain
 from thalweg.basin.observables import observable
-from thalweg.basin.places import kilometres
+from thalweg.basin.places import great_circle, vectors_of
 
 NEIGHBOURS = 8
 SERIES = ("precipitation", "potential_evapotranspiration", "temperature")
@@ -103,8 +103,8 @@ def _nearest(domain, place):
     others = [one for one in domain.place_ids if one != place]
     if not others or "latitude" not in domain.places:
         return others[:NEIGHBOURS]
-    position = kilometres(domain.places)
-    distance = np.linalg.norm(position - position[list(domain.place_ids).index(place)], axis=1)
+    position = vectors_of(domain.places)
+    distance = great_circle(position, position[list(domain.place_ids).index(place)])
     order = np.argsort(distance, kind="stable")
     return [domain.place_ids[i] for i in order if domain.place_ids[i] != place][:NEIGHBOURS]
 
