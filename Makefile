@@ -2,6 +2,7 @@
 # make test    set up and pass the tests; make long-test those that take long
 # make golden  run the study 'smoke' and compare its numbers with those of tests/golden/smoke.json
 # make triton-test  on Linux: test the kernels for CUDA devices, without one (installs Triton, 200 MB)
+# make bmi-test  pass small trained models to the CSDMS bmi-tester, which it installs into an environment of its own
 # make record  also keep a record of the study in docs/results, and the claims that the README shows
 # make weights train the models that come with the package (needs the data of CAMELS-US in THALWEG_MIRROR)
 # make docs    build the documentation into site/index.html, which opens without a server
@@ -17,7 +18,7 @@ WEIGHTS = hbv-us=camels-us/temporal/hbv hbv-us-ungauged=camels-us/pub/hbv \
   hbv-basic-us=camels-us-basic/temporal/hbv hbv-basic-us-ungauged=camels-us-basic/pub/hbv \
   stream-temperature-us=stream-temperature-ungauged/sites-out/stream-temperature
 
-.PHONY: study test long-test golden triton-test figures record docs weights unlock clean
+.PHONY: study test long-test golden triton-test bmi-test figures record docs weights unlock clean
 
 study: .venv/installed
 	.venv/bin/thalweg study $(STUDY) --cores $(CORES)
@@ -35,6 +36,9 @@ golden: .venv/installed
 triton-test: .venv/installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[triton]'
 	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pytest tests/test_triton.py
+
+bmi-test: .venv/installed
+	.venv/bin/python tests/bmi_tester.py .venv/bmi-tester
 
 figures:
 	rm -rf results/$(STUDY)/figures

@@ -79,7 +79,7 @@ def make_domain(units=12, days=500, seed=0, gauges=4, geometry=False):
         },
         coords={"unit": ids},
     )
-    downstream = ["" if i % 3 == 2 else f"r{i + 1}" for i in range(units)]
+    downstream = ["" if i % 3 == 2 or i + 1 == units else f"r{i + 1}" for i in range(units)]
     network = xr.Dataset(
         {"downstream": ("reach", downstream), "unit_reach": ("unit", reaches)}, coords={"reach": reaches, "unit": ids}
     )

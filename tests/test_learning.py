@@ -216,7 +216,7 @@ def test_a_process_model_is_the_process_with_its_parameters_and_the_hydrograph(d
         result = model(window)["discharge"]
         static, routing = model.parameters_of(window)
         if dynamic:
-            early, late = model._daily(window)
+            early, late = model.dynamic_over(window)
             static = static | {name: torch.cat([early[name], late[name]]) for name in late}
         fluxes, _ = integrate(hbv(), window.forcing, static, backend="reference")
         expected = route(fluxes["runoff"].mean(-1), routing["route_a"], routing["route_b"])[80:]

@@ -40,15 +40,30 @@ class Recurrent(nn.Module):
 
     def forward(self, window):
         """Outputs of the spin-up (without gradient) and of the evaluated days: two tensors (time, unit, outputs)."""
-        static = window.attributes.expand(window.sequence.shape[0], -1, -1)
-        inputs = torch.cat([window.sequence, static], dim=-1)
         state, early = None, None
         if window.spin_up:
             with torch.no_grad():
-                early, state = self.lstm(inputs[: window.spin_up])
-                early = self.head(early)
-        late, _ = self.lstm(inputs[window.spin_up :], state)
+                early, state = self.advance(window.sequence[: window.spin_up], window.attributes)
+        late, _ = self.lstm(self._inputs(window.sequence[window.spin_up :], window.attributes), state)
         return early, self.head(self.dropout(late))
+
+    def advance(self, sequence, attributes, state=None):
+        """Outputs of some steps, without dropout, and the state after them.
+
+        Args:
+            sequence: scaled forcing, tensor (time, unit, variable).
+            attributes: scaled, tensor (unit, attribute).
+            state: hidden and cell state before, two tensors (1, unit, hidden); None at the beginning.
+
+        Returns:
+            (tensor (time, unit, outputs), state).
+        """
+        values, state = self.lstm(self._inputs(sequence, attributes), state)
+        return self.head(values), state
+
+    @staticmethod
+    def _inputs(sequence, attributes):
+        return torch.cat([sequence, attributes.expand(sequence.shape[0], -1, -1)], dim=-1)
 
 
 class SequenceModel(nn.Module):
@@ -71,8 +86,12 @@ class SequenceModel(nn.Module):
     def forward(self, window):
         """Simulated observables on the evaluated steps, never negative: name -> tensor (time, place)."""
         _, output = self.network(window)
+        return self.observed(output, window.drainage)
+
+    def observed(self, output, drainage):
+        """Outputs of the network (time, unit, output) as observables: name -> tensor (time, place)."""
         return {
-            name: window.drainage.gather(name, self.scale[name] * nn.functional.softplus(output[..., i]))
+            name: drainage.gather(name, self.scale[name] * nn.functional.softplus(output[..., i]))
             for i, name in enumerate(self.variables)
         }
 
@@ -94,16 +113,19 @@ class MixtureModel(SequenceModel):
     def distribution(self, window):
         """Mixtures on the evaluated steps: name -> tensor (time, place, 4, component) of :mod:`thalweg.learn.asymmetric_laplace`."""
         _, output = self.network(window)
+        return self._mixtures(output, window.drainage)
+
+    def observed(self, output, drainage):
+        """Outputs of the network as means of the mixtures: name -> tensor (time, place)."""
+        mixtures = self._mixtures(output, drainage).items()
+        return {name: asymmetric_laplace.mean(mixture).clamp(min=0.0) for name, mixture in mixtures}
+
+    def _mixtures(self, output, drainage):
         output = output.unflatten(-1, (len(self.variables), asymmetric_laplace.PARAMETERS, -1))
         return {
-            name: window.drainage.gather(name, _mixture(output[:, :, i], self.scale[name]))
+            name: drainage.gather(name, _mixture(output[:, :, i], self.scale[name]))
             for i, name in enumerate(self.variables)
         }
-
-    def forward(self, window):
-        """Means on the evaluated steps: name -> tensor (time, place)."""
-        mixtures = self.distribution(window).items()
-        return {name: asymmetric_laplace.mean(mixture).clamp(min=0.0) for name, mixture in mixtures}
 
     def quantiles(self, window, probabilities):
         """Quantiles on the evaluated steps, never negative: name -> tensor (probability, time, place)."""
@@ -210,38 +232,42 @@ class LearnedProcess(nn.Module):
         given = {name: window.known[name][:, None].repeat(1, self.components) for name in self.known}
         return static | given, extra
 
-    def _daily(self, window):
+    def dynamic_over(self, window):
+        """Dynamic parameters in the spin-up and on the evaluated days, as for :meth:`dynamic_of`; without any, two empty dicts."""
+        if not self.dynamic:
+            return {}, {}
         early, late = self.recurrent(window)
+        return self.dynamic_of(early) if early is not None else {}, self.dynamic_of(late)
 
-        def split(values):
-            share = torch.sigmoid(values).unflatten(-1, (len(self.dynamic), self.components))
-            return {p.name: p.at(share[:, :, i]).contiguous() for i, p in enumerate(self.dynamic)}
-
-        return split(early) if early is not None else {}, split(late)
+    def dynamic_of(self, output):
+        """Outputs of the LSTM (time, unit, value) as parameters in their units: name -> tensor (time, unit, component)."""
+        share = torch.sigmoid(output).unflatten(-1, (len(self.dynamic), self.components))
+        return {p.name: p.at(share[:, :, i]).contiguous() for i, p in enumerate(self.dynamic)}
 
     def fluxes(self, window, names):
         """Fluxes of the evaluated days, means over components: name -> tensor (time, unit)."""
         return self._march(window, names, self.parameters_of(window)[0])[1]
 
     def _march(self, window, names, static):
-        early_daily, daily = self._daily(window) if self.dynamic else ({}, {})
-        state, early = self._at_rest(window, static, daily), None
+        early_daily, daily = self.dynamic_over(window)
+        state, early = self.at_rest(window, static, daily), None
         if window.spin_up:
             with torch.set_grad_enabled(torch.is_grad_enabled() and state is not None):
                 forcing = {name: values[: window.spin_up] for name, values in window.forcing.items()}
-                early, state = self._integrate(forcing, {**static, **early_daily}, state, names)
+                early, state = self.integrate(forcing, {**static, **early_daily}, state, names)
         forcing = {name: values[window.spin_up :] for name, values in window.forcing.items()}
-        late, _ = self._integrate(forcing, {**static, **daily}, state, names)
+        late, _ = self.integrate(forcing, {**static, **daily}, state, names)
         return early, late
 
-    def _at_rest(self, window, static, daily):
+    def at_rest(self, window, static, daily):
         """The steady state under the window's mean forcing; None if a process does not define it."""
         if self.process.rest is None:
             return None
         mean = {name: values.mean(0)[:, None] for name, values in window.forcing.items()}
         return self.process.rest(mean, static | {name: values.mean(0) for name, values in daily.items()})
 
-    def _integrate(self, forcing, parameters, state, names):
+    def integrate(self, forcing, parameters, state, names):
+        """March the process: :func:`thalweg.integrate.integrate`, fluxes averaged over components."""
         return integrate(
             self.process, forcing, parameters, state, fluxes=names, backend=self.integrator, mean_components=True
         )
@@ -291,11 +317,15 @@ class ProcessModel(LearnedProcess):
         static, extra = self.parameters_of(window)
         return self._delayed(window, *self._march(window, ("runoff",), static), extra)
 
-    def _delayed(self, window, early, late, extra):
+    def steps_before(self, window):
+        """Number of steps of the spin-up whose runoff arrives in the evaluated steps, or fills the river before them."""
         memory = 0 if self.routing == "none" else HYDROGRAPH_STEPS
         if self.routing == "river":
             memory += round(24 * RIVER_DAYS / window.drainage.step_hours)
-        before = min(memory, window.spin_up)
+        return min(memory, window.spin_up)
+
+    def _delayed(self, window, early, late, extra):
+        before = self.steps_before(window)
         runoff = late["runoff"]
         if before:
             runoff = torch.cat([early["runoff"][-before:], runoff])
