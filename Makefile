@@ -4,6 +4,7 @@
 # make triton-test  on Linux: test the kernels for CUDA devices, without one (installs Triton, 200 MB)
 # make bmi-test  pass small trained models to the CSDMS bmi-tester, which it installs into an environment of its own
 # make record  also keep a record of the study in docs/results, and the claims that the README shows
+# make wheel-test  build a wheel, install it in an environment of its own, and predict with it as a newcomer would
 # make weights train the models that come with the package (needs the data of CAMELS-US in THALWEG_MIRROR)
 # make docs    build the documentation into site/index.html, which opens without a server
 # make figures draw all figures of the study again
@@ -18,7 +19,7 @@ WEIGHTS = hbv-us=camels-us/temporal/hbv hbv-us-ungauged=camels-us/pub/hbv \
   hbv-basic-us=camels-us-basic/temporal/hbv hbv-basic-us-ungauged=camels-us-basic/pub/hbv \
   stream-temperature-us=stream-temperature-ungauged/sites-out/stream-temperature
 
-.PHONY: study test long-test golden triton-test bmi-test figures record docs weights unlock clean
+.PHONY: study test long-test golden triton-test bmi-test figures record docs weights wheel-test unlock clean
 
 study: .venv/installed
 	.venv/bin/thalweg study $(STUDY) --cores $(CORES)
@@ -46,6 +47,15 @@ figures:
 
 record: study
 	.venv/bin/thalweg record --results results/$(STUDY)
+
+wheel-test:
+	rm -rf .venv-wheel dist
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	began=$$(date +%s) && \
+	  .venv-wheel/bin/python -m pip install --quiet --disable-pip-version-check --constraint envs/requirements.lock dist/*.whl && \
+	  cd "$$(mktemp -d)" && PYTHONPATH= $(CURDIR)/.venv-wheel/bin/python $(CURDIR)/tests/newcomer.py $$began
+	rm -rf .venv-wheel dist
 
 weights: .venv/installed
 	.venv/bin/thalweg study weights --cores $(CORES)
