@@ -7,6 +7,7 @@
 # make wheel-test  build a wheel, install it in an environment of its own, and predict with it as a newcomer would
 # make weights train the models that come with the package (needs the data of CAMELS-US in THALWEG_MIRROR)
 # make docs    build the documentation into site/index.html, which opens without a server
+# make tutorials  run the notebooks of docs/tutorials again and keep their results
 # make figures draw all figures of the study again
 # make unlock  release the lock of a run on another machine that has ended; of one that was killed here, make study does it
 # make clean   remove the environment and the study's results (downloaded data stay)
@@ -19,7 +20,7 @@ WEIGHTS = hbv-us=camels-us/temporal/hbv hbv-us-ungauged=camels-us/pub/hbv \
   hbv-basic-us=camels-us-basic/temporal/hbv hbv-basic-us-ungauged=camels-us-basic/pub/hbv \
   stream-temperature-us=stream-temperature-ungauged/sites-out/stream-temperature
 
-.PHONY: study test long-test golden triton-test bmi-test figures record docs weights wheel-test unlock clean
+.PHONY: study test long-test golden triton-test bmi-test figures record docs tutorials weights wheel-test unlock clean
 
 study: .venv/installed
 	.venv/bin/thalweg study $(STUDY) --cores $(CORES)
@@ -65,6 +66,9 @@ weights: .venv/installed
 
 docs: .venv/docs
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build
+
+tutorials: .venv/installed
+	OMP_NUM_THREADS=1 .venv/bin/python docs/notebooks.py
 
 .venv/docs: envs/docs-requirements.txt .venv/installed
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement envs/docs-requirements.txt

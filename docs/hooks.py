@@ -12,6 +12,7 @@ from mkdocs.structure.files import File
 sys.path.insert(0, str(Path(__file__).parent))
 import from_code
 import macros
+import notebooks
 
 CONFIGURATION = "reference/configuration.md"
 ROLE = re.compile(r":(?:func|class|mod|data|attr|meth):<code>~?((?:\w+\.)*)(\w+)</code>")
@@ -45,9 +46,13 @@ def on_config(config):
 
 
 def on_files(files, config):
-    """Add a page for every process and every room, and one for the configuration."""
+    """Add a page for every process, every room and every tutorial, and one for the configuration."""
     made = {f"science/processes/{name}.md": from_code.process_page(name) for name in from_code.process_names()}
     made |= {f"reference/api/{name}.md": from_code.room_page(name) for name in from_code.room_names()}
+    for name, path in notebooks.paths().items():
+        text, pictures = notebooks.page(path)
+        made[f"tutorials/{name}.md"] = text
+        made |= {f"tutorials/{picture}": content for picture, content in pictures.items()}
     if CONFIGURATION not in files.src_uris:
         made[CONFIGURATION] = _configuration()
     for uri, content in made.items():

@@ -1,7 +1,8 @@
 """A trained model: loaded from its file, run on any domain, explained."""
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -354,7 +355,7 @@ class Model:
                 coords["level"] = list(levels)
         count = pd.Series(found).reindex(domain.place_ids, fill_value=0)
         text = "number of inputs outside the range seen in training"
-        data["inputs_outside"] = ("place", count.to_numpy(), {"units": "1", "long_name": text})
+        data["inputs_outside"] = ("place", count.to_numpy(int), {"units": "1", "long_name": text})
         about = {
             "model": self.source,
             "thalweg": self.header["thalweg"],
@@ -416,7 +417,8 @@ def load(name):
         NotInstalled: for an unknown name.
         ModelFileError: if the file is missing, damaged, or of a process whose parameters differ here.
     """
-    return Model.read(installed.weights(name))
+    path = installed.weights(name)
+    return Model.read(path) if path == Path(name) else replace(Model.read(path), source=str(name))
 
 
 def predict(model, domain, **options):

@@ -35,7 +35,7 @@ def hydrographs(prediction, domain=None, places=None, period=None, variable=None
         DataError: if a place is not in the prediction, or the period is empty.
     """
     name = variable or next(iter(prediction.data_vars))
-    places = [str(one) for one in (places or prediction.place.values[:MOST_PLACES])]
+    places = [str(one) for one in (prediction.place.values[:MOST_PLACES] if places is None else places)]
     unknown = [one for one in places if one not in prediction.place.values]
     if unknown:
         raise DataError(

@@ -151,11 +151,13 @@ def summary(table, split=None):
             low, middle, high = np.percentile(values, [25, 50, 75])
             found[metric] = {"median": middle, "lower_quartile": low, "upper_quartile": high, "places": len(values)}
     if split is not None:
-        trained = set(split.place[split.train | split.validation])
         tested = split[split.test]
+        seen = tested.train | tested.validation
         found_places = (
             "the places of the training"
-            if set(tested.place) <= trained and split.fold.nunique() == 1
+            if seen.all()
+            else f"{seen.sum()} places of the training and {(~seen).sum()} others"
+            if seen.any()
             else "held-out places"
         )
         found["tested_at"] = f"{found_places}, {tested.test_start.min()} to {tested.test_end.max()}"
