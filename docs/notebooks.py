@@ -10,10 +10,12 @@ import os
 import re
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "tutorials"
 PICTURE = "image/png"
+WIDTH = 90  # letters in a line of a block
 STYLE = re.compile(r"<style.*?</style>\n?", re.DOTALL)
 WARNING = re.compile(
     r"^\S+\.py:\d+: (\w*Warning: .*)\n  .*\n", re.MULTILINE
@@ -92,9 +94,21 @@ def page(path):
                 table = STYLE.sub("", "".join(data["text/html"]))
                 parts.append(re.sub(r'<table border="1" class="dataframe">', "<table>", table))
             elif text := "".join(output.get("text", data.get("text/plain", ""))).rstrip():
-                parts.append(f"```text\n{text}\n```")
+                warned = output.get("name") == "stderr"
+                parts.append(_admonition(text) if warned else f"```text\n{_wrapped(text)}\n```")
     parts.append(f"[The notebook of this page]({path.name}), to be run and changed.")
     return "\n\n".join(parts) + "\n", pictures
+
+
+def _admonition(text):
+    title, _, rest = text.partition(": ")
+    paragraphs = rest.replace(f"\n{title}: ", "\n\n").splitlines()
+    return "\n".join([f'!!! warning "{title}"', "", *(f"    {line}".rstrip() for line in paragraphs)])
+
+
+def _wrapped(text):
+    """A single long line as several."""
+    return text if "\n" in text else textwrap.fill(text, WIDTH)
 
 
 def main(names):

@@ -18,6 +18,7 @@ from thalweg.basin.domain import DataError
 from thalweg.experiments.model_file import ModelFileError, ModelFileWarning, write_model
 from thalweg.experiments.run import simulate_experiment
 from thalweg.library.model import PredictionWarning
+from thalweg.library.training import summary
 from thalweg.schema import ConfigError
 from thalweg.storage.installed import NotInstalled, weights_header
 
@@ -196,8 +197,27 @@ def test_evaluation_compares_in_the_unit_of_observation(hbv, tmp_path):
     np.testing.assert_allclose(scores.bias, expected, rtol=1e-5)
     with pytest.raises(DataError, match="was not both predicted and observed"):
         thalweg.evaluate(flow, unobserved(domain))
-    figure = thalweg.plot.hydrographs(flow, domain, places=["g0", "g3"])
-    assert len(figure.axes) == 2
+    for places in (["g0", "g3"], scores.index[[0, 3]]):
+        assert len(thalweg.plot.hydrographs(flow, domain, places=places).axes) == 2
+
+
+def test_a_model_of_the_package_goes_by_its_name_and_counts_inputs_as_whole_numbers(hbv):
+    domain, model, _ = hbv
+    assert thalweg.load("hbv-us-ungauged").source == "hbv-us-ungauged"
+    assert model.predict(domain).inputs_outside.dtype.kind == "i"
+
+
+def test_scores_say_at_which_places_they_are(hbv):
+    _, _, table = hbv
+    tested = table[table.test].index
+    none, some = table.copy(), table.copy()
+    none.loc[tested, ["train", "validation"]] = False
+    some.loc[tested, ["train", "validation"]] = True
+    rows = pd.DataFrame({"metric": "NSE", "place": table.place[tested], "value": 0.5})
+    assert summary(rows, none)["tested_at"].startswith("held-out places, ")
+    assert summary(rows, some)["tested_at"].startswith("the places of the training, ")
+    some.loc[tested[0], ["train", "validation"]] = False
+    assert summary(rows, some)["tested_at"].startswith(f"{len(tested) - 1} places of the training and 1 not in it, ")
 
 
 def test_training_further_starts_at_the_weights_and_keeps_the_scaling(hbv, tmp_path):

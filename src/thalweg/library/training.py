@@ -156,7 +156,7 @@ def summary(table, split=None):
         found_places = (
             "the places of the training"
             if seen.all()
-            else f"{seen.sum()} places of the training and {(~seen).sum()} others"
+            else f"{seen.sum()} places of the training and {(~seen).sum()} not in it"
             if seen.any()
             else "held-out places"
         )
