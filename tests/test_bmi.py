@@ -14,7 +14,7 @@ from conftest import ROOT, make_domain, make_sites
 from thalweg.learn.stepping import SteppingError, stepping
 from thalweg.library.bmi import DELAYED, BmiRiver, BmiThalweg
 from thalweg.library.bmi_component import BmiError
-from thalweg.library.model import PredictionWarning
+from thalweg.library.members import PredictionWarning
 from thalweg.schema import ConfigError
 from thalweg.settings.bmi import BmiSettings
 from thalweg.settings.files import read
