@@ -14,7 +14,7 @@ from conftest import ROOT, make_domain, make_sites
 from thalweg.learn.stepping import SteppingError, stepping
 from thalweg.library.bmi import DELAYED, BmiRiver, BmiThalweg
 from thalweg.library.bmi_component import BmiError
-from thalweg.library.model import PredictionWarning
+from thalweg.library.members import PredictionWarning
 from thalweg.schema import ConfigError
 from thalweg.settings.bmi import BmiSettings
 from thalweg.settings.files import read
@@ -122,8 +122,8 @@ def test_the_river_alone_routes_runoff_of_another_model(cases):
         bmi.set_value(DELAYED, day)
         bmi.update()
         final.append(values(bmi, "reach__discharge_of_previous_step"))
-    seen, scalings = model._prepared(domain)
-    _, series, trained = list(model._trained(seen, scalings))[1]
+    seen, scalings = model.prepared(domain)
+    _, series, trained = list(model.trained_members(seen, scalings))[1]
     with torch.no_grad():
         discharge, _, volume, _ = trained.river.march(torch.from_numpy(runoff), series.drainage)
     means = discharge.unflatten(0, (-1, trained.river.steps)).mean(1).numpy()

@@ -183,8 +183,8 @@ def test_the_figure_states_rank_correlations_and_leaves_out_what_is_not_there(tm
     ]
     evidence_table(rows, "synthetic", "temporal").to_csv(tmp_path / "evidence.csv", index=False)
     drawn = figure.draw(tmp_path / "untrained.csv", tmp_path / "evidence.csv", labels={"hbv": "HBV", "gr4j": "GR4J"})
-    assert [axes.texts[0].get_text() for axes in drawn.axes] == [
-        "ρ = 0.90\n(Budyko 0.25)",
+    assert [axes.get_title(loc="left").splitlines()[-1] for axes in drawn.axes] == [
+        "ρ = 0.90 (Budyko 0.25)",
         "ρ = \N{MINUS SIGN}0.50",
         "ρ = 0.90",
         "the process has none",

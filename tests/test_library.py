@@ -17,7 +17,7 @@ from conftest import make_domain, make_sites
 from thalweg.basin.domain import DataError
 from thalweg.experiments.model_file import ModelFileError, ModelFileWarning, write_model
 from thalweg.experiments.run import simulate_experiment
-from thalweg.library.model import PredictionWarning
+from thalweg.library.members import PredictionWarning
 from thalweg.library.training import summary
 from thalweg.schema import ConfigError
 from thalweg.storage.installed import NotInstalled, weights_header

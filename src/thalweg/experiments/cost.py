@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from thalweg.experiments.priority import ALL
+ALL = "all"  # denotes all models of an experiment, and all experiments of the grid
+
 
 OF_EXPERIMENT = ("simulate", "score")  # jobs of all models of an experiment
 COUNTS = ("trainings", "steps")  # whole numbers, though those of an estimate are not known

@@ -100,9 +100,14 @@ def _process(settings, setting, scaling):
     process = process_of(settings, setting, scaling.target_mean)
     return {
         "name": settings.process,
-        "fingerprint": fingerprint(module_of("process", settings.process)),
+        "fingerprint": _code(settings.process),
         "parameters": [[p.name, p.unit, p.low, p.high] for p in process.parameters],
     }
+
+
+def _code(process):
+    """Fingerprint of the equations of a process."""
+    return fingerprint(module_of("process", process), within="thalweg.processes")
 
 
 def _inputs(domain, scaling, units, period):
@@ -176,7 +181,7 @@ def read_model(path):
 def _check_process(header, path):
     stored = header["process"]
     try:
-        current = fingerprint(module_of("process", stored["name"]))
+        current = _code(stored["name"])
     except RegistryError as error:
         raise ModelFileError(f"{path}: {error}") from error
     if current != stored["fingerprint"]:

@@ -4,8 +4,8 @@ import csv
 from pathlib import Path
 
 from thalweg.experiments import plan
+from thalweg.experiments.cost import ALL
 
-ALL = "all"  # denotes all models of an experiment, and all experiments of the grid
 STEP_SECONDS = 0.1  # assumed for an optimiser step without records
 
 

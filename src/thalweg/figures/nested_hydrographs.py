@@ -20,8 +20,10 @@ from thalweg.figures.style import (
     looks,
     skill_above,
     styled,
+    wrap,
 )
 
+TITLE = 3.8  # inch, beside the scores
 MOST_GAUGES = 4
 
 
@@ -75,7 +77,7 @@ def draw(domain_path, simulations, skill_csv, domain, experiment, labels=None, b
     figure.suptitle(f"{domain}, {experiment}: a flood at gauges from upstream to downstream", x=0.01, ha="left")
     panels = figure.subplots(len(chosen), 1, sharex=True, squeeze=False)[:, 0]
     for position, (axes, gauge) in enumerate(zip(panels, chosen)):
-        letter(axes, position, gauge_name(place, gauge))
+        letter(axes, position, wrap(gauge_name(place, gauge), TITLE))
         for model, run in runs.items():
             draw_run(axes, run.sel(place=gauge, time=time), look[model])
         flow = observed.sel(place=gauge, time=time)

@@ -12,7 +12,7 @@ from thalweg.experiments.declared import Declared
 from thalweg.figures.style import TALLEST, WIDTH, letter, styled
 
 CELL = 0.17  # inch
-BETWEEN, AROUND = 0.35, 2.4  # inch, of height
+BETWEEN, AROUND = 0.35, 2.55  # inch, of height
 COLOURS = "RdBu_r"
 
 
@@ -81,7 +81,7 @@ def draw(attribution_csv, labels=None, models=None):
         ax=panels,
         location="bottom",
         fraction=0.15 / height,
-        pad=0.05 / height,
+        pad=0.2 / height,
         shrink=0.5,
         aspect=30,
     )

@@ -65,13 +65,13 @@ class _Trained(Component):
         state = None if settings.state is None else folder / settings.state
         self.model = model_of(settings, folder, path)
         self.domain = domain_of(settings, folder, path)
-        self.seen, self.scalings = self.model._prepared(self.domain)
+        self.seen, self.scalings = self.model.prepared(self.domain)
         if state is None:
-            self.model._warned(self.seen, self.scalings)
+            self.model.warned(self.seen, self.scalings)
         start = state_of(state)[1]["time"] if state is not None and settings.start is None else settings.start
         self.times, self.first = period_of(self.domain, start, settings.end, path, known=state is not None)
         self.steps = {}
-        for i, series, trained in self.model._trained(self.seen, self.scalings):
+        for i, series, trained in self.model.trained_members(self.seen, self.scalings):
             self.steps[self.model.members[i]] = self._steps_of(trained, series, state is not None)
             drainage = series.drainage
         self._declare(drainage)

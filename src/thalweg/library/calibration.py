@@ -162,7 +162,7 @@ class Calibration:
 
     def plot(self):
         """Figure: hydrographs of both periods, the starts within the ranges, and the profiles if they were made."""
-        from thalweg.figures.calibration import draw
+        from thalweg.library.profiles_figure import draw
 
         return draw(SimpleNamespace(
             title=self.model.name, simulation=self.simulation, periods=self.periods, scores=self.scores, starts=self.starts,

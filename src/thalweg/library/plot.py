@@ -13,6 +13,8 @@ from thalweg.units import unit_text
 
 SIMULATED, RAIN = OKABE_ITO[0], OKABE_ITO[4]
 MOST_PLACES = 6
+MINUS = "\N{MINUS SIGN}"
+SHORT = {"potential_evapotranspiration": "potential evap."}
 MOST_DAYS = 730  # of a hydrograph
 
 
@@ -139,14 +141,14 @@ def _balance(axes, found):
     axes.set_yticks(at, [name.replace("_", " ").replace("potential evap", "potential\nevap") for name in rows.index])
     axes.axvline(0, color="0.3", linewidth=0.6)
     axes.set_xlabel(unit_text(rows.unit.iloc[0]))
-    lines = [f"{name.replace('_', ' ')} {value:+.2f}" for name, value in found.elasticity.elasticity.items()]
+    what = next(iter(found.prediction.data_vars)).replace("_", " ")
+    lines = [
+        f"{'+' if value > 0 else MINUS}{abs(value):.1f} % for 1 % more {SHORT.get(name, name)}"
+        for name, value in found.elasticity.elasticity.items()
+    ]
     if lines:
-        axes.set_title(
-            "% per % of change: " + ", ".join(lines).replace("potential evapotranspiration", "potential evap."),
-            loc="right",
-            y=-0.32,
-            fontsize=7,
-        )
+        text = "\n".join([f"change of mean {what}:", *lines])
+        axes.text(1, 0.03, text, transform=axes.transAxes, ha="right", fontsize=6.5)
 
 
 def _seasons(axes, found):

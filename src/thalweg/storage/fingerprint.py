@@ -21,14 +21,20 @@ source = cache(registry.source)  # constant during a run of the workflow
 
 
 @cache
-def fingerprint(*modules):
+def fingerprint(*modules, within=None):
     """A short hash of the code behind the named modules, such as ``"thalweg.cli.steps.train"``.
+
+    Args:
+        modules: names.
+        within: a package, such as ``"thalweg.processes"``: of this one, only modules within that package count.
 
     Raises:
         ValueError: for a module that has no source.
     """
     digest = hashlib.sha256()
     for name in sorted(closure(*modules)):
+        if within is not None and name.split(".")[0] == PACKAGE and not f"{name}.".startswith(f"{within}."):
+            continue
         digest.update(f"{name}\n{_code(source(name))}\n".encode())
     return digest.hexdigest()[:12]
 
