@@ -273,6 +273,15 @@ def sampled(study, domains):
     return "\n".join(lines)
 
 
+def stages(study):
+    """Jobs, wall time, processor time and peak memory of each kind of job, as a Markdown table."""
+    lines = ["| kind of job | jobs | wall time [s] | processor time [s] | peak memory [MB] |", "|---|---|---|---|---|"]
+    for row in found(study, "stages.csv").itertuples():
+        numbers = (row.wall_seconds, row.cpu_seconds, row.peak_memory_MB)
+        lines.append(f"| {row.stage} | {row.jobs} | {' | '.join(f'{number:.0f}' for number in numbers)} |")
+    return "\n".join(lines)
+
+
 def claims(study):
     """Every claim with verdict and effect, as a Markdown table below the counts."""
     from thalweg.evaluation.claims import SYMBOLS, effect_text, read_claims
@@ -333,6 +342,7 @@ def render(markdown):
 
 
 MACROS = (
+    stages,
     *(
         cell,
         count,
