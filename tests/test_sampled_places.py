@@ -232,14 +232,13 @@ def step(name, **options):
 
 def test_the_steps_take_sampled_places_to_scores(sites, tmp_path):
     write_netcdf(sites.to_tree(), tmp_path / "sites.nc", {})
-    names, settings = ["synthetic", "later", "curve"], job(training=TRAINING.model_copy(update={"steps": 10}))
+    names, settings = ["synthetic", "later"], job(training=TRAINING.model_copy(update={"steps": 10}))
     weights, simulation, scores = (tmp_path / one for one in ("curve.safetensors", "curve.nc", "scores.csv"))
     both = {"domain": tmp_path / "sites.nc", "splits": tmp_path / "splits.csv"}
-    run = {**both, "weights": weights}
     step("split", domain=both["domain"], settings=TEMPORAL.model_dump_json(), output=both["splits"])
-    plain = settings.model_dump_json()
-    step("train", **run, names=names, settings=plain, checkpoints=tmp_path / "c", log=tmp_path / "log.csv")
-    step("simulate", **run, names=names[:2], settings=f'{{"curve": {plain}}}', output=tmp_path)
+    run = {**both, "names": names, "settings": f'{{"curve": {settings.model_dump_json()}}}', "output": tmp_path}
+    step("train", **run, checkpoints=tmp_path / "c")
+    step("simulate", **run, weights=weights)
     few = {"metrics": ["NSE"], "minimum_days": 1, "sample_metrics": ["RMSE", "bias"], "minimum_samples": 10}
     step("score", simulations=simulation, study="t", settings=json.dumps(few), output=scores)
     tables = {name: tmp_path / f"{name}.csv" for name in ("skill", "summary", "comparison")}

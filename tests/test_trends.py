@@ -150,7 +150,9 @@ def test_the_verb_writes_slopes_and_evidence_and_a_figure_is_drawn_of_them(files
     )
     paths = files / "trends.csv", files / "trends_evidence.csv"
     drawn = figure.draw(*paths, labels={"lstm": "LSTM", "hbv": "HBV"})
-    assert [axes.get_title(loc="left") for axes in drawn.axes] == ["(a) LSTM", "(b) HBV", "", "", "", ""]
+    titles = [axes.get_title(loc="left").splitlines() for axes in drawn.axes]
+    assert [title[0] for title in titles[:2]] == ["(a) LSTM", "(b) HBV"]
+    assert all(title[-1].startswith("ρ = ") and title[-1].endswith("n = 8") for title in titles)
     assert all(len(axes.collections[0].get_offsets()) == 8 for axes in drawn.axes)
     own = evidence[(evidence.reference == "") & (evidence.model == "lstm")].set_index("quantity").effect
     assert drawn.axes[0].texts[0].get_text() == f"ρ = {number(own['trend_correlation'])}, n = 8"

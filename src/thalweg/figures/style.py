@@ -87,21 +87,21 @@ def looks(models, labels=None):
     Args:
         models: names of models to be drawn.
         labels: name -> label of all models of the study, in the study's order, which decides the colours. Models that
-            are not in it follow in alphabetical order under their own name. Where there are more than 21, the looks
+            are not in it follow in alphabetical order under their own name. Where there are more than 28, the looks
             start again, and a model whose look is already taken has the next free one.
 
     Returns:
         dict: model -> Look, in the study's order.
 
     Raises:
-        ValueError: when there are more models than looks: each colour as it is, darker, and again with other dashes and markers.
+        ValueError: when there are more models than looks: each colour as it is and darker, both again with other dashes and markers.
     """
     labels = dict(labels or {})
     order = [*labels, *sorted(set(models) - set(labels))]
     drawn = [model for model in order if model in set(models)]
     several = [
         (darker(colour, share), dashes, marker)
-        for shift, marker, share in ((0, "o", 0), (3, "^", 0.45), (5, "s", 0))
+        for shift, marker, share in ((0, "o", 0), (3, "^", 0.45), (5, "s", 0), (1, "D", 0.45))
         for colour, dashes in zip(OKABE_ITO, DASHES[shift:] + DASHES[:shift])
     ]
     if len(drawn) > len(several):
