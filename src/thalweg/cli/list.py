@@ -1,5 +1,6 @@
 """thalweg list: what there is by name: datasets, models, weights, processes, losses, metrics, splits, figures, analyses."""
 
+STEPS = {"hour": "hourly", "day": "daily", "month": "monthly"}
 KINDS = ("datasets", "models", "weights", "processes", "losses", "metrics", "splits", "figures", "analyses")
 
 
@@ -58,7 +59,7 @@ def _weights():
         rows.append(
             (
                 name,
-                f"{variables} ({header['setting']['step']}ly), trained at {training['places']} places of {training['domain']}{skill}",
+                f"{variables} ({STEPS[header['setting']['step']]}), trained at {training['places']} places of {training['domain']}{skill}",
             )
         )
     return rows
