@@ -4,6 +4,8 @@ import doctest
 import re
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from conftest import DATA, dataset
@@ -51,6 +53,45 @@ def test_a_process_alone(tmp_path, monkeypatch):
     start = ">>> from thalweg import process\n"
     assert run(f"{start}>>> from thalweg.datasets.france{real}", "calibrate") >= 8
     assert (tmp_path / "bruche.png").stat().st_size > 10_000
+
+
+@pytest.mark.long
+def test_a_trained_model(tmp_path, monkeypatch):
+    """The Python of the page on trained models runs as it stands, but for the number of optimiser steps."""
+    text = (ROOT / "docs/guides/trained_models.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    own_folder(tmp_path / "my_rivers", "2001-01-01", "2020-12-31")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in blocks:
+        exec(re.sub(r"steps=\d+", "steps=2, window='300 days', spin_up='100 days'", block), names)
+    assert names["flow"].discharge.notnull().all() and (tmp_path / "flow.png").stat().st_size > 10_000
+    assert len(names["scores"]) == 3 and names["few"].job.model.start == "hbv-basic-us"
+    assert (tmp_path / "hbv.safetensors").exists()
+
+
+def own_folder(folder, first, last):
+    """Three catchments in the form of the page on own data, with discharge."""
+    generator, days = np.random.default_rng(2), pd.date_range(first, last)
+    (folder / "timeseries").mkdir(parents=True)
+    rows = {
+        "basin": ["mill", "ford", "weir"],
+        "area [km2]": [42.7, 118.0, 310.0],
+        "latitude [degree]": [41.2, 41.0, 40.8],
+    }
+    rows |= {
+        "longitude [degree]": [-75.3, -75.1, -74.9],
+        "elevation [m]": [463, 397, 250],
+        "slope [dimensionless]": [0.06, 0.05, 0.03],
+    }
+    pd.DataFrame(rows).to_csv(folder / "attributes.csv", index=False)
+    for basin, area in zip(rows["basin"], rows["area [km2]"]):
+        mean = 9 - 13 * np.cos(2 * np.pi * (days.dayofyear - 20) / 365) + generator.normal(0, 4, len(days))
+        rain = generator.gamma(0.8, 11.0, len(days)) * (generator.random(len(days)) < 0.33)
+        flow = pd.Series(rain).ewm(halflife=6).mean() * 0.4 * area / 86.4
+        columns = {"time": days, "precipitation [mm]": rain, "minimum_temperature [degC]": mean - 6}
+        columns |= {"maximum_temperature [degC]": mean + 6, "discharge [m3/s]": flow.to_numpy()}
+        pd.DataFrame(columns).round(3).to_csv(folder / "timeseries" / f"{basin}.csv", index=False)
 
 
 def test_numbers_that_differ_are_seen():

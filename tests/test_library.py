@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
+from matplotlib.text import Text
 
 import thalweg
 from conftest import make_domain, make_sites
 from thalweg.basin.domain import DataError
+from thalweg.evaluation.score import score
 from thalweg.experiments.model_file import ModelFileError, ModelFileWarning, write_model
 from thalweg.experiments.run import simulate_experiment
 from thalweg.library.members import PredictionWarning
@@ -333,3 +335,16 @@ def test_the_types_state_the_public_interface():
             assert [one.arg for one in arguments.kwonlyargs] == [
                 p.name for p in parameters if p.kind is p.KEYWORD_ONLY
             ], name
+
+
+def test_figures_of_the_study_are_drawn_from_memory(hbv):
+    """Hydrographs of the study, of a domain, a simulation and a table of scores that no file holds."""
+    domain, model, table = hbv
+    simulation = simulate_experiment(domain, table, model.job, model.tensors, model.header).variables["discharge"]
+    named = simulation.assign_attrs(domain=domain.name, experiment="later", model="hbv")
+    skill = score(named, "own", ["NSE"], 50)
+    arguments = {"domain_path": domain, "simulations": {"hbv": named}, "skill_csv": skill}
+    figure = thalweg.plot.figure("hydrographs", **arguments, domain=domain.name, experiment="later")
+    assert len(figure.axes) >= 3 and "NSE" in "".join(text.get_text() for text in figure.findobj(Text))
+    with pytest.raises(TypeError, match="nothing"):
+        thalweg.plot.figure("hydrographs", **arguments, domain=domain.name, experiment="later", nothing=1)

@@ -1,14 +1,20 @@
 """Figures of predictions and of what a model thinks of a place, made from memory."""
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from thalweg.basin.domain import DataError
+from thalweg.basin.domain import DataError, Domain
 from thalweg.figures.style import OBSERVED, OKABE_ITO, QUIET, WIDTH, dates, legend_below, letter, styled
 from thalweg.library.scores import evaluate
+from thalweg.registry import load
+from thalweg.storage.store import write_netcdf, write_table
 from thalweg.units import unit_text
 
 SIMULATED, RAIN = OKABE_ITO[0], OKABE_ITO[4]
@@ -74,6 +80,43 @@ def hydrographs(prediction, domain=None, places=None, period=None, variable=None
         handles.append(Line2D([], [], color=OBSERVED, linewidth=0.8, label="observed"))
     legend_below(figure, handles)
     return figure
+
+
+def figure(kind, **arguments):
+    """A figure of the study (``thalweg list figures``), made from memory or from files.
+
+    Args:
+        kind: its name, or ``package.module``.
+        arguments: those of its ``draw``. Where it takes the path of a file, an object may stand for it: a
+            :class:`~thalweg.basin.domain.Domain`, a Dataset or DataTree, a DataFrame, or a mapping of these.
+
+    Returns:
+        matplotlib Figure
+
+    Raises:
+        RegistryError: for an unknown figure.
+        TypeError: for an argument that it does not take.
+    """
+    with tempfile.TemporaryDirectory(prefix="thalweg-") as folder:
+        return load("figure", kind).draw(**{name: _file(one, Path(folder, name)) for name, one in arguments.items()})
+
+
+def _file(value, path):
+    """The path of a file with the content of an object; other values as they are."""
+    if isinstance(value, dict):
+        return {
+            name: _file(one, path.with_name(f"{path.name}-{number}"))
+            for number, (name, one) in enumerate(value.items())
+        }
+    if isinstance(value, Domain):
+        value = value.to_tree()
+    if isinstance(value, xr.Dataset | xr.DataTree):
+        write_netcdf(value, path.with_suffix(".nc"), {})
+        return path.with_suffix(".nc")
+    if isinstance(value, pd.DataFrame):
+        write_table(value, path.with_suffix(".csv"), {})
+        return path.with_suffix(".csv")
+    return value
 
 
 @styled
