@@ -23,6 +23,7 @@ from thalweg.library.members import PredictionWarning
 from thalweg.library.training import summary
 from thalweg.schema import ConfigError
 from thalweg.storage.installed import NotInstalled, weights_header
+from thalweg.units import UnitError
 
 PERIOD, LATER = ("2000-01-01", "2000-12-31"), ("2001-01-01", "2001-05-14")
 SHORT = {"steps": 6, "window": "150 days", "spin_up": "60 days", "validate_every": 3, "components": 2, "hidden": 8}
@@ -109,9 +110,13 @@ def test_a_missing_attribute_unit_or_step_is_named(hbv):
     lacking = replace(domain, attributes=domain.attributes.drop_vars("elevation"))
     with pytest.raises(DataError, match="the model needs 'elevation' in m; there are area, latitude"):
         model.predict(lacking)
-    other = domain.attributes.assign(elevation=domain.attributes.elevation.assign_attrs(units="km"))
-    with pytest.raises(DataError, match="'elevation' has unit 'km', expected 'm'"):
-        model.predict(replace(domain, attributes=other))
+    feet = domain.attributes.assign(elevation=(domain.attributes.elevation / 0.3048).assign_attrs(units="ft"))
+    np.testing.assert_allclose(
+        model.predict(replace(domain, attributes=feet)).discharge, model.predict(domain).discharge, rtol=1e-4
+    )
+    wrong = domain.attributes.assign(elevation=domain.attributes.elevation.assign_attrs(units="kg"))
+    with pytest.raises(UnitError, match="'elevation': unit 'kg'"):
+        model.predict(replace(domain, attributes=wrong))
     dry = replace(
         domain,
         forcing=domain.forcing.drop_vars("potential_evapotranspiration"),
@@ -229,9 +234,17 @@ def test_training_further_starts_at_the_weights_and_keeps_the_scaling(hbv, tmp_p
     short = {"window": "150 days", "spin_up": "60 days", "validate_every": 1}
     few = thalweg.split(domain, "temporal", train=PERIOD, test=LATER, validation="none")
     further = thalweg.train(str(path), domain, few, steps=1, learning_rate=1e-9, **short)
-    assert further.job.model.start == str(path) and further.job.model.hidden == 8
+    assert further.job.model.start is None and further.job.model.hidden == 8
+    assert further.header["started_from"]["name"] == "start" and further.header["started_from"]["places"] == 4
+    with pytest.raises(ConfigError, match=r"'hidden' of .* is that of the file"):
+        thalweg.train(str(path), domain, few, steps=1, hidden=5)
     before, after = model.predict(domain, members=True).discharge[0], further.predict(domain).discharge
     np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-5)
+    further.save(tmp_path / "further.safetensors")
+    moved = path.rename(tmp_path / "moved.safetensors")
+    alone = thalweg.load(tmp_path / "further.safetensors")  # does not need the file at which it started
+    np.testing.assert_array_equal(alone.predict(domain).discharge, after)
+    moved.rename(path)
     assert further.header["scaling"]["0"]["attribute_mean"] == model.header["scaling"]["0"]["attribute_mean"]
     lacking = replace(domain, attributes=domain.attributes.drop_vars("slope"))
     with pytest.raises(DataError, match="the model needs 'slope' in dimensionless"):
@@ -348,3 +361,21 @@ def test_figures_of_the_study_are_drawn_from_memory(hbv):
     assert len(figure.axes) >= 3 and "NSE" in "".join(text.get_text() for text in figure.findobj(Text))
     with pytest.raises(TypeError, match="nothing"):
         thalweg.plot.figure("hydrographs", **arguments, domain=domain.name, experiment="later", nothing=1)
+
+
+def test_a_model_of_reaches_that_routes_nothing_predicts_without_reaches():
+    """The geometry of reaches is needed only where runoff goes through the river."""
+    domain = make_domain(geometry=True)
+    model, _ = trained(domain, seeds=(0,))
+    plain = replace(
+        domain, network=domain.network.drop_vars(["length", "slope", "width", "elevation", "drainage_area"])
+    )
+    np.testing.assert_allclose(model.predict(plain).discharge, model.predict(domain).discharge, rtol=1e-5)
+
+
+def test_forcing_beyond_the_range_seen_is_named(hbv):
+    domain, model, _ = hbv
+    wet = domain.forcing.copy(deep=True)
+    wet.precipitation.values[100, 0] = 900.0
+    table = model.outside(replace(domain, forcing=wet))
+    assert "highest precipitation" in set(table.input) and table.iloc[0].value == 900.0

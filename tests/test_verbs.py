@@ -1,5 +1,7 @@
 """Verbs for people: predict without discharge, evaluate, explain, plot, train, list."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,8 @@ import xarray as xr
 import thalweg
 from thalweg.basin.domain import DataError
 from thalweg.cli import main
+from thalweg.library.data import DataWarning
+from thalweg.storage.store import write_netcdf
 
 DAYS = 800
 
@@ -148,8 +152,102 @@ def test_weights_of_the_package_are_complete():
     from thalweg.storage.installed import weights, weights_names
 
     for name in weights_names():
-        model = thalweg.load(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # the equations are those of the training
+            model = thalweg.load(name)
         assert not model.scores.empty and all(one["licence"] for one in model.header["training"]["datasets"].values())
         assert weights(name).with_suffix(".md").read_text() == model.card()
         if name.endswith("ungauged"):
             assert model.header["intervals"]["discharge"]["places"] > 400
+
+
+def test_a_catchment_that_is_left_out_and_a_doubtful_one_are_said(tmp_path):
+    folder = folder_of(tmp_path / "rivers")
+    table = pd.read_csv(folder / "timeseries" / "ford.csv")
+    table.loc[100, "precipitation [mm]"] = np.nan
+    table.to_csv(folder / "timeseries" / "ford.csv", index=False)
+    with pytest.warns(DataWarning, match="'ford' is left out: precipitation has 1 days without a value"):
+        rivers = thalweg.catchments(folder, potential_evapotranspiration="hargreaves")
+    assert list(rivers.place_ids) == ["mill", "weir"]
+
+
+def test_a_model_of_a_study_is_exported_with_its_card(own, trained, tmp_path):
+    """Export reads weights, domain and split of a results folder; without held-out places there are no intervals."""
+    rivers = thalweg.catchments(own, potential_evapotranspiration="hargreaves")
+    split = thalweg.split(rivers, "temporal", train=("2001", "2001"), test=("2002", "2002"), validation="none")
+    for part, name in (("models/own/later", "hbv.safetensors"), ("domains", "own.nc"), ("splits/own", "later.csv")):
+        (tmp_path / part).mkdir(parents=True)
+        target = tmp_path / part / name
+        if name.endswith("nc"):
+            write_netcdf(rivers.to_tree(), target, {})
+        elif name.endswith("csv"):
+            split.to_csv(target, index=False)
+        else:
+            target.write_bytes(trained.read_bytes())
+    main(["export", "own/later/hbv", "--results", str(tmp_path), "--output", str(tmp_path / "out.safetensors")])
+    model = thalweg.load(tmp_path / "out.safetensors")
+    assert not model.scores.empty and model.header["intervals"] is None
+    assert (tmp_path / "out.md").read_text() == model.card()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["evaluate", "none.nc", "--catchments", "OWN"], "none.nc"),
+        (["predict", "--model", "OWN", "--catchments", "OWN", "--output", "x.nc"], "it is not a model file"),
+        (["predict", "--model", "MODEL", "--catchments", "nowhere", "--output", "x.nc"], "nowhere"),
+        (
+            ["predict", "--model", "MODEL", "--catchments", "OWN", "--period", "soon", "later", "--output", "x.nc"],
+            "is no day, month or year",
+        ),
+        (
+            ["predict", "--model", "MODEL", "--sites", "OWN", "--period", "2001", "2002", "--output", "x.nc"],
+            "cannot be given for sites",
+        ),
+        (
+            [
+                "train",
+                "hbv",
+                "--catchments",
+                "OWN",
+                "--train",
+                "2001",
+                "2001",
+                "--set",
+                "dynamic=[BETA",
+                "--output",
+                "x.safetensors",
+            ],
+            "the value is no YAML",
+        ),
+        (
+            [
+                "train",
+                "hbv",
+                "--catchments",
+                "OWN",
+                "--train",
+                "2001",
+                "2001",
+                "--set-split",
+                "validation",
+                "--output",
+                "x.safetensors",
+            ],
+            "--set-split validation: write key=value",
+        ),
+        (["plot", "explorer", "--prediction", "x.nc", "--output", "x.html"], "needs --results"),
+        (
+            ["explain", "--model", "MODEL", "--catchments", "OWN", "--place", "sea", "--output", "x"],
+            "there is no place 'sea'",
+        ),
+        (["export", "hbv", "--results", "nowhere", "--output", "x.safetensors"], "domain/experiment/model"),
+    ],
+)
+def test_wrong_words_end_in_a_sentence(words, message, own, trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = [{"OWN": str(own), "MODEL": str(trained)}.get(word, word) for word in words]
+    more = ["--potential-evapotranspiration", "hargreaves"] if "--catchments" in words else []
+    with pytest.raises(SystemExit) as end:
+        main([*words, *more])
+    assert end.value.code == 1 and message in capsys.readouterr().err

@@ -104,7 +104,7 @@ def check_dates(time, source, step="day"):
         raise DataError(
             f"{source}: variable 'time' {what} after {here} (next is {after}); "
             f"{series} series must have every {step if step in STEPS else 'step'} once, in order: sort it, drop duplicates, "
-            "and fill gaps with NaN"
+            "and add the steps that are missing (observations may be empty there, forcing may not)"
         )
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 import warnings
 
@@ -20,6 +21,7 @@ VERBS = {
     "study": "Run a study, show progress and remaining time, or release the lock of a killed run.",
     "step": "Run one step of the workflow; called by its rules.",
 }
+DEBUG = "THALWEG_DEBUG"  # variable with which errors that are not of the package show where they came from
 STEPS = {
     "domain": "Convert a dataset, or your own files, to the canonical form: forcing, attributes, network, places, observed.",
     "split": "Choose the training, validation and test places of an experiment.",
@@ -52,11 +54,17 @@ def main(arguments=None):
     warnings.showwarning = _warn
     try:
         parsed.run(parsed)
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
-        if type(error).__module__.startswith("thalweg"):
-            print(f"thalweg {parsed.verb}: {error}", file=sys.stderr)
-            raise SystemExit(1) from None
-        raise
+    except Exception as error:
+        own = type(error).__module__.startswith("thalweg")
+        if not own and (parsed.verb in STEPS or os.environ.get(DEBUG)):
+            raise
+        text = (
+            str(error)
+            if own or isinstance(error, OSError)
+            else f"{type(error).__name__}: {error}; {DEBUG}=1 shows where"
+        )
+        print(f"thalweg {parsed.verb}: {text}", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 def _warn(message, category, filename, line, file=None, text=None):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def arguments(parser):
-    parser.add_argument("run", help="trained model of the study: domain/experiment/model")
+    parser.add_argument("model", metavar="run", help="trained model of the study: domain/experiment/model")
     parser.add_argument("--results", type=Path, default=Path("results/default"), help="default: %(default)s")
     parser.add_argument(
         "--output", type=Path, required=True, help="the model file, *.safetensors; its card, *.md, is written beside it"
@@ -15,7 +15,7 @@ def run(args):
     from thalweg.library.export import export
     from thalweg.storage.store import atomic
 
-    model = export(args.results, args.run)
+    model = export(args.results, args.model)
     model.save(args.output)
     with atomic(args.output.with_suffix(".md")) as temporary:
         temporary.write_text(model.card())

@@ -5,6 +5,7 @@ import logging
 import sys
 from pathlib import Path
 
+from thalweg.storage import installed
 from thalweg.storage.catalogue import CatalogueError, load_catalogue
 from thalweg.storage.fetch import MIRROR, FetchError, fetch
 
@@ -12,7 +13,7 @@ from thalweg.storage.fetch import MIRROR, FetchError, fetch
 def arguments(parser):
     parser.add_argument("name", nargs="?", help="the dataset's name in the catalogue")
     parser.add_argument("--list", action="store_true", help="list the catalogue and stop")
-    parser.add_argument("--catalogue", type=Path, default=Path("config/datasets.yaml"), help="default: %(default)s")
+    parser.add_argument("--catalogue", type=Path, help="by default that of the package")
     parser.add_argument("--into", type=Path, help="the folder to fill (default: data/NAME)")
     parser.add_argument("--mirror", type=Path, help=f"a folder searched first, by hash (default: ${MIRROR})")
 
@@ -20,7 +21,7 @@ def arguments(parser):
 def run(args):
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        catalogue = load_catalogue(args.catalogue)
+        catalogue = load_catalogue(args.catalogue or installed.config("datasets.yaml"))
         if args.list:
             for dataset in catalogue.values():
                 print(_line(dataset))

@@ -3,6 +3,9 @@
 from pathlib import Path
 
 from thalweg.forcing.evapotranspiration import METHODS
+from thalweg.schema import ConfigError
+
+EXAMPLES = {"--set": "steps=300", "--set-split": "validation=none"}
 
 
 def add_data(parser, required=True):
@@ -30,6 +33,8 @@ def read_data(args):
         keys["potential_evapotranspiration"] = args.potential_evapotranspiration
     if args.catchments:
         return thalweg.catchments(args.catchments, **keys)
+    if args.sites and keys:
+        raise ConfigError(f"--sites {args.sites}: {' and '.join(keys)} cannot be given for sites; omit it")
     if args.sites:
         return thalweg.sites(args.sites)
     return thalweg.dataset(args.dataset, **keys) if args.dataset else None
@@ -41,7 +46,7 @@ def add_model(parser):
     )
 
 
-def settings_of(pairs):
+def settings_of(pairs, option="--set"):
     """Settings written as key=value, the values as in YAML.
 
     >>> settings_of(["steps=300", "dynamic=[BETA, K0]"])
@@ -49,14 +54,17 @@ def settings_of(pairs):
     """
     import yaml
 
-    from thalweg.schema import ConfigError
-
     found = {}
     for pair in pairs or ():
         name, equals, value = pair.partition("=")
         if not equals:
-            raise ConfigError(f"--set {pair}: write key=value, such as --set steps=300")
-        found[name] = yaml.safe_load(value)
+            raise ConfigError(f"{option} {pair}: write key=value, such as {option} {EXAMPLES[option]}")
+        try:
+            found[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(
+                f"{option} {pair}: the value is no YAML ({error}); write for example dynamic=[BETA]"
+            ) from None
     return found
 
 

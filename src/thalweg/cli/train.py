@@ -43,9 +43,15 @@ def run(args):
 
     import thalweg
 
+    keys, of_split = settings_of(args.set), settings_of(args.set_split, "--set-split")
     domain = read_data(args)
     table = thalweg.split(
-        domain, args.split, train=args.train, test=args.test, variable=args.variable, **settings_of(args.set_split)
+        domain,
+        args.split,
+        train=args.train,
+        test=args.test,
+        variable=args.variable,
+        **of_split,
     )
     checkpoints = args.output.with_name(f".{args.output.name}.checkpoints")
     model = thalweg.train(
@@ -55,7 +61,7 @@ def run(args):
         seeds=args.seeds,
         device=args.device,
         checkpoints=checkpoints,
-        **settings_of(args.set),
+        **keys,
     )
     model.save(args.output)
     shutil.rmtree(checkpoints, ignore_errors=True)

@@ -47,6 +47,9 @@ class OwnSitesSettings(Settings):
     kind: Literal["own_sites"] = "own_sites"
     folder: str = Field(description="folder of forcing.csv, attributes.csv, samples.csv and, optionally, network.csv")
     name: str = Field("own", description="name of the domain in tables and figures")
+    samples: Literal["needed", "optional"] = Field(
+        "needed", description="optional: samples.csv may be missing, for predictions"
+    )
 
 
 SETTINGS = OwnSitesSettings
@@ -57,12 +60,13 @@ def has_network(settings):
     return Path(settings.folder, "network.csv").exists()
 
 
-def build(folder, name="own"):
+def build(folder, name="own", samples="needed"):
     """Read the sites of a folder of tables.
 
     Args:
         folder: where ``forcing.csv``, ``attributes.csv``, ``samples.csv`` and optionally ``network.csv`` are.
         name: of the domain.
+        samples: "optional" if there may be no ``samples.csv``; the domain then has no observations.
 
     Returns:
         (Domain, DataFrame): the sites, and the table with a row per site: samples of each variable and how many are censored.
@@ -76,7 +80,10 @@ def build(folder, name="own"):
     sites = attributes.unit.values
     forcing, _ = _series(paths["forcing"], "unit", sites)
     _check_every_day(forcing, paths["forcing"])
-    observed, flags = _series(paths["samples"], "place", sites, forcing.time.values, limits=True)
+    if samples == "optional" and not paths["samples"].exists():
+        observed, flags = xr.Dataset(coords={"time": forcing.time.values, "place": sites}), {}
+    else:
+        observed, flags = _series(paths["samples"], "place", sites, forcing.time.values, limits=True)
     network = _network(paths["network"], sites) if paths["network"].exists() else None
     forcing, attributes = _estimated(forcing, attributes, name)
     table = pd.DataFrame({"place": sites, "flag": _doubles(observed)})

@@ -12,13 +12,16 @@ seeds      of the trainings; weights stand under ``<fold>/<seed>/``
 process    name, fingerprint of its code, parameters with units and bounds; null without a process
 inputs     forcing and attributes: unit, and the range over the units and the period of training
 training   domain, period, number of places and units, datasets with version, licence and citation
+started_from  name, hash and training of the model at whose weights it began; null if it began anew
 scores     metric -> median, lower and upper quartile, number of places, at places or times that were held out; null if not computed
 intervals  fitted by :mod:`thalweg.metrics.conformal`; null if not computed
 ========== ==========================================================================================================
 """
 
+import hashlib
 import struct
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +29,7 @@ import pandas as pd
 from safetensors import SafetensorError
 
 import thalweg
-from thalweg.basin.domain import DataError, expected_units, spatial_domain
+from thalweg.basin.domain import DataError, spatial_domain
 from thalweg.experiments.models import process_of, setting_of
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import Scaling, climate_attributes
@@ -34,10 +37,13 @@ from thalweg.metrics.calendar import positions
 from thalweg.registry import RegistryError, module_of
 from thalweg.schema import validated
 from thalweg.settings.blocks import TrainingJob
+from thalweg.storage import installed
 from thalweg.storage.fingerprint import fingerprint
+from thalweg.units import convert, parse_unit
 
 FORMAT = 1
 MARGIN = 0.01  # of the width of a range: a value so little beyond it counts as inside
+FORCING_MARGIN = 0.5  # the same for the extremes of a forcing, which grow with the length of a record
 TERMS = ("version", "licence", "citation")
 MEANS, DURATIONS = (
     ("mean_precipitation", "mean_potential_evapotranspiration"),
@@ -74,14 +80,18 @@ def header_of(job, domain, splits, values, datasets):
     rows = np.flatnonzero(np.isin(seen.place_ids, places))
     units = np.unique(seen.catchment_units[rows].indices)
     period = [str(trained.train_start.iloc[0]), str(trained.train_end.iloc[0])]
+    plain = job.model_dump(mode="json")
+    inputs, datasets, start = _inputs(seen, scaling, units, period), dict(datasets), None
+    if job.model.start:
+        start, plain["model"]["start"] = _start(job.model.start, inputs, datasets), None
     return {
         "format": FORMAT,
         "thalweg": thalweg.__version__,
-        "job": job.model_dump(mode="json"),
+        "job": plain,
         "setting": setting.to_dict(),
         **values,
         "process": _process(job.model, setting, scaling),
-        "inputs": _inputs(seen, scaling, units, period),
+        "inputs": inputs,
         "training": {
             "domain": domain.name,
             "period": period,
@@ -89,8 +99,28 @@ def header_of(job, domain, splits, values, datasets):
             "units": len(units),
             "datasets": {name: {key: one.get(key) for key in TERMS} for name, one in datasets.items()},
         },
+        "started_from": start,
         "scores": None,
         "intervals": None,
+    }
+
+
+def _start(name, inputs, datasets):
+    """Where a training began; its datasets and the ranges that it had seen are added to those of the training."""
+    path = installed.weights(name)
+    before = installed.weights_header(path)
+    for kind, names in inputs.items():
+        for one, seen in names.items():
+            earlier = before["inputs"][kind].get(one)
+            if earlier is not None:
+                seen["low"], seen["high"] = min(seen["low"], earlier["low"]), max(seen["high"], earlier["high"])
+    datasets |= before["training"]["datasets"]
+    return {
+        "name": Path(name).stem,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "domain": before["training"]["domain"],
+        "places": before["training"]["places"],
+        "period": before["training"]["period"],
     }
 
 
@@ -163,7 +193,7 @@ def read_model(path):
         raise ModelFileError(f"{path}: there is no such file; name a model file or one of the models of the package")
     try:
         tensors, header = checkpoint.load(path)
-    except (SafetensorError, KeyError, TypeError, ValueError, struct.error) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, struct.error) as error:
         raise ModelFileError(f"{path}: it is not a model file ({error}); copy it again, or train the model") from error
     if "format" not in header:
         raise ModelFileError(f"{path}: its weights have no settings with them; train the model again to write them")
@@ -223,23 +253,35 @@ def outside(header, domain, climate):
         climate: name -> climate index (unit,), computed as for the model's inputs.
 
     Returns:
-        DataFrame with a row per attribute and unit that drains to a place: input, unit of the domain, value, low, high,
+        DataFrame with a row per input (an attribute, or the lowest or highest value of a forcing) and unit that drains to a place: input, unit of the domain, value, low, high,
         measured_in (unit of measurement), and beyond, the distance from the range in widths of it; the farthest first.
     """
     rows, used = [], np.zeros(len(domain.unit_ids), bool)
     used[np.unique(domain.catchment_units.indices)] = True
+    ranges = []
     for name, seen in header["inputs"]["attributes"].items():
-        values = np.asarray(climate[name] if name in climate else domain.attributes[name].values, float)
-        width = seen["high"] - seen["low"]
-        beyond = np.maximum(seen["low"] - values, values - seen["high"]) / (width or 1.0)
-        for i in np.flatnonzero(used & (beyond > MARGIN)):
+        values = climate[name] if name in climate else domain.attributes[name].values
+        ranges.append((name, seen, np.asarray(values, float), MARGIN))
+    for name, seen in header["inputs"]["forcing"].items():
+        if name in domain.forcing:
+            series = domain.forcing[name].values
+            ranges.append((f"lowest {name}", seen, series.min(0), FORCING_MARGIN))
+            ranges.append((f"highest {name}", seen, series.max(0), FORCING_MARGIN))
+    for name, seen, values, margin in ranges:
+        beyond = np.maximum(seen["low"] - values, values - seen["high"]) / ((seen["high"] - seen["low"]) or 1.0)
+        for i in np.flatnonzero(used & (beyond > margin)):
             rows.append((name, domain.unit_ids[i], values[i], seen["low"], seen["high"], seen["unit"], beyond[i]))
     columns = ["input", "unit", "value", "low", "high", "measured_in", "beyond"]
     return pd.DataFrame(rows, columns=columns).sort_values("beyond", ascending=False, ignore_index=True)
 
 
-def check_attributes(header, domain):
-    """Raise DataError naming the first attribute that a model needs and a domain lacks, or has in another unit."""
+def with_attributes(header, domain):
+    """The domain with the attributes that a model needs, in its units.
+
+    Raises:
+        DataError: the message names the first attribute that is missing.
+        UnitError: if one has a unit of another dimension.
+    """
     needed = {name: one["unit"] for name, one in header["inputs"]["attributes"].items() if not one.get("computed")}
     lacking = [name for name in needed if name not in domain.attributes]
     if lacking:
@@ -248,4 +290,10 @@ def check_attributes(header, domain):
             f"{domain.name}/attributes: the model needs '{lacking[0]}' in {needed[lacking[0]]}{others}; there are "
             f"{', '.join(domain.attributes.data_vars)}: add it for every catchment, or use a model that needs fewer attributes"
         )
-    expected_units(domain.attributes, needed, f"{domain.name}/attributes")
+    attributes = domain.attributes
+    for name, unit in needed.items():
+        stated = attributes[name].attrs["units"]
+        if parse_unit(stated) != parse_unit(unit):
+            values = convert(attributes[name].values, stated, unit, f"{domain.name}/attributes, '{name}'")
+            attributes = attributes.assign({name: ("unit", values, attributes[name].attrs | {"units": unit})})
+    return replace(domain, attributes=attributes)

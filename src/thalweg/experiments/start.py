@@ -3,8 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from thalweg.basin.domain import DataError
-from thalweg.experiments.model_file import check_attributes
+from thalweg.basin.domain import DataError, expected_units
+from thalweg.experiments.model_file import with_attributes
 from thalweg.experiments.models import build_model
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import Scaling
@@ -27,7 +27,12 @@ class Start:
 
     def check(self, domain):
         """Raise DataError naming the first attribute that the model needs and a domain lacks, or has in another unit."""
-        check_attributes(self.header, domain)
+        with_attributes(self.header, domain)
+        expected_units(
+            domain.attributes,
+            {name: one["unit"] for name, one in self.header["inputs"]["attributes"].items() if not one.get("computed")},
+            f"{domain.name}/attributes",
+        )
 
     def model(self, settings, scaling, domain):
         """A model of the settings with these weights.

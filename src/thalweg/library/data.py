@@ -1,5 +1,6 @@
 """Domains of named datasets and of a user's own files, and splits of their places and years."""
 
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -14,12 +15,16 @@ from thalweg.storage.catalogue import load_catalogue
 from thalweg.storage.fetch import fetch
 
 
-def dataset(name, folder=None, **settings):
+class DataWarning(UserWarning):
+    """A catchment or site that is left out, or whose values are doubtful."""
+
+
+def dataset(name, data=None, **settings):
     """The domain of a dataset of the package, downloaded at its first use.
 
     Args:
         name: of a file in thalweg/datasets, such as ``"delaware"`` or ``"cevennes"``; ``thalweg list datasets`` prints them.
-        folder: of downloaded data; by default ``thalweg`` in the user's folder for caches, or ``data`` if there is one here.
+        data: folder of downloaded data; by default ``thalweg`` in the user's folder for caches, or ``data`` if there is one here.
         settings: keys of the dataset (docs/reference/configuration.md), such as ``period``.
 
     Returns:
@@ -34,9 +39,9 @@ def dataset(name, folder=None, **settings):
     kind = name.replace("-", "_")
     module = reader(kind)
     block = validated(module.SETTINGS, {"kind": kind, **settings}, f"dataset {name}")
-    if hasattr(block, "folder"):
-        raise DataError(f"dataset {name} reads your own files; use thalweg.catchments or thalweg.sites")
-    where = Path(folder) if folder else _data()
+    if hasattr(block, "folder"):  # of files of your own
+        return _built(module, Path(block.folder), block)
+    where = Path(data) if data else _data()
     source = fetch(load_catalogue(installed.config("datasets.yaml"))[block.dataset], where / block.dataset)
     return _built(module, source, block)
 
@@ -65,7 +70,7 @@ def sites(folder, **settings):
     """The domain of a folder of your own sampling sites (docs/guides/own_data.md).
 
     Args:
-        folder: of ``forcing.csv``, ``attributes.csv``, ``samples.csv`` and, on one river, ``network.csv``.
+        folder: of ``forcing.csv``, ``attributes.csv``, ``samples.csv`` (not needed for prediction) and, on one river, ``network.csv``.
         settings: ``name``.
 
     Returns:
@@ -75,7 +80,7 @@ def sites(folder, **settings):
         DataError, UnitError, NetworkError: the message names file, line, column, value and remedy.
     """
     module = reader("own_sites")
-    values = {"kind": "own_sites", "folder": str(folder), **settings}
+    values = {"kind": "own_sites", "folder": str(folder), "samples": "optional", **settings}
     return _built(module, Path(folder), validated(module.SETTINGS, values, f"sites {folder}"))
 
 
@@ -115,14 +120,27 @@ def _built(module, folder, block):
     values = {name: value for name, value in block if name not in ("kind", "dataset", "folder")}
     if values.get("period") is not None:
         values["period"] = tuple(map(str, values["period"]))
-    domain, _ = module.build(folder, **values)
+    domain, table = module.build(folder, **values)
+    _warn(domain.name, table)
     return domain
+
+
+def _warn(name, table):
+    """Say which places are left out, and which are doubtful."""
+    if "kept" in table:
+        for row in table[~table.kept.astype(bool)].itertuples():
+            warnings.warn(f"{name}: '{row.place}' is left out: {row.reason}", DataWarning, stacklevel=4)
+    if "flag" in table:
+        for row in table[table.flag.fillna("") != ""].itertuples():
+            warnings.warn(f"{name}: '{row.place}': {row.flag}", DataWarning, stacklevel=4)
 
 
 def _days(period):
     """First and last day of a period that is stated in days, months or years, as texts."""
     if period is None:
         return None
+    if isinstance(period, str) or len(tuple(period)) != 2:
+        raise DataError(f"period {period!r}: write a first and a last day, month or year, such as ('2001', '2010-06')")
     days = []
     for text, end in zip(period, ("start_time", "end_time"), strict=True):
         try:

@@ -9,6 +9,7 @@ import xarray as xr
 from thalweg.basin.domain import DataError, spatial_domain
 from thalweg.basin.observables import observable
 from thalweg.basin.places import great_circle, vectors_of
+from thalweg.library.model import Model, load
 
 NEIGHBOURS = 8
 SERIES = ("precipitation", "potential_evapotranspiration", "temperature")
@@ -21,7 +22,7 @@ class Explanation:
     Attributes:
         place: its id.
         model: in words.
-        parameters: DataFrame by parameter: value (mean over members and components), spread (standard deviation over members),
+        parameters: DataFrame by parameter that does not change in time: value (mean over members and components), spread (standard deviation over members),
             low, high, share (position between the bounds, 0 to 1), neighbours_low, neighbours_median, neighbours_high (quartiles
             of the nearest places of the domain), unit, meaning.
         balance: DataFrame by term: mean, unit; precipitation, evapotranspiration, discharge, change of storage and others.
@@ -48,7 +49,8 @@ class Explanation:
             columns = ["value", "unit", "share", "spread", "neighbours_median", "low", "high", "meaning"]
             parts += ["Parameters (share: position between the bounds, 0 to 1)", self._table(self.parameters[columns])]
         parts += ["Means over the forcing", self._table(self.balance)]
-        parts += ["Elasticity of the mean prediction (% per % of change)", self._table(self.elasticity)]
+        if len(self.elasticity):
+            parts += ["Elasticity of the mean prediction (% per % of change)", self._table(self.elasticity)]
         if len(self.outside):
             parts += ["Inputs outside the range seen in training", self._table(self.outside.set_index("input"))]
         else:
@@ -64,7 +66,7 @@ def explain(model, domain, place):
     """What a model thinks of a place.
 
     Args:
-        model: :class:`~thalweg.library.model.Model`.
+        model: :class:`~thalweg.library.model.Model`, its name or its file.
         domain: :class:`~thalweg.basin.domain.Domain`; places of the same domain are the neighbours.
         place: id.
 
@@ -74,6 +76,7 @@ def explain(model, domain, place):
     Raises:
         DataError: if there is no such place.
     """
+    model = model if isinstance(model, Model) else load(model)
     if place not in domain.place_ids:
         raise DataError(
             f"{domain.name}/places: there is no place '{place}'; there are {', '.join(domain.place_ids[:10])}, ..."
@@ -91,7 +94,7 @@ def explain(model, domain, place):
         repr(model).strip("<>"),
         _parameters(model, domain, place, nearest) if model.process is not None else pd.DataFrame(),
         _balance(model, local, prediction, fluxes),
-        _percent(model.elasticity(local)),
+        _percent(model.elasticity(local)) if _relative(prediction[name]) else _percent(pd.DataFrame(index=[place])),
         fluxes,
         prediction.isel(place=0, drop=True),
         model.outside(local),
@@ -167,9 +170,16 @@ def _balance(model, domain, prediction, fluxes):
             )
     means = {row[0]: row[1] for row in rows}
     if {"precipitation", "evapotranspiration", "runoff"} <= means.keys():
-        rest = means["precipitation"] - means["evapotranspiration"] - means["runoff"]
-        rows.append(("change of storage", rest, f"mm/{domain.step}", "precipitation - evapotranspiration - runoff"))
+        rest = means["precipitation"] + means.get("exchange", 0.0) - means["evapotranspiration"] - means["runoff"]
+        rows.append(
+            ("change of storage", rest, f"mm/{domain.step}", "precipitation (+ exchange) - evapotranspiration - runoff")
+        )
     return pd.DataFrame(rows, columns=["term", "mean", "unit", "of"]).set_index("term")
+
+
+def _relative(values):
+    """Whether a change in percent has a meaning: not of a temperature in degC."""
+    return "degC" not in values.attrs["units"]
 
 
 def _percent(table):

@@ -1,20 +1,22 @@
 """The members of a trained model, built again for a domain: one for each fold and seed of its training."""
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from thalweg.basin.domain import DataError, spatial_domain
 from thalweg.basin.observables import observable
-from thalweg.experiments.model_file import ModelFileError, check_attributes, outside
+from thalweg.experiments.model_file import ModelFileError, outside, with_attributes
 from thalweg.experiments.models import Setting, model_of, process_of, series_of, task_steps
 from thalweg.experiments.trained import PLACES_AT_ONCE
 from thalweg.learn import checkpoint
 from thalweg.learn.scaling import Scaling, climate_attributes, transferred
 from thalweg.learn.windows import Series
 from thalweg.settings.blocks import TrainingJob
+
+FEW = 5  # years of forcing, below which climate indices differ much from those of a longer record
 
 
 class PredictionWarning(UserWarning):
@@ -65,7 +67,9 @@ class Members:
         return self.process
 
     def scaling(self, fold):
-        return Scaling(**self.header["scaling"][fold])
+        scaling = Scaling(**self.header["scaling"][fold])
+        routed = getattr(self.job.model, "routing", None) == "river"
+        return scaling if routed else replace(scaling, reach_mean=None, reach_deviation=None)
 
     def prepared(self, domain):
         """The domain in the model's spatial form, checked, and fold -> scaling for it."""
@@ -80,7 +84,7 @@ class Members:
                 f"{self.source}: it has a parameter set for each of its own units and none for others; train it with network: attributes"
             )
         seen = spatial_domain(domain, self.job.model)
-        check_attributes(self.header, seen)
+        seen = with_attributes(self.header, seen)
         scalings = {fold: transferred(self.scaling(fold), seen) for fold in self.header["scaling"]}
         return seen, scalings
 
@@ -122,9 +126,11 @@ class Members:
         trained = self.scaling(fold)
         if scalings[fold].climate_period != trained.climate_period:
             first, last = (day[:10] for day in trained.climate_period)
+            years = len(domain.forcing.time) * domain.step_days / 365.25
+            few = f"; {FEW} years or more give steadier ones" if years < FEW else ""
             warnings.warn(
                 f"{domain.name}: the forcing does not cover {first} to {last}, the years of the model's climate indices; they are "
-                "computed from the whole forcing",
+                f"computed from the whole forcing of {years:.1f} years{few}",
                 PredictionWarning,
                 stacklevel=4,
             )

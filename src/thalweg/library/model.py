@@ -11,10 +11,10 @@ from thalweg.basin.domain import spatial_domain
 from thalweg.basin.observables import observable_at
 from thalweg.experiments.model_file import (
     ModelFileError,
-    check_attributes,
     check_parameters,
     outside,
     read_model,
+    with_attributes,
     write_model,
 )
 from thalweg.learn.scaling import transferred
@@ -232,7 +232,7 @@ class Model(Members):
     def outside(self, domain):
         """Inputs of a domain outside the range seen in training: DataFrame (:func:`thalweg.experiments.model_file.outside`)."""
         seen = spatial_domain(domain, self.job.model)
-        check_attributes(self.header, seen)
+        seen = with_attributes(self.header, seen)
         scaling = transferred(self.scaling(self.members[0][0]), seen)
         return outside(self.header, seen, self.climate(seen, scaling))
 

@@ -22,6 +22,14 @@ from thalweg.storage.fingerprint import fingerprint
 
 METRICS = {True: ("NSE", "KGE"), False: ("RMSE", "bias", "NSE")}  # of variables recorded continuously, and of samples
 MINIMUM = {True: 300, False: 20}  # values that a metric needs, at most; fewer where a test has fewer
+KEPT = (
+    "loss",
+    "window",
+    "spin_up",
+    "places_per_step",
+    "climate_attributes",
+    "logarithmic_attributes",
+)  # in training further
 KINDS = {"process": ProcessModel, "sequence": SequenceModel}
 
 
@@ -64,7 +72,7 @@ def train(model, domain, split, *, seeds=(0,), checkpoints=None, device="cpu", *
     header = header_of(job, domain, split, values, {})
     simulations = simulate_experiment(domain, split, job, tensors, values).variables
     header["scores"] = scores_of(domain, split, job, simulations)
-    return Model(header, tensors, job, f"{settings.label} on {domain.name}")
+    return Model(header, tensors, validated(TrainingJob, header["job"]), f"{settings.label} on {domain.name}")
 
 
 def settings_of(model, **keys):
@@ -102,6 +110,11 @@ def settings_of(model, **keys):
             f"unknown key {unknown[0]!r}; a model has {', '.join(sorted(kind.model_fields))}, its training "
             f"{', '.join(sorted(Training.model_fields))}"
         )
+    fixed = [name for name in of_model if name != "label"] if "start" in chosen else []
+    if fixed:
+        raise ConfigError(
+            f"{fixed[0]!r} of {model} is that of the file; it cannot be changed in training it further: omit it"
+        )
     overrides = {**(chosen.get("training") or {}), **of_training}
     settings = validated(kind, {**chosen, **of_model, "training": {}}, f"model {model}")
     training = validated(Training, {**_defaults()["training"], **overrides}, f"training of {model}")
@@ -120,7 +133,11 @@ def _defaults():
 def _inherited(header):
     """Kind, label and training of a model that is trained further."""
     job = header["job"]
-    return {"kind": job["model"]["kind"], "label": job["model"]["label"], "training": job["training"]}
+    return {
+        "kind": job["model"]["kind"],
+        "label": job["model"]["label"],
+        "training": {name: job["training"][name] for name in KEPT},
+    }
 
 
 def scores_of(domain, split, job, simulations):

@@ -89,7 +89,15 @@ def _drop_text(expression):
 
 @cache
 def _code(path):
-    return ast.dump(_tree(path)[0])
+    return repr(_plain(_tree(path)[0]))
+
+
+def _plain(node):
+    """A syntax tree as tuples that are the same for all versions of Python: parts that are empty are left out."""
+    if isinstance(node, ast.AST):
+        parts = [(name, _plain(value)) for name, value in ast.iter_fields(node) if value is not None and value != []]
+        return (type(node).__name__, *parts)
+    return tuple(map(_plain, node)) if isinstance(node, list) else node
 
 
 @cache
