@@ -128,7 +128,7 @@ def test_a_missing_attribute_unit_or_step_is_named(hbv):
     hourly = domain.forcing.assign_coords(time=hours)
     for name in ("precipitation", "potential_evapotranspiration"):
         hourly[name].attrs["units"] = "mm/hour"
-    with pytest.raises(DataError, match="its time step is a hour, but the model was trained with a day"):
+    with pytest.raises(DataError, match="its time step is one hour, but the model was trained with one day"):
         model.predict(replace(domain, forcing=hourly, observed=domain.observed.assign_coords(time=hours)))
 
 

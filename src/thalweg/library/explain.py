@@ -91,7 +91,7 @@ def explain(model, domain, place):
     fluxes = model.fluxes(local).isel(place=0, drop=True) if model.process is not None else xr.Dataset()
     return Explanation(
         place,
-        repr(model).strip("<>"),
+        model.description,
         _parameters(model, domain, place, nearest) if model.process is not None else pd.DataFrame(),
         _balance(model, local, prediction, fluxes),
         _percent(model.elasticity(local)) if _relative(prediction[name]) else _percent(pd.DataFrame(index=[place])),

@@ -76,7 +76,7 @@ class Members:
         setting = self.setting
         if domain.step != setting.step:
             raise DataError(
-                f"{domain.name}: its time step is a {domain.step}, but the model was trained with a {setting.step}; sum or average "
+                f"{domain.name}: its time step is one {domain.step}, but the model was trained with one {setting.step}; sum or average "
                 f"the forcing to every {setting.step}, or load a model of your time step"
             )
         if getattr(self.job.model, "network", None) == "unit":

@@ -64,11 +64,16 @@ class Model(Members):
         write_model(path, self.tensors, self.header)
 
     def __repr__(self):
-        training = self.header["training"]
+        return f"<Model {self.description}>"
+
+    @property
+    def description(self):
+        """The model in a line: process, variables, members, training."""
+        training, count = self.header["training"], len(self.members)
         what = self.job.model.process if self.job.model.kind == "process" else "LSTM"
         return (
-            f"<Model {what}: {', '.join(self.variables)}, {len(self.members)} members, trained at {training['places']} places of "
-            f"{training['domain']}, {' to '.join(training['period'])}>"
+            f"{what}: {', '.join(self.variables)}, {count} member{'' if count == 1 else 's'}, trained at {training['places']} places of "
+            f"{training['domain']}, {' to '.join(training['period'])}"
         )
 
     @property

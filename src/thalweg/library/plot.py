@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from thalweg.basin.domain import DataError, Domain
-from thalweg.figures.style import OBSERVED, OKABE_ITO, QUIET, WIDTH, dates, legend_below, letter, styled
+from thalweg.figures.style import OBSERVED, OKABE_ITO, QUIET, WIDTH, dates, legend_below, letter, number, styled
 from thalweg.library.scores import evaluate
 from thalweg.registry import load
 from thalweg.storage.store import write_netcdf, write_table
@@ -68,13 +68,13 @@ def hydrographs(prediction, domain=None, places=None, period=None, variable=None
             dense = np.isfinite(observed[i]).mean() > 0.3
             style = {"linewidth": 0.8} if dense else {"linestyle": "", "marker": "o", "markersize": 2.5}
             axes.plot(series.time, observed[i], color=OBSERVED, **style)
-        text = f", NSE {skill[place]:.2f}" if place in skill and np.isfinite(skill[place]) else ""
+        text = f", NSE {number(skill[place])}" if place in skill and np.isfinite(skill[place]) else ""
         letter(axes, i, f"{place}{text}")
         axes.set_ylabel(unit_text(prediction[name].attrs.get("units", "")))
         dates(axes, series.time.values[0], series.time.values[-1])
     handles = [Line2D([], [], color=SIMULATED, label=f"predicted {name.replace('_', ' ')}")]
     if f"{name}_lower" in shown:
-        level = f"interval of {100 * float(shown.level.max()):g} %"
+        level = f"{100 * float(shown.level.max()):g} % interval"
         handles.append(Patch(color=SIMULATED, alpha=0.2, linewidth=0, label=level))
     if observed is not None:
         handles.append(Line2D([], [], color=OBSERVED, linewidth=0.8, label="observed"))
@@ -215,7 +215,7 @@ def _seasons(axes, found):
 def _last_year(axes, found):
     name = next(iter(found.prediction.data_vars))
     series = found.prediction.isel(time=slice(-366, None))
-    letter(axes, 3, "the last year")
+    letter(axes, 3, "the last year" + (" (black: observed)" if "observed" in series else ""))
     if f"{name}_lower" in series:
         low, high = (series[f"{name}_{end}"].sel(level=series.level.max()) for end in ("lower", "upper"))
         axes.fill_between(series.time, low, high, color=SIMULATED, alpha=0.2, linewidth=0)
