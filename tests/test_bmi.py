@@ -321,6 +321,45 @@ def test_some_places_and_one_member_are_those_of_the_whole(cases):
     np.testing.assert_allclose(run(bmi, 30, GAUGED), expected[:30], **CLOSE)
 
 
+@pytest.mark.parametrize("kind", ["static", "river"])
+@pytest.mark.parametrize("place, ids", [("g3", ["u3"]), ("g7", ["u7", "u6"])])
+def test_one_place_of_a_distributed_model_has_only_its_units_the_nearest_first(cases, kind, place, ids):
+    """A framework that reads the first value of a variable gets that of the catchment which the configuration names."""
+    model, domain, path = cases(kind)
+    bmi, whole = started(configure(path.parent, "one_place.yaml", places=[place])), started(path)
+    assert bmi.ids(0) == ids and bmi.ids(1) == [place]
+    at = [whole.ids(0).index(one) for one in ids]
+    for _ in range(20):
+        for one in (bmi, whole):
+            one.update()
+        for name in (RUNOFF, RAIN, "unit__delayed_runoff"):
+            np.testing.assert_allclose(values(bmi, name), values(whole, name)[at], **CLOSE)
+    np.testing.assert_allclose(values(bmi, GAUGED), values(whole, GAUGED)[[whole.ids(1).index(place)]], **CLOSE)
+    if kind == "river":
+        reaches = sorted("r" + one[1:] for one in ids)
+        assert bmi.ids(2) == reaches and bmi.get_grid_edge_count(2) == len(ids) - 1
+    name, later = (BEFORE, 1) if kind == "river" else (GAUGED, 0)
+    series = run(bmi, 30 + later, name)[later:]
+    expected = model.predict(domain).discharge.sel(place=[place]).values.T
+    np.testing.assert_allclose(series, expected[20:50], **CLOSE)
+
+
+def test_places_without_discharge_or_without_a_network_can_be_chosen(cases, tmp_path):
+    model, domain, path = cases("static")
+    observed = domain.observed.copy(deep=True)
+    observed.discharge.loc[{"place": "g3"}] = np.nan
+    write_netcdf(replace(domain, observed=observed).to_tree(), path.parent / "gap.nc", {})
+    bmi = started(configure(path.parent, "gap.yaml", domain="gap.nc", places=["g3"]))
+    expected = model.predict(domain).discharge.sel(place=["g3"]).values.T
+    np.testing.assert_allclose(run(bmi, 30, GAUGED), expected[:30], **CLOSE)
+    sites = make_sites(days=600)
+    of_sites = trained(sites, "concentration_discharge", loss="log_likelihood", climate_attributes=False)
+    bmi = started(write_case(tmp_path, of_sites, sites, places=["s4", "s1"]))
+    assert bmi.ids(1) == ["s4", "s1"] and sorted(bmi.ids(0)) == ["s1", "s4"]
+    expected = of_sites.predict(sites).nitrate.sel(place=["s4", "s1"]).values.T
+    np.testing.assert_allclose(run(bmi, 30, "place__nitrate"), expected[:30], **CLOSE)
+
+
 def test_a_folder_of_catchments_needs_no_discharge(tmp_path):
     """Their series and attributes are those of a lumped domain."""
     domain = make_domain().lumped()

@@ -3,10 +3,11 @@
 import struct
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 from safetensors import SafetensorError
 
-from thalweg.basin.domain import days_of, read_domain
+from thalweg.basin.domain import CENSORED, days_of, read_domain
 from thalweg.learn import checkpoint
 from thalweg.library.bmi_component import BmiError
 from thalweg.library.data import catchments
@@ -27,7 +28,7 @@ def model_of(settings, folder, source):
 
 
 def domain_of(settings, folder, source):
-    """The domain, with only the places that the settings name."""
+    """The domain, with only the places that the settings name and what lies upstream of them."""
     if settings.catchments is not None:
         method = settings.potential_evapotranspiration
         more = {} if method is None else {"potential_evapotranspiration": method}
@@ -41,9 +42,27 @@ def domain_of(settings, folder, source):
         raise BmiError(
             f"{source}: places: {domain.name} has no place '{unknown[0]}'; it has {', '.join(domain.place_ids[:10])}, ..."
         )
-    return replace(
-        domain, places=domain.places.sel(place=settings.places), observed=domain.observed.sel(place=settings.places)
-    )
+    return _upstream_of(domain, settings.places)
+
+
+def _upstream_of(domain, chosen):
+    """The domain of some places: units and reaches at or upstream of any of them, those of the first place's own reach first."""
+    observed = domain.observed.sel(place=chosen)
+    empty = [name for name in domain.variables if not observed[name].notnull().any()]
+    observed = observed.drop_vars([one for name in empty for one in (name, name + CENSORED) if one in observed])
+    some = replace(domain, places=domain.places.sel(place=chosen), observed=observed)
+    own = some.place_units
+    kept = np.union1d(some.catchment_units.indices, own[own >= 0])
+    forcing, attributes = (group.isel(unit=kept) for group in (some.forcing, some.attributes))
+    if some.network is None:
+        return replace(some, forcing=forcing, attributes=attributes)
+    reach = some.network.unit_reach.values.astype(str)[kept]
+    first = np.argsort(reach != str(some.places.reach.values[0]), kind="stable")
+    network = some.network.isel(unit=kept[first], reach=some.place_reaches)
+    for name in ("downstream", "unit_reach"):
+        inside = np.isin(network[name].values.astype(str), network.reach.values.astype(str))
+        network[name] = network[name].where(inside, "")
+    return replace(some, forcing=forcing.isel(unit=first), attributes=attributes.isel(unit=first), network=network)
 
 
 def period_of(domain, start, end, source, known):

@@ -12,7 +12,7 @@ from thalweg.learn.minimise import adam, bfgs
 from thalweg.library.calibration import Calibration, Task
 from thalweg.library.discharge import read_discharge
 from thalweg.library.objectives import objective as objective_of
-from thalweg.library.process import RunnableProcess
+from thalweg.library.process import ParameterError, RunnableProcess
 from thalweg.library.process import process as process_of
 from thalweg.library.series import steps_of
 
@@ -88,7 +88,7 @@ def calibrate(
     free = [name for name in names if name not in fixed]
     dtype = {"double": torch.float64, "single": torch.float32}.get(precision)
     if dtype is None or not free or starts < 1:
-        raise ValueError(
+        raise ParameterError(
             f"precision is {precision!r}, starts {starts}, {len(free)} parameters are free; precision is 'double' or 'single', "
             "and at least one start and one free parameter are needed"
         )
@@ -120,6 +120,8 @@ def _column(forcing, name):
     if len(found) != 1:
         raise DataError(f"the forcing has {len(found)} columns {name!r}; it has {', '.join(map(str, forcing))}")
     values = forcing[found[0]]
+    if isinstance(values, pd.Series):
+        return values.reset_index(drop=True)  # its rows are those of the forcing, whose dates may be in another column
     return values.squeeze() if hasattr(values, "squeeze") else values
 
 

@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 
 from thalweg.basin.domain import MILLIMETRES_PER_DAY, DataError
+from thalweg.basin.ranges import DISCHARGE_DEPTH, check_possible
 from thalweg.library.series import BRACKETS, DAY, at, in_unit, index_of, numbers
 from thalweg.units import convert, parse_quantity, parse_unit
+
+MISSING = "NaN marks a missing value"
 
 
 def read_discharge(discharge, series, unit, seconds, area, stated=None):
@@ -23,15 +26,16 @@ def read_discharge(discharge, series, unit, seconds, area, stated=None):
         array (time,)
 
     Raises:
-        DataError: for infinite or negative discharge, another length, no common days, or no area where one is needed.
+        DataError: for discharge that is infinite, negative, above 2000 mm/day or a code of missing values, another length, no
+            common days, or no area where one is needed; the message names date and value.
         UnitError: for a unit of another dimension.
     """
     name, attribute = getattr(discharge, "name", None), getattr(discharge, "attrs", {}).get("units")
     match = BRACKETS.match(str(name))
     stated = attribute or (match and match["unit"]) or stated or unit
     values = np.squeeze(numbers(discharge, "discharge"))
-    index = index_of([discharge])
-    if index is not None and type(index) is type(series.time) and not isinstance(index, pd.RangeIndex):
+    index = index_of(discharge, "the index of discharge")
+    if index is not None and type(index) is type(series.time):
         if not index.is_unique:
             raise DataError(
                 f"discharge has two values {at(index, int(np.argmax(index.duplicated())))}; keep one of them"
@@ -42,6 +46,7 @@ def read_discharge(discharge, series, unit, seconds, area, stated=None):
             f"discharge has shape {values.shape}, the forcing {len(series.time)} steps; give one value for each step, NaN where "
             "there is no observation, or a series with dates"
         )
+    given = values
     if parse_unit(stated).is_compatible_with(parse_unit("m3/s")):
         if area is None:
             raise DataError(
@@ -53,12 +58,16 @@ def read_discharge(discharge, series, unit, seconds, area, stated=None):
         values = convert(values, stated, "m3/s", "discharge") * MILLIMETRES_PER_DAY / area * seconds / DAY
     else:
         values = in_unit(values, stated, unit, "discharge")
-    for wrong, word in ((np.isinf(values), "infinite"), (values < 0, "negative")):
-        if wrong.any():
-            first = int(np.flatnonzero(wrong)[0])
-            raise DataError(
-                f"discharge is {word}, {values[first]:g} {unit}, {at(series.time, first)}; NaN marks a missing value"
-            )
+    negative = values < 0
+    if negative.any():
+        first = int(np.flatnonzero(negative)[0])
+        raise DataError(f"discharge is negative, {given[first]:g} {stated}, {at(series.time, first)}; {MISSING}")
+    depth = DISCHARGE_DEPTH.unit
+    limited = parse_unit(unit).is_compatible_with(parse_unit(depth))
+    check_possible(
+        given, stated, "runoff", "discharge of the catchment", "it", lambda here: at(series.time, here[0]),
+        converted=convert(values, unit, depth, "discharge") if limited else np.zeros(len(values)), mend=MISSING,
+    )  # fmt: skip
     if np.isnan(values).all():
         raise DataError("discharge has no value on the days of the forcing; check its dates")
     return values

@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import pandas as pd
@@ -80,7 +81,8 @@ def read_forcing(forcing, variables, seconds, process):
     elif isinstance(forcing, pd.DataFrame):
         columns, time = _from_frame(forcing, process)
     elif isinstance(forcing, Mapping):
-        columns, time = {name: (values, None) for name, values in forcing.items()}, index_of(forcing.values())
+        columns = {name: (values, None) for name, values in forcing.items()}
+        time = _common_index({one.name: forcing[one.name] for one in variables if one.name in forcing}, process)
     else:
         raise DataError(
             f"{process}: forcing is a {type(forcing).__name__}; give an xarray Dataset, a pandas DataFrame, or a dictionary of "
@@ -99,12 +101,14 @@ def read_forcing(forcing, variables, seconds, process):
 
 
 def steps_of(length, seconds, what):
-    """A duration, a number of steps or a text such as ``"365 days"``, as whole steps."""
+    """A number of steps, or a text such as ``"365 days"``, as whole steps; DataError if it is neither."""
     if isinstance(length, str):
         length = round(parse_quantity(length, "day") * DAY / (seconds or DAY))
+    if not isinstance(length, Real) or not np.isfinite(length):
+        raise DataError(f"{what} is {length!r}; give a whole number of steps, or a duration such as '365 days'")
     steps = round(length)
     if steps < 0 or abs(steps - length) > 1e-6:
-        raise ValueError(f"{what} is {length:g} steps; give a whole number of steps, or a duration such as '365 days'")
+        raise DataError(f"{what} is {length:g} steps; give a whole number of steps, or a duration such as '365 days'")
     return steps
 
 
@@ -127,21 +131,62 @@ def _from_frame(forcing, process):
     time = forcing.index
     for name in (TIME, "date"):
         if name in columns and not isinstance(time, pd.DatetimeIndex):
-            try:
-                time = pd.DatetimeIndex(pd.to_datetime(columns[name][0]))
-            except (ValueError, TypeError) as error:
-                raise DataError(f"{process}: column {name!r} is not made of dates ({error})") from error
+            time = _parsed(columns[name][0], f"{process}: column {name!r}")
     return columns, time
 
 
-def index_of(values):
-    """The index of time of the first of some series that has one."""
-    for one in values:
-        if isinstance(one, pd.Series | pd.DataFrame):
-            return one.index
-        if isinstance(one, xr.DataArray) and TIME in one.indexes:
-            return one.indexes[TIME]
-    return None
+def index_of(values, what):
+    """The index of time of a series, as :func:`_dated`; None for an array, and for a pandas object that only counts its rows."""
+    index = None
+    if isinstance(values, pd.Series | pd.DataFrame):
+        index = values.index
+    elif isinstance(values, xr.DataArray):
+        index = values.indexes.get(TIME)
+    return None if index is None or isinstance(index, pd.RangeIndex) else _dated(index, what)
+
+
+def _common_index(series, process):
+    """The index of time of a mapping of series; those that have one must have the same, since values are taken in their order."""
+    first = time = None
+    for name, values in series.items():
+        index = index_of(values, f"{process}: the index of forcing {name!r}")
+        if index is None:
+            continue
+        if time is None:
+            first, time = name, index
+        elif not time.equals(index):
+            common = min(len(time), len(index))
+            differ = np.flatnonzero(np.asarray(time[:common] != index[:common]))
+            at_ = int(differ[0]) if len(differ) else common
+            here, there = (at(one, at_) if at_ < len(one) else "at an end" for one in (time, index))
+            raise DataError(
+                f"{process}: forcings {first!r} and {name!r} have different dates: value {at_ + 1} of them is {here} and {there}; "
+                "give series of the same dates, such as the columns of one table"
+            )
+    return time
+
+
+def _dated(index, what):
+    """An index of time without a time zone, with dates for text and periods; numbers count steps and stay as they are."""
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp()
+    if not isinstance(index, pd.DatetimeIndex | xr.CFTimeIndex) and not pd.api.types.is_numeric_dtype(index.dtype):
+        index = _parsed(index, what)
+    if isinstance(index, pd.DatetimeIndex) and index.tz is not None:
+        index = index.tz_localize(None)
+    if index.hasnans:
+        raise DataError(f"{what} has no date at step {int(np.argmax(index.isna()))}; give every step its date")
+    return index
+
+
+def _parsed(values, what):
+    """Values as dates."""
+    if pd.api.types.is_numeric_dtype(values):
+        raise DataError(f"{what} is not made of dates but of numbers; write them such as 2001-01-31")
+    try:
+        return pd.DatetimeIndex(pd.to_datetime(values))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{what} is not made of dates ({error}); write them such as 2001-01-31") from error
 
 
 def _units(forcing, values):
@@ -201,9 +246,7 @@ def _checked(values, time, units, seconds, process):
         lengths = ", ".join(f"{name} {len(one)}" for name, one in values.items())
         raise DataError(f"{process}: the forcings differ in length or are empty ({lengths} steps)")
     (count,) = steps
-    time = pd.RangeIndex(count) if time is None or len(time) != count else time
-    if isinstance(time, pd.DatetimeIndex) and time.tz is not None:
-        time = time.tz_localize(None)
+    time = pd.RangeIndex(count) if time is None or len(time) != count else _dated(time, f"{process}: the index of time")
     full = {}
     for name, one in values.items():
         one = one[:, None] if one.ndim == 1 else one
