@@ -166,7 +166,7 @@ def test_a_catchment_that_is_left_out_and_a_doubtful_one_are_said(tmp_path):
     table = pd.read_csv(folder / "timeseries" / "ford.csv")
     table.loc[100, "precipitation [mm]"] = np.nan
     table.to_csv(folder / "timeseries" / "ford.csv", index=False)
-    with pytest.warns(DataWarning, match="'ford' is left out: precipitation has 1 days without a value"):
+    with pytest.warns(DataWarning, match="left out: 'ford': precipitation has 1 days without a value"):
         rivers = thalweg.catchments(folder, potential_evapotranspiration="hargreaves")
     assert list(rivers.place_ids) == ["mill", "weir"]
 

@@ -14,6 +14,8 @@ from thalweg.storage import installed
 from thalweg.storage.catalogue import load_catalogue
 from thalweg.storage.fetch import fetch
 
+SHOWN = 5  # places in a warning
+
 
 class DataWarning(UserWarning):
     """A catchment or site that is left out, or whose values are doubtful."""
@@ -121,18 +123,23 @@ def _built(module, folder, block):
     if values.get("period") is not None:
         values["period"] = tuple(map(str, values["period"]))
     domain, table = module.build(folder, **values)
-    _warn(domain.name, table)
+    if hasattr(block, "folder"):
+        _warn(domain.name, table)
     return domain
 
 
 def _warn(name, table):
-    """Say which places are left out, and which are doubtful."""
+    """Say which of a user's places are left out, and which are doubtful."""
+    texts = {}
     if "kept" in table:
-        for row in table[~table.kept.astype(bool)].itertuples():
-            warnings.warn(f"{name}: '{row.place}' is left out: {row.reason}", DataWarning, stacklevel=4)
+        texts["left out"] = table.reason.where(~table.kept.astype(bool), "")
     if "flag" in table:
-        for row in table[table.flag.fillna("") != ""].itertuples():
-            warnings.warn(f"{name}: '{row.place}': {row.flag}", DataWarning, stacklevel=4)
+        texts["doubtful"] = table.flag.fillna("")
+    for what, reasons in texts.items():
+        for reason, rows in table[reasons != ""].groupby(reasons[reasons != ""], sort=False):
+            some = ", ".join(f"'{place}'" for place in rows.place[:SHOWN])
+            more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
+            warnings.warn(f"{name}: {what}: {some}{more}: {reason}", DataWarning, stacklevel=4)
 
 
 def _days(period):

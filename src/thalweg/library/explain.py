@@ -172,7 +172,12 @@ def _balance(model, domain, prediction, fluxes):
     if {"precipitation", "evapotranspiration", "runoff"} <= means.keys():
         rest = means["precipitation"] + means.get("exchange", 0.0) - means["evapotranspiration"] - means["runoff"]
         rows.append(
-            ("change of storage", rest, f"mm/{domain.step}", "precipitation (+ exchange) - evapotranspiration - runoff")
+            (
+                "change of storage",
+                rest,
+                f"mm/{domain.step}",
+                f"precipitation {'+ exchange ' if 'exchange' in means else ''}- evapotranspiration - runoff",
+            )
         )
     return pd.DataFrame(rows, columns=["term", "mean", "unit", "of"]).set_index("term")
 
