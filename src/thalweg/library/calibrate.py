@@ -130,10 +130,10 @@ def _check_settings(precision, learning_rate, **whole):
 
 def _numbers(model, fixed):
     """Name -> number of the parameters that are not fitted."""
-    given = dict(model.named(fixed, "fixed").items())
+    given = {name: model.floats("parameter", name, value) for name, value in model.named(fixed, "fixed").items()}
     for name, value in given.items():
-        if np.ndim(value) or not isinstance(value, Real | np.ndarray):
-            raise ParameterError(f"{model.name}: parameter {name!r} is fixed at {value!r}; give one number")
+        if value.ndim:
+            raise ParameterError(f"{model.name}: parameter {name!r} is fixed at {value}; give one number")
     return {name: float(value) for name, value in given.items()}
 
 

@@ -28,7 +28,7 @@ INTEGRATORS = (None, "fused", "reference")
 
 
 class ParameterError(ValueError):
-    """A parameter that is unknown, misshapen or outside its bounds; the message names it, its value and what is allowed."""
+    """A parameter, state or setting that is unknown, misshapen or impossible; the message names it, its value and what is allowed."""
 
 
 def process(name, **options):
@@ -44,7 +44,7 @@ def process(name, **options):
 
     Raises:
         thalweg.registry.RegistryError: if there is no such process; the message lists those there are.
-        ParameterError: if the process does not have an option, or needs one that is missing.
+        ParameterError: if the process does not have an option or its value, or needs one that is missing.
 
     >>> gr4j = process("gr4j", snow_routine=False)
     >>> gr4j.parameters[["unit", "low", "high"]]
@@ -133,7 +133,7 @@ class RunnableProcess:
 
         Raises:
             DataError, UnitError: for forcing that is missing, has gaps, or has another unit or step.
-            ParameterError: for parameters and states that are unknown or have another shape.
+            ParameterError: for parameters, states and an integrator that are unknown or have another shape.
         """
         if integrator not in INTEGRATORS:
             raise ParameterError(f"integrator is {integrator!r}; use 'fused' or 'reference'")
@@ -186,7 +186,7 @@ class RunnableProcess:
                     + (f"did you mean {close[0]!r}? " if close else "")
                     + f"It has {', '.join(names)}"
                 )
-            row, values = table.loc[name], self._floats("parameter", name, value)
+            row, values = table.loc[name], self.floats("parameter", name, value)
             if not np.isfinite(values).all():
                 raise ParameterError(
                     f"{self.name}: parameter {name!r} is {values[~np.isfinite(values)][0]:g}; give a number"
@@ -209,7 +209,8 @@ class RunnableProcess:
             raise ParameterError(f"{self.name}: {what} is {values!r}; give a dictionary of names and values")
         return values
 
-    def _floats(self, kind, name, value):
+    def floats(self, kind, name, value):
+        """A value of a parameter or state as an array; ParameterError if it is not made of numbers."""
         try:
             return np.asarray(value, dtype=float)
         except (TypeError, ValueError) as error:
@@ -241,7 +242,7 @@ class RunnableProcess:
             value = value.transpose(*(d for d in (TIME, series.dimension) if d in value.dims), ...)
         elif isinstance(value, pd.Series) and series.units is not None:
             value = value.reindex(series.units)
-        values = self._floats("parameter", name, value)
+        values = self.floats("parameter", name, value)
         units, steps = series.count, len(series.time)
         if values.shape in ((), (1,), (units,)):
             return np.array(np.broadcast_to(values, units))
@@ -264,7 +265,7 @@ class RunnableProcess:
                 raise ParameterError(f"{self.name}: the state has no {missing[0]!r}; pass a result of this process")
         for name, value in self.named(state, "state").items():
             if name == WAITING:
-                waiting = self._floats("state", name, value.transpose(LAG, ...) if hasattr(value, "dims") else value)
+                waiting = self.floats("state", name, value.transpose(LAG, ...) if hasattr(value, "dims") else value)
                 if waiting.shape not in ((MEMORY,), (MEMORY, 1), (MEMORY, series.count)):
                     raise ParameterError(
                         f"{self.name}: state {name!r} has shape {waiting.shape}; give ({MEMORY},), or ({MEMORY}, {series.count})"
@@ -275,7 +276,7 @@ class RunnableProcess:
                 raise ParameterError(
                     f"{self.name}: state {name!r} is unknown; the states are {', '.join(self.process.state_names)}"
                 )
-            values = self._floats("state", name, value)
+            values = self.floats("state", name, value)
             if values.shape not in ((), (series.count,)) or not np.isfinite(values).all():
                 raise ParameterError(
                     f"{self.name}: state {name!r} has shape {values.shape} or is not finite; give a number, or ({series.count},) "

@@ -62,7 +62,8 @@ def read_forcing(forcing, variables, seconds, process):
     Args:
         forcing: Dataset with the dimension ``time`` and at most one more, ``units`` in the attributes of every variable; or
             DataFrame with a row for every step, the unit in brackets in the name of a column, ``precipitation [mm]``; or a
-            mapping of names to arrays (time,) or (time, unit). Values without a unit are taken in that of the process.
+            mapping of names to arrays (time,) or (time, unit), or to pandas or xarray objects of the same dates. Values without a
+            unit are taken in that of the process. Dates may be text; of dates with a time zone the local time is kept.
         variables: forcings of the process, each a :class:`~thalweg.processes.Variable`.
         seconds: the length of its step; None where it does not matter.
         process: its name, for messages.
