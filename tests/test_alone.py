@@ -232,6 +232,33 @@ BAD_FORCING = {
     "array": (GOOD.to_numpy(), DataError, "is a ndarray; give an xarray Dataset"),
     "lengths": ({**{n: GOOD[n].to_numpy() for n in GOOD}, "temperature": [1.0]}, DataError, "differ in length"),
     "dimension": (dataset(weather(60)).rename(time="day"), DataError, "rename that of time to 'time'"),
+    "other dates": (
+        {name: GOOD[name].shift(freq="1D") if name == "temperature" else GOOD[name] for name in GOOD},
+        DataError,
+        "forcings 'precipitation' and 'temperature' have different dates: value 1 is on 2001-01-01 in the one and on 2001-01-02",
+    ),
+    "a date less": (
+        {name: GOOD[name].drop(GOOD.index[20]) if name == "temperature" else GOOD[name] for name in GOOD},
+        DataError,
+        "have different dates: value 21 is on 2001-01-21 in the one and on 2001-01-22 in the other",
+    ),
+    "shorter": (
+        {name: GOOD[name][:50] if name == "temperature" else GOOD[name] for name in GOOD},
+        DataError,
+        "have different dates: value 51 is on 2001-02-20 in the one and missing in the other",
+    ),
+    "words in the index": (GOOD.set_index(pd.Index(["soon"] * 60)), DataError, "index of time is not made of dates"),
+    "no date": (GOOD.set_index(GOOD.index.where(GOOD.index != GOOD.index[3])), DataError, "has no date at step 3"),
+    "numbers as dates": (
+        GOOD.reset_index(drop=True).assign(date=20010101 + np.arange(60)),
+        DataError,
+        "'date' is not made of dates but of numbers; write them such as 2001-01-31",
+    ),
+    "gap in text": (
+        GOOD.set_index(GOOD.index.strftime("%Y-%m-%d")).drop(index="2001-01-10"),
+        DataError,
+        "on 2001-01-09 and on 2001-01-11 are neighbours",
+    ),
     "dates": (GOOD.reset_index(drop=True).assign(time="soon"), DataError, "column 'time' is not made of dates"),
 }
 
@@ -241,6 +268,26 @@ def test_forcing_that_does_not_fit_is_named(name):
     forcing, error, message = BAD_FORCING[name]
     with pytest.raises(error, match=message):
         process("hbv").run(forcing)
+
+
+def test_dates_may_be_text_periods_or_of_a_time_zone(tmp_path):
+    """As of a table that was read without parsing its dates."""
+    hbv = process("hbv")
+    expected = hbv.run(GOOD)
+    GOOD.to_csv(tmp_path / "table.csv")
+    table = pd.read_csv(tmp_path / "table.csv", index_col=0)
+    assert isinstance(table.index[0], str)
+    for forcing in (
+        table,
+        {name: table[name] for name in table},
+        {name: one.to_numpy() if name == "temperature" else one for name, one in GOOD.items()},
+        GOOD.tz_localize("Europe/Paris"),
+        GOOD.set_index(GOOD.index.to_period("D")),
+        dataset({name: one.to_numpy() for name, one in GOOD.items()}).assign_coords(time=table.index.to_numpy()),
+    ):
+        run = hbv.run(forcing)
+        np.testing.assert_array_equal(run.time, expected.time)
+        np.testing.assert_allclose(run.runoff, expected.runoff, rtol=1e-10)
 
 
 BAD_PARAMETERS = {
@@ -284,3 +331,34 @@ def test_states_and_names_that_do_not_fit_are_named():
         process("hbv", snow=False)
     with pytest.raises(RegistryError, match="unknown process 'hbw'; available: "):
         process("hbw")
+
+
+WRONG_CALLS = {
+    "parameters": ({"parameters": [1.0, 2.0]}, ParameterError, r"parameters is \[1.0, 2.0\]; give a dictionary"),
+    "state": ({"state": np.ones(3)}, ParameterError, "state is array.*; give a dictionary of names and values"),
+    "words": ({"state": {"snowpack": "much"}}, ParameterError, "state 'snowpack' is 'much'; give a number"),
+    "waiting": (
+        {"state": {"runoff_before": np.ones(3)}},
+        ParameterError,
+        r"'runoff_before' has shape \(3,\); give \(14,\)",
+    ),
+    "integrator": ({"integrator": "euler"}, ParameterError, "integrator is 'euler'; use 'fused' or 'reference'"),
+    "no spin-up": ({"spin_up": None}, DataError, "spin_up is None; give a whole number of steps, or a duration"),
+    "nan": ({"spin_up": "nan days"}, DataError, "spin_up is 'nan days'; give a whole number"),
+    "half a step": ({"spin_up": 1.5}, DataError, "spin_up is 1.5 steps; give a whole number"),
+    "words for a duration": ({"spin_up": "long"}, UnitError, "'long' is not a quantity"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_CALLS)
+def test_a_wrong_call_is_refused_with_what_to_write(name):
+    arguments, error, message = WRONG_CALLS[name]
+    with pytest.raises(error, match=message):
+        process("hbv").run(GOOD, **arguments)
+
+
+def test_a_wrong_process_is_refused():
+    with pytest.raises(ParameterError, match="process is None; give the name of a process"):
+        process(None)
+    with pytest.raises(ParameterError, match="process 'hbv': hbv runs with a step of day or hour, not week"):
+        process("hbv", time_step="week")

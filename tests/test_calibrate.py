@@ -209,6 +209,89 @@ def test_what_does_not_fit_is_named(synthetic):
         model.calibrate({name: np.stack([v, v], 1) for name, v in forcing.items()}, flow.to_numpy())
 
 
+@pytest.mark.parametrize(
+    "value, more, message",
+    [
+        (1e20, {}, "on 2001-02-10: it is 1e.20, a code of a missing value; NaN marks"),
+        (999999, {}, "on 2001-02-10: it is 999999, a code of a missing value"),
+        (9999.0, {"unit": "l/s", "area": 1000}, "on 2001-02-10: it is 9999, a code of a missing value"),
+        (-9999.0, {"unit": "m3/s", "area": 100}, "discharge is negative, -9999 m3/s, on 2001-02-10"),
+        (2500.0, {}, "on 2001-02-10: it is 2500; expected at most 2000 mm/day"),
+        (
+            600.0,
+            {"unit": "m3/s", "area": "10 km2"},
+            r"it is 600 \[m3/s\], or 5184 mm/day; expected at most 2000 mm/day",
+        ),
+        (np.inf, {}, "on 2001-02-10: it is inf, a code"),
+    ],
+)
+def test_fill_values_of_discharge_are_refused(synthetic, value, more, message):
+    model, forcing, flow = synthetic
+    observed = flow.copy()
+    observed.iloc[40::100] = value
+    with pytest.raises(DataError, match=message):
+        model.calibrate(forcing, observed, **more)
+
+
+def test_a_flood_is_not_a_fill_value(synthetic):
+    model, forcing, flow = synthetic
+    observed = flow.copy()
+    observed.iloc[700] = 400.0
+    assert model.calibrate(forcing, observed, starts=1, steps=1, refine=0).observed[700] == 400.0
+
+
+def test_dates_of_a_time_zone_or_as_text_are_those_of_the_discharge_too(synthetic):
+    model, forcing, flow = synthetic
+    quick = {"starts": 1, "steps": 2, "refine": 0}
+    text = forcing.index.strftime("%Y-%m-%d")
+    expected = model.calibrate(forcing, flow[100:], **quick)
+    for table, observed in (
+        (forcing.tz_localize("UTC"), flow.tz_localize("UTC")),
+        (forcing.tz_localize("Asia/Tokyo"), flow),
+        (forcing, flow.tz_localize("UTC")),
+        (forcing.set_index(text), flow.set_axis(text)),
+        (forcing.set_index(text), flow),
+    ):
+        fit = model.calibrate(table, observed[100:], **quick)
+        np.testing.assert_array_equal(fit.observed, expected.observed)
+        assert fit.losses.item() == expected.losses.item()
+    zone = forcing.tz_localize("UTC")
+    period = (zone.index[0], zone.index[999])
+    assert model.calibrate(zone, flow, calibration=period, **quick).scores["values"].item() == 635
+
+
+@pytest.mark.parametrize(
+    "more, message",
+    [
+        ({"precision": "half"}, "precision is 'half'; use 'double' or 'single'"),
+        ({"starts": 0}, "starts is 0; give a whole number of at least 1"),
+        ({"starts": "8"}, "starts is '8'; give a whole number"),
+        ({"steps": 2.5}, "steps is 2.5; give a whole number of at least 0"),
+        ({"refine": -1}, "refine is -1; give a whole number"),
+        ({"seed": -1}, "seed is -1; give a whole number"),
+        ({"learning_rate": -1}, "learning_rate is -1; give a number above 0"),
+        ({"fixed": ["X1"]}, r"fixed is \['X1'\]; give a dictionary of names and values"),
+        ({"fixed": {"X1": "much"}}, "parameter 'X1' is 'much'; give a number"),
+        ({"fixed": {"X1": [300.0, 400.0]}}, r"parameter 'X1' is fixed at \[300. 400.\]; give one number"),
+        ({"fixed": TRUTH}, "all parameters are fixed; leave one free"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_what_to_write(synthetic, more, message):
+    model, forcing, flow = synthetic
+    with pytest.raises(ParameterError, match=message):
+        model.calibrate(forcing, flow, **more)
+
+
+def test_discharge_area_and_objective_of_another_kind_are_refused(synthetic):
+    model, forcing, flow = synthetic
+    with pytest.raises(DataError, match=r"discharge has shape \(1825, 2\); give that of one catchment"):
+        model.calibrate(forcing, pd.DataFrame({"a": flow, "b": flow}))
+    with pytest.raises(DataError, match=r"area of the catchment is \[1\]; give a number of km2"):
+        model.calibrate(forcing, flow, unit="m3/s", area=[1])
+    with pytest.raises(RegistryError, match="objective None is unknown; use NSE"):
+        model.calibrate(forcing, flow, objective=None)
+
+
 def test_numpy_and_steps_do_without_dates(synthetic):
     model, forcing, flow = synthetic
     arrays = {name: one.to_numpy() for name, one in forcing.items()}

@@ -57,7 +57,8 @@ def _upstream_of(domain, chosen):
     if some.network is None:
         return replace(some, forcing=forcing, attributes=attributes)
     reach = some.network.unit_reach.values.astype(str)[kept]
-    first = np.argsort(reach != str(some.places.reach.values[0]), kind="stable")
+    nearest = str(some.places.reach.values[0])
+    first = np.argsort(reach != nearest if nearest else kept != own[0], kind="stable")
     network = some.network.isel(unit=kept[first], reach=some.place_reaches)
     for name in ("downstream", "unit_reach"):
         inside = np.isin(network[name].values.astype(str), network.reach.values.astype(str))

@@ -1,6 +1,8 @@
 """Calibration of one catchment by gradients: many starts at once, scores in two periods, profiles of the likelihood."""
 
 import time as clock
+from datetime import datetime
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,8 @@ from thalweg.library.process import process as process_of
 from thalweg.library.series import steps_of
 
 FAREST = 8.0  # of an unconstrained parameter from the middle of its range: a share of 0.0003 from a bound
+
+PRECISIONS = {"double": torch.float64, "single": torch.float32}
 
 
 def calibrate(
@@ -70,6 +74,7 @@ def calibrate(
         DataError, UnitError, ParameterError: for inputs that do not fit; the message names them.
     """
     began = clock.perf_counter()
+    _check_settings(precision, learning_rate, starts=(starts, 1), steps=(steps, 0), refine=(refine, 0), seed=(seed, 0))
     model = process if isinstance(process, RunnableProcess) else process_of(process)
     if "runoff" not in model.process.flux_names:
         raise DataError(f"{model.name} has no runoff; a process whose flux is runoff can be calibrated to discharge")
@@ -82,16 +87,13 @@ def calibrate(
         discharge = _column(forcing, discharge)
     observed = read_discharge(discharge, series, model.fluxes.unit["runoff"], model.step, area, unit)
     periods = _periods(series.time, observed, calibration, validation, steps_of(warm_up, model.step, "warm_up"))
-    fixed = dict(fixed or {})
+    fixed = _numbers(model, fixed)
     names = [*model.parameters.index, *(model.routing.index if routing else ())]
     model.checked(fixed, names)
     free = [name for name in names if name not in fixed]
-    dtype = {"double": torch.float64, "single": torch.float32}.get(precision)
-    if dtype is None or not free or starts < 1:
-        raise ParameterError(
-            f"precision is {precision!r}, starts {starts}, {len(free)} parameters are free; precision is 'double' or 'single', "
-            "and at least one start and one free parameter are needed"
-        )
+    if not free:
+        raise ParameterError(f"{model.name}: all parameters are fixed; leave one free")
+    dtype = PRECISIONS[precision]
     task = Task(model, series, observed, periods["calibration"], free, fixed, routing, dtype)
     goal = objective_of(objective)
 
@@ -115,6 +117,26 @@ def calibrate(
     )  # fmt: skip
 
 
+def _check_settings(precision, learning_rate, **whole):
+    """Raise ParameterError for a setting of the fit that is impossible; ``whole``: name -> (value, lowest)."""
+    if not isinstance(precision, str) or precision not in PRECISIONS:
+        raise ParameterError(f"precision is {precision!r}; use {' or '.join(map(repr, PRECISIONS))}")
+    if not isinstance(learning_rate, Real) or not 0 < learning_rate < np.inf:
+        raise ParameterError(f"learning_rate is {learning_rate!r}; give a number above 0, such as 0.1")
+    for name, (value, lowest) in whole.items():
+        if not isinstance(value, Integral) or value < lowest:
+            raise ParameterError(f"{name} is {value!r}; give a whole number of at least {lowest}")
+
+
+def _numbers(model, fixed):
+    """Name -> number of the parameters that are not fitted."""
+    given = {name: model.floats("parameter", name, value) for name, value in model.named(fixed, "fixed").items()}
+    for name, value in given.items():
+        if value.ndim:
+            raise ParameterError(f"{model.name}: parameter {name!r} is fixed at {value}; give one number")
+    return {name: float(value) for name, value in given.items()}
+
+
 def _column(forcing, name):
     found = [key for key in forcing if str(key) == name or str(key).partition("[")[0].strip() == name]
     if len(found) != 1:
@@ -134,7 +156,7 @@ def _periods(time, observed, calibration, validation, warm_up):
         inside = np.ones(len(time), bool)
         if period is not None:
             try:
-                first, last = period
+                first, last = (one.replace(tzinfo=None) if isinstance(one, datetime) else one for one in period)
                 inside[:] = False
                 inside[
                     time.slice_indexer(first, last) if not isinstance(time, pd.RangeIndex) else slice(first, last + 1)

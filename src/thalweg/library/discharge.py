@@ -5,7 +5,8 @@ import pandas as pd
 
 from thalweg.basin.domain import MILLIMETRES_PER_DAY, DataError
 from thalweg.basin.ranges import DISCHARGE_DEPTH, check_possible
-from thalweg.library.series import BRACKETS, DAY, at, in_unit, index_of, numbers
+from thalweg.library.dates import DAY, at, index_of
+from thalweg.library.series import BRACKETS, in_unit, numbers
 from thalweg.units import convert, parse_quantity, parse_unit
 
 MISSING = "NaN marks a missing value"
@@ -34,6 +35,10 @@ def read_discharge(discharge, series, unit, seconds, area, stated=None):
     match = BRACKETS.match(str(name))
     stated = attribute or (match and match["unit"]) or stated or unit
     values = np.squeeze(numbers(discharge, "discharge"))
+    if values.ndim > 1:
+        raise DataError(
+            f"discharge has shape {values.shape}; give that of one catchment, an array (time,) or one column"
+        )
     index = index_of(discharge, "the index of discharge")
     if index is not None and type(index) is type(series.time):
         if not index.is_unique:
@@ -52,7 +57,10 @@ def read_discharge(discharge, series, unit, seconds, area, stated=None):
             raise DataError(
                 f"discharge is in {stated}: it becomes a depth over the catchment, so pass its area, such as area='127 km2'"
             )
-        area = parse_quantity(area, "km2") if isinstance(area, str) else float(area)
+        try:
+            area = parse_quantity(area, "km2") if isinstance(area, str) else float(area)
+        except TypeError as error:
+            raise DataError(f"the area of the catchment is {area!r}; give a number of km2") from error
         if not area > 0:
             raise DataError(f"the area of the catchment is {area:g} km2; it must be above 0")
         values = convert(values, stated, "m3/s", "discharge") * MILLIMETRES_PER_DAY / area * seconds / DAY

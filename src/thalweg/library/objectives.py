@@ -83,9 +83,11 @@ def objective(name):
     Raises:
         RegistryError: the message lists all names.
     """
-    if name in EFFICIENCIES:
-        return EFFICIENCIES[name]
     try:
+        if not isinstance(name, str):
+            raise RegistryError("an objective is given by its name")
+        if name in EFFICIENCIES:
+            return EFFICIENCIES[name]
         function = load("loss", name)
     except RegistryError as error:
         raise RegistryError(

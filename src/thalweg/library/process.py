@@ -13,7 +13,8 @@ import thalweg
 from thalweg import processes, registry
 from thalweg.basin.domain import DataError
 from thalweg.integrate import initial_state, integrate
-from thalweg.library.series import DAY, TIME, read_forcing, steps_of
+from thalweg.library.dates import DAY, TIME
+from thalweg.library.series import read_forcing, steps_of
 from thalweg.processes import Process
 from thalweg.processes.routing import unit_hydrograph
 
@@ -23,10 +24,11 @@ WAITING = "runoff_before"  # the name of that state
 STEPS = {"hour": 3600.0, "day": DAY}
 MEMORY = unit_hydrograph.ORDINATES - 1
 BOUNDS = ("warn", "error", "ignore")
+INTEGRATORS = (None, "fused", "reference")
 
 
 class ParameterError(ValueError):
-    """A parameter that is unknown, misshapen or outside its bounds; the message names it, its value and what is allowed."""
+    """A parameter, state or setting that is unknown, misshapen or impossible; the message names it, its value and what is allowed."""
 
 
 def process(name, **options):
@@ -42,7 +44,7 @@ def process(name, **options):
 
     Raises:
         thalweg.registry.RegistryError: if there is no such process; the message lists those there are.
-        ParameterError: if the process does not have an option, or needs one that is missing.
+        ParameterError: if the process does not have an option or its value, or needs one that is missing.
 
     >>> gr4j = process("gr4j", snow_routine=False)
     >>> gr4j.parameters[["unit", "low", "high"]]
@@ -55,6 +57,8 @@ def process(name, **options):
     """
     if isinstance(name, Process):
         return RunnableProcess(name, {}, DAY if name.states else None)
+    if not isinstance(name, str):
+        raise ParameterError(f"process is {name!r}; give the name of a process, such as 'hbv', or a Process")
     function = registry.load("process", name)
     signature = inspect.signature(function)
     try:
@@ -63,7 +67,10 @@ def process(name, **options):
         known = ", ".join(signature.parameters) or "none"
         raise ParameterError(f"process {name!r}: {error}; its options are: {known}") from error
     arguments.apply_defaults()
-    built = processes.get(name, **options)
+    try:
+        built = processes.get(name, **options)
+    except ValueError as error:
+        raise ParameterError(f"process {name!r}: {error}") from error
     step = arguments.arguments.get("time_step", "day")
     return RunnableProcess(built, options, STEPS.get(step, step) if built.states else None)
 
@@ -126,8 +133,10 @@ class RunnableProcess:
 
         Raises:
             DataError, UnitError: for forcing that is missing, has gaps, or has another unit or step.
-            ParameterError: for parameters and states that are unknown or have another shape.
+            ParameterError: for parameters, states and an integrator that are unknown or have another shape.
         """
+        if integrator not in INTEGRATORS:
+            raise ParameterError(f"integrator is {integrator!r}; use 'fused' or 'reference'")
         series = self.read(forcing)
         first = steps_of(spin_up, self.step, "spin_up")
         if first >= len(series.time):
@@ -177,7 +186,7 @@ class RunnableProcess:
                     + (f"did you mean {close[0]!r}? " if close else "")
                     + f"It has {', '.join(names)}"
                 )
-            row, values = table.loc[name], np.asarray(value, dtype=float)
+            row, values = table.loc[name], self.floats("parameter", name, value)
             if not np.isfinite(values).all():
                 raise ParameterError(
                     f"{self.name}: parameter {name!r} is {values[~np.isfinite(values)][0]:g}; give a number"
@@ -192,9 +201,24 @@ class RunnableProcess:
                     raise ParameterError(f"{text}; choose a value inside, or bounds='warn'")
                 warnings.warn(text, stacklevel=4)
 
+    def named(self, values, what):
+        """Values by name: those given, {} for None; ParameterError for anything without names."""
+        if values is None:
+            return {}
+        if not hasattr(values, "items"):
+            raise ParameterError(f"{self.name}: {what} is {values!r}; give a dictionary of names and values")
+        return values
+
+    def floats(self, kind, name, value):
+        """A value of a parameter or state as an array; ParameterError if it is not made of numbers."""
+        try:
+            return np.asarray(value, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise ParameterError(f"{self.name}: {kind} {name!r} is {value!r}; give a number or an array") from error
+
     def _given(self, parameters, series, bounds):
         """(name -> tensor (unit, 1) or (time, unit, 1), the two tensors (unit,) of the hydrograph or None)."""
-        given = {} if parameters is None else {str(name): value for name, value in parameters.items()}
+        given = {str(name): value for name, value in self.named(parameters, "parameters").items()}
         names = [*self.parameters.index, *self.routing.index]
         shaped = {name: self._shaped(name, value, series) for name, value in given.items()}
         self.checked(shaped, names, bounds)
@@ -218,10 +242,7 @@ class RunnableProcess:
             value = value.transpose(*(d for d in (TIME, series.dimension) if d in value.dims), ...)
         elif isinstance(value, pd.Series) and series.units is not None:
             value = value.reindex(series.units)
-        try:
-            values = np.asarray(value, dtype=float)
-        except (TypeError, ValueError) as error:
-            raise ParameterError(f"{self.name}: parameter {name!r} is {value!r}; give a number or an array") from error
+        values = self.floats("parameter", name, value)
         units, steps = series.count, len(series.time)
         if values.shape in ((), (1,), (units,)):
             return np.array(np.broadcast_to(values, units))
@@ -242,15 +263,20 @@ class RunnableProcess:
             missing = [name for name in self.process.state_names if name not in state]
             if missing:
                 raise ParameterError(f"{self.name}: the state has no {missing[0]!r}; pass a result of this process")
-        for name, value in (state or {}).items():
+        for name, value in self.named(state, "state").items():
             if name == WAITING:
-                waiting = np.asarray(value.transpose(LAG, ...), dtype=float).reshape(MEMORY, -1)
+                waiting = self.floats("state", name, value.transpose(LAG, ...) if hasattr(value, "dims") else value)
+                if waiting.shape not in ((MEMORY,), (MEMORY, 1), (MEMORY, series.count)):
+                    raise ParameterError(
+                        f"{self.name}: state {name!r} has shape {waiting.shape}; give ({MEMORY},), or ({MEMORY}, {series.count})"
+                    )
+                waiting = waiting.reshape(MEMORY, -1)
                 continue
             if name not in self.process.state_names:
                 raise ParameterError(
                     f"{self.name}: state {name!r} is unknown; the states are {', '.join(self.process.state_names)}"
                 )
-            values = np.asarray(value, dtype=float)
+            values = self.floats("state", name, value)
             if values.shape not in ((), (series.count,)) or not np.isfinite(values).all():
                 raise ParameterError(
                     f"{self.name}: state {name!r} has shape {values.shape} or is not finite; give a number, or ({series.count},) "

@@ -13,10 +13,9 @@ import xarray as xr
 
 from thalweg.basin.domain import DataError
 from thalweg.basin.ranges import RANGES
+from thalweg.library.dates import DAY, TIME, at, check_steps, common_index, dated, parsed
 from thalweg.units import convert, parse_quantity, parse_unit
 
-TIME = "time"
-DAY = 86400.0  # seconds
 BRACKETS = re.compile(r"\s*(?P<name>.*?)\s*[\[(](?P<unit>[^\])]*)[\])]\s*$")
 
 
@@ -63,7 +62,8 @@ def read_forcing(forcing, variables, seconds, process):
     Args:
         forcing: Dataset with the dimension ``time`` and at most one more, ``units`` in the attributes of every variable; or
             DataFrame with a row for every step, the unit in brackets in the name of a column, ``precipitation [mm]``; or a
-            mapping of names to arrays (time,) or (time, unit). Values without a unit are taken in that of the process.
+            mapping of names to arrays (time,) or (time, unit), or to pandas or xarray objects of the same dates. Values without a
+            unit are taken in that of the process. Dates may be text; of dates with a time zone the local time is kept.
         variables: forcings of the process, each a :class:`~thalweg.processes.Variable`.
         seconds: the length of its step; None where it does not matter.
         process: its name, for messages.
@@ -82,7 +82,7 @@ def read_forcing(forcing, variables, seconds, process):
         columns, time = _from_frame(forcing, process)
     elif isinstance(forcing, Mapping):
         columns = {name: (values, None) for name, values in forcing.items()}
-        time = _common_index({one.name: forcing[one.name] for one in variables if one.name in forcing}, process)
+        time = common_index({one.name: forcing[one.name] for one in variables if one.name in forcing}, process)
     else:
         raise DataError(
             f"{process}: forcing is a {type(forcing).__name__}; give an xarray Dataset, a pandas DataFrame, or a dictionary of "
@@ -102,10 +102,11 @@ def read_forcing(forcing, variables, seconds, process):
 
 def steps_of(length, seconds, what):
     """A number of steps, or a text such as ``"365 days"``, as whole steps; DataError if it is neither."""
-    if isinstance(length, str):
-        length = round(parse_quantity(length, "day") * DAY / (seconds or DAY))
-    if not isinstance(length, Real) or not np.isfinite(length):
+    text = isinstance(length, str)
+    given = parse_quantity(length, "day") * DAY / (seconds or DAY) if text else length
+    if not isinstance(given, Real) or not np.isfinite(given):
         raise DataError(f"{what} is {length!r}; give a whole number of steps, or a duration such as '365 days'")
+    length = round(given) if text else given
     steps = round(length)
     if steps < 0 or abs(steps - length) > 1e-6:
         raise DataError(f"{what} is {length:g} steps; give a whole number of steps, or a duration such as '365 days'")
@@ -131,62 +132,8 @@ def _from_frame(forcing, process):
     time = forcing.index
     for name in (TIME, "date"):
         if name in columns and not isinstance(time, pd.DatetimeIndex):
-            time = _parsed(columns[name][0], f"{process}: column {name!r}")
+            time = parsed(columns[name][0], f"{process}: column {name!r}")
     return columns, time
-
-
-def index_of(values, what):
-    """The index of time of a series, as :func:`_dated`; None for an array, and for a pandas object that only counts its rows."""
-    index = None
-    if isinstance(values, pd.Series | pd.DataFrame):
-        index = values.index
-    elif isinstance(values, xr.DataArray):
-        index = values.indexes.get(TIME)
-    return None if index is None or isinstance(index, pd.RangeIndex) else _dated(index, what)
-
-
-def _common_index(series, process):
-    """The index of time of a mapping of series; those that have one must have the same, since values are taken in their order."""
-    first = time = None
-    for name, values in series.items():
-        index = index_of(values, f"{process}: the index of forcing {name!r}")
-        if index is None:
-            continue
-        if time is None:
-            first, time = name, index
-        elif not time.equals(index):
-            common = min(len(time), len(index))
-            differ = np.flatnonzero(np.asarray(time[:common] != index[:common]))
-            at_ = int(differ[0]) if len(differ) else common
-            here, there = (at(one, at_) if at_ < len(one) else "at an end" for one in (time, index))
-            raise DataError(
-                f"{process}: forcings {first!r} and {name!r} have different dates: value {at_ + 1} of them is {here} and {there}; "
-                "give series of the same dates, such as the columns of one table"
-            )
-    return time
-
-
-def _dated(index, what):
-    """An index of time without a time zone, with dates for text and periods; numbers count steps and stay as they are."""
-    if isinstance(index, pd.PeriodIndex):
-        index = index.to_timestamp()
-    if not isinstance(index, pd.DatetimeIndex | xr.CFTimeIndex) and not pd.api.types.is_numeric_dtype(index.dtype):
-        index = _parsed(index, what)
-    if isinstance(index, pd.DatetimeIndex) and index.tz is not None:
-        index = index.tz_localize(None)
-    if index.hasnans:
-        raise DataError(f"{what} has no date at step {int(np.argmax(index.isna()))}; give every step its date")
-    return index
-
-
-def _parsed(values, what):
-    """Values as dates."""
-    if pd.api.types.is_numeric_dtype(values):
-        raise DataError(f"{what} is not made of dates but of numbers; write them such as 2001-01-31")
-    try:
-        return pd.DatetimeIndex(pd.to_datetime(values))
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{what} is not made of dates ({error}); write them such as 2001-01-31") from error
 
 
 def _units(forcing, values):
@@ -246,7 +193,7 @@ def _checked(values, time, units, seconds, process):
         lengths = ", ".join(f"{name} {len(one)}" for name, one in values.items())
         raise DataError(f"{process}: the forcings differ in length or are empty ({lengths} steps)")
     (count,) = steps
-    time = pd.RangeIndex(count) if time is None or len(time) != count else _dated(time, f"{process}: the index of time")
+    time = pd.RangeIndex(count) if time is None or len(time) != count else dated(time, f"{process}: the index of time")
     full = {}
     for name, one in values.items():
         one = one[:, None] if one.ndim == 1 else one
@@ -264,7 +211,7 @@ def _checked(values, time, units, seconds, process):
                 f"({wrong.sum()} such values); fill the gaps first, a process needs its forcing at every step"
             )
         _check_range(name, full[name], time, process)
-    _check_steps(time, seconds, process)
+    check_steps(time, seconds, process)
     return Series(full, time, labels, dimension)
 
 
@@ -280,37 +227,3 @@ def _check_range(name, values, time, process):
             f"{process}: forcing {name!r} is {values[wrong][0]:g} {at(time, first)} ({wrong.sum()} such values); possible are "
             f"{limits.low:g} to {limits.high:g} {limits.unit}: correct its unit, or fill in what is a mark of missing values"
         )
-
-
-def _check_steps(time, seconds, process):
-    """Steps follow each other without a gap, and are of the length for which the process is written."""
-    if seconds is None or pd.api.types.is_numeric_dtype(time.dtype) or len(time) < 2:
-        return
-    lengths = pd.to_timedelta(np.diff(time.to_numpy())).total_seconds().to_numpy()
-    wrong = np.abs(lengths - seconds) > 1
-    if wrong.any():
-        first = int(np.flatnonzero(wrong)[0])
-        if wrong.all():
-            raise DataError(
-                f"{process}: the forcing has a step of {_duration(np.median(lengths))}, the process one of {_duration(seconds)}; "
-                "resample the forcing, or choose another time step of the process where it has that option"
-            )
-        raise DataError(
-            f"{process}: {at(time, first)} and {at(time, first + 1)} are neighbours in the forcing; steps of {_duration(seconds)} must follow each "
-            "other without a gap and without repeating"
-        )
-
-
-def _duration(seconds):
-    for unit, length in (("days", DAY), ("hours", 3600), ("minutes", 60)):
-        if abs(seconds) >= length:
-            return f"{seconds / length:g} {unit if seconds != length else unit[:-1]}"
-    return f"{seconds:g} seconds"
-
-
-def at(time, position):
-    """Where in time, for a message."""
-    stamp = time[position]
-    if pd.api.types.is_numeric_dtype(time.dtype):
-        return f"at step {stamp}"
-    return f"on {str(stamp).removesuffix(' 00:00:00')}"
