@@ -66,7 +66,7 @@ def test_a_trained_model(tmp_path, monkeypatch):
     for block in blocks:
         exec(re.sub(r"steps=\d+", "steps=2, window='300 days', spin_up='100 days'", block), names)
     assert names["flow"].discharge.notnull().all() and (tmp_path / "flow.png").stat().st_size > 10_000
-    assert len(names["scores"]) == 3 and names["few"].job.model.start == "hbv-basic-us"
+    assert len(names["scores"]) == 3 and names["few"].header["started_from"]["name"] == "hbv-basic-us"
     assert (tmp_path / "hbv.safetensors").exists()
 
 
