@@ -11,6 +11,7 @@ import sysconfig
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import thalweg
 from bmi_case import case
 
 TESTER = "bmi-tester==0.5.10"
@@ -50,9 +51,9 @@ def environment(folder):
         if subprocess.run([*install, "--only-binary", ":all:", UNITS], capture_output=True).returncode:
             print(f"{UNITS} cannot be installed: the tester skips its checks of units", file=sys.stderr)
         where = ask(python, "import sysconfig; print(sysconfig.get_path('purelib'))")
-        Path(where, "thalweg.pth").write_text(
-            "\n".join({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}) + "\n"
-        )
+        source = str(Path(thalweg.__file__).parents[1])  # of an editable installation, whose own .pth is not read here
+        packages = [source, sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+        Path(where, "thalweg.pth").write_text("\n".join(dict.fromkeys(packages)) + "\n")
         (Path(folder) / "installed").touch()
     return str(python)
 
