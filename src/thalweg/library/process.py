@@ -116,7 +116,7 @@ class RunnableProcess:
         Args:
             forcing: xarray Dataset with the dimension ``time`` and at most one more for units; pandas DataFrame; or a
                 dictionary of arrays (time,) or (time, unit). Units that are stated, in attributes or in brackets in the names
-                of columns, are converted; others are those of :attr:`forcing`.
+                of columns, are converted; others are those of ``forcing``.
             parameters: name -> number, array (unit,), or array (time, unit) for a parameter that changes in time; a pandas
                 Series or a Dataset works too. Those not given have their default, the middle of the range. With
                 ``route_a`` and ``route_b``, runoff is also delayed by a gamma unit hydrograph.

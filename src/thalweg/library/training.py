@@ -79,7 +79,7 @@ def settings_of(model, **keys):
     """Settings of a model and of its training.
 
     Args:
-        model: as for :func:`train`.
+        model: as for ``train``.
         keys: of both that differ from those of the library.
 
     Returns:
